@@ -1,0 +1,364 @@
+"""What is sold: the offer, its clocks and its frozen policy (design: people 5, 5b and 7).
+
+An order keeps the version of the offer it was bought under: the policy of the day of purchase wins (promise 5).
+Amounts are in minor units of the offer's currency.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from enum import StrEnum
+from typing import Any
+
+from relais.calendar import Duration, Reminder, Rule
+from relais.lift import Lift, Row, lift
+
+ROW_VERSION = 1
+_LIFTS: Mapping[int, Lift] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """The same words in French and in English."""
+
+    fr: str
+    en: str
+
+    def in_(self, lang: str) -> str:
+        """Return the French words for "fr", the English ones for every other language."""
+        return self.fr if lang == "fr" else self.en
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One question of the brief; `example` is the answer shown below it. `files` asks for files instead of words."""
+
+    key: str
+    text: Text
+    example: Text
+    required: bool = True
+    multiline: bool = False
+    files: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Extra:
+    """Something that may be added to an offer. Kept as data: nothing sells it yet. Price and cost in minor units."""
+
+    key: str
+    title: Text
+    price: int
+    cost: int
+    adds: Duration | None = None
+    promise: Duration | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedMilestone:
+    """One deliverable that the offer promises; `weight` is its share of price and cost (design: money B, shares)."""
+
+    title: Text
+    weight: int = 1
+
+
+class Review(StrEnum):
+    """Which versions the seller reviews before the client sees them (design: people 4)."""
+
+    EVERY_VERSION = "every version"
+    FIRST_VERSION = "first version"
+
+
+class Release(StrEnum):
+    """What the client sees before accepting (design: people 7)."""
+
+    FILES = "files"
+    PREVIEW_FIRST = "preview first"
+
+
+class Disclosure(StrEnum):
+    """What the client is told of who does the work."""
+
+    BRAND_ONLY = "brand only"
+    VETTED_FREELANCERS = "vetted freelancers"
+    BY_NAME = "by name"
+
+
+class Portfolio(StrEnum):
+    """Whether the freelancer may show the work (design: people 5)."""
+
+    NEVER = "never"
+    AFTER_30_DAYS = "after 30 days"
+    WITH_CREDIT = "after 30 days with credit"
+
+
+class RefundCause(StrEnum):
+    """Why a client gets money back."""
+
+    CHANGE_OF_MIND = "change_of_mind"
+    SELLER_FAULT = "seller_fault"
+    BRIEF_NOT_MET = "brief_not_met"
+    REFUND_RIGHT = "refund_right"
+    LATE = "late"
+    WITHDRAWAL = "withdrawal"
+
+
+class FreelancerPaid(StrEnum):
+    """What the freelancer keeps of the agreed cost when the client is refunded."""
+
+    FULL = "full"
+    HALF = "half"
+    NOTHING = "nothing"
+    PRO_RATA = "pro rata"
+
+
+@dataclass(frozen=True, slots=True)
+class Bears:
+    """Who bears a refund, by cause: what the freelancer is paid all the same (design: people 5)."""
+
+    change_of_mind: FreelancerPaid = FreelancerPaid.FULL
+    seller_fault: FreelancerPaid = FreelancerPaid.FULL
+    brief_not_met: FreelancerPaid = FreelancerPaid.NOTHING
+    refund_right: FreelancerPaid = FreelancerPaid.HALF
+    late: FreelancerPaid = FreelancerPaid.NOTHING
+    withdrawal: FreelancerPaid = FreelancerPaid.PRO_RATA
+
+    def on(self, cause: RefundCause) -> FreelancerPaid:
+        """Return what the freelancer is paid when the client is refunded for that cause."""
+        paid: FreelancerPaid = getattr(self, cause.value)
+        return paid
+
+
+@dataclass(frozen=True, slots=True)
+class Clocks:
+    """The deadlines and reminders of the gates; an offer may change any number (design: people 5b).
+
+    `proposal_after` is how long the brief rests before a proposal leaves (0 to 8 working hours); `work` holds reminders
+    only, for its deadline is the working deadline.
+    """
+
+    brief: Rule = Rule.parse("14 d; 1 d, 3 d, 7 d, 12 d")
+    proposal: Rule = Rule.parse("8 wh; half")
+    proposal_urgent: Rule = Rule.parse("3 wh; half")
+    proposal_after: Duration = Duration.parse("2 wh")
+    work: tuple[Reminder, ...] = (Reminder.parse("-24 h"),)
+    review: Rule = Rule.parse("1 wd; half")
+    acceptance: Rule = Rule.parse("7 d; 2 d, 5 d, last day")
+    hold_spoken: Duration = Duration.parse("3 d")
+    hold_silent: Duration = Duration.parse("7 d")
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What binds seller, client and freelancer from the day of purchase.
+
+    `promise` counts working days from the complete brief; `reserve` is kept back from it for review (None: a quarter of
+    the turnaround, at least 4 working hours, at most 2 days; design: people 1). `refund_right`: once the included
+    revisions are used, the client may have everything back.
+    """
+
+    promise: int
+    revisions: int = 2
+    refund_right: bool = True
+    reserve: Duration | None = None
+    review: Review = Review.EVERY_VERSION
+    release: Release = Release.FILES
+    disclosure: Disclosure = Disclosure.VETTED_FREELANCERS
+    portfolio: Portfolio = Portfolio.NEVER
+    bears: Bears = Bears()
+
+
+class OfferStatus(StrEnum):
+    """Whether an offer can be bought: `draft` is seen by the seller alone, `paused` can be read but not bought."""
+
+    OPEN = "open"
+    PAUSED = "paused"
+    DRAFT = "draft"
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """One version of what is sold. `price` and the expected `cost` are minor units of `currency` (lower case)."""
+
+    slug: str
+    version: int
+    title: Text
+    summary: Text
+    price: int
+    currency: str
+    cost: int
+    skill: str
+    policy: Policy
+    guarantee: Text
+    what_you_get: tuple[Text, ...]
+    brief: tuple[Question, ...]
+    checks: tuple[Text, ...] = ()
+    milestones: tuple[PlannedMilestone, ...] = field(default=())
+    clocks: Clocks = Clocks()
+    extras: tuple[Extra, ...] = ()
+    rights: Text | None = None
+    status: OfferStatus = OfferStatus.DRAFT
+    max_files: int = 20
+    image: str | None = None
+
+    def to_row(self) -> Row:
+        """Return the offer as plain strings, integers, lists and dicts, with the row version `v`."""
+        return {
+            "v": ROW_VERSION,
+            "slug": self.slug,
+            "version": self.version,
+            "title": _text_row(self.title),
+            "summary": _text_row(self.summary),
+            "price": self.price,
+            "currency": self.currency,
+            "cost": self.cost,
+            "skill": self.skill,
+            "policy": _policy_row(self.policy),
+            "guarantee": _text_row(self.guarantee),
+            "what_you_get": [_text_row(text) for text in self.what_you_get],
+            "brief": [_question_row(question) for question in self.brief],
+            "checks": [_text_row(text) for text in self.checks],
+            "milestones": [{"title": _text_row(plan.title), "weight": plan.weight} for plan in self.milestones],
+            "clocks": _clocks_row(self.clocks),
+            "extras": [_extra_row(extra) for extra in self.extras],
+            "rights": None if self.rights is None else _text_row(self.rights),
+            "status": str(self.status),
+            "max_files": self.max_files,
+            "image": self.image,
+        }
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> "Offer":
+        """Rebuild an offer from its row, whatever version wrote it; raises RowVersionError."""
+        now = lift(row, "offer", ROW_VERSION, _LIFTS)
+        return cls(
+            slug=now["slug"],
+            version=int(now["version"]),
+            title=_text(now["title"]),
+            summary=_text(now["summary"]),
+            price=int(now["price"]),
+            currency=now["currency"],
+            cost=int(now["cost"]),
+            skill=now["skill"],
+            policy=_policy(now["policy"]),
+            guarantee=_text(now["guarantee"]),
+            what_you_get=tuple(_text(text) for text in now["what_you_get"]),
+            brief=tuple(_question(question) for question in now["brief"]),
+            checks=tuple(_text(text) for text in now["checks"]),
+            milestones=tuple(PlannedMilestone(_text(plan["title"]), int(plan["weight"])) for plan in now["milestones"]),
+            clocks=_clocks(now["clocks"]),
+            extras=tuple(_extra(extra) for extra in now["extras"]),
+            rights=None if now["rights"] is None else _text(now["rights"]),
+            status=OfferStatus(now["status"]),
+            max_files=int(now["max_files"]),
+            image=now["image"],
+        )
+
+
+def _text_row(text: Text) -> Row:
+    return {"fr": text.fr, "en": text.en}
+
+
+def _text(row: Mapping[str, Any]) -> Text:
+    return Text(row["fr"], row["en"])
+
+
+def _question_row(question: Question) -> Row:
+    return {
+        "key": question.key,
+        "text": _text_row(question.text),
+        "example": _text_row(question.example),
+        "required": question.required,
+        "multiline": question.multiline,
+        "files": question.files,
+    }
+
+
+def _question(row: Mapping[str, Any]) -> Question:
+    return Question(
+        row["key"], _text(row["text"]), _text(row["example"]), row["required"], row["multiline"], row["files"]
+    )
+
+
+def _extra_row(extra: Extra) -> Row:
+    return {
+        "key": extra.key,
+        "title": _text_row(extra.title),
+        "price": extra.price,
+        "cost": extra.cost,
+        "adds": _duration_row(extra.adds),
+        "promise": _duration_row(extra.promise),
+    }
+
+
+def _extra(row: Mapping[str, Any]) -> Extra:
+    return Extra(
+        row["key"],
+        _text(row["title"]),
+        int(row["price"]),
+        int(row["cost"]),
+        _duration(row["adds"]),
+        _duration(row["promise"]),
+    )
+
+
+def _duration_row(duration: Duration | None) -> str | None:
+    return None if duration is None else str(duration)
+
+
+def _duration(text: str | None) -> Duration | None:
+    return None if text is None else Duration.parse(text)
+
+
+def _policy_row(policy: Policy) -> Row:
+    return {
+        "promise": policy.promise,
+        "revisions": policy.revisions,
+        "refund_right": policy.refund_right,
+        "reserve": _duration_row(policy.reserve),
+        "review": str(policy.review),
+        "release": str(policy.release),
+        "disclosure": str(policy.disclosure),
+        "portfolio": str(policy.portfolio),
+        "bears": {name.name: str(getattr(policy.bears, name.name)) for name in fields(Bears)},
+    }
+
+
+def _policy(row: Mapping[str, Any]) -> Policy:
+    return Policy(
+        promise=int(row["promise"]),
+        revisions=int(row["revisions"]),
+        refund_right=row["refund_right"],
+        reserve=_duration(row["reserve"]),
+        review=Review(row["review"]),
+        release=Release(row["release"]),
+        disclosure=Disclosure(row["disclosure"]),
+        portfolio=Portfolio(row["portfolio"]),
+        bears=Bears(**{cause: FreelancerPaid(paid) for cause, paid in row["bears"].items()}),
+    )
+
+
+def _clocks_row(clocks: Clocks) -> Row:
+    return {
+        "brief": str(clocks.brief),
+        "proposal": str(clocks.proposal),
+        "proposal_urgent": str(clocks.proposal_urgent),
+        "proposal_after": str(clocks.proposal_after),
+        "work": [str(reminder) for reminder in clocks.work],
+        "review": str(clocks.review),
+        "acceptance": str(clocks.acceptance),
+        "hold_spoken": str(clocks.hold_spoken),
+        "hold_silent": str(clocks.hold_silent),
+    }
+
+
+def _clocks(row: Mapping[str, Any]) -> Clocks:
+    return Clocks(
+        brief=Rule.parse(row["brief"]),
+        proposal=Rule.parse(row["proposal"]),
+        proposal_urgent=Rule.parse(row["proposal_urgent"]),
+        proposal_after=Duration.parse(row["proposal_after"]),
+        work=tuple(Reminder.parse(word) for word in row["work"]),
+        review=Rule.parse(row["review"]),
+        acceptance=Rule.parse(row["acceptance"]),
+        hold_spoken=Duration.parse(row["hold_spoken"]),
+        hold_silent=Duration.parse(row["hold_silent"]),
+    )
