@@ -1,0 +1,103 @@
+"""Acts: movements of money asked of Stripe. A row with its state, amount and key, written before anything is sent.
+
+Design: money section C. States: `planned → sending → done | refused | unknown`. In this release an act that is refused or whose answer is
+unknown parks its milestone, and the seller decides; a retry after a definitive refusal is a new generation of the same operation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from relais.order import instant, stamp
+from relais.rows import Row
+
+ACT_ROW_VERSION = 1
+LEASE_SECONDS = 180
+"""Longer than the function's timeout, itself longer than the SDK's (design: money section C 2)."""
+KEY_GOOD_HOURS = 23
+"""Stripe may prune a key after 24 hours (docs.stripe.com/api/idempotent_requests); wall time."""
+
+
+class ActKind(StrEnum):
+    """What moves."""
+
+    TRANSFER = "transfer"
+
+
+class ActState(StrEnum):
+    """How far a movement has come."""
+
+    PLANNED = "planned"
+    SENDING = "sending"
+    DONE = "done"
+    REFUSED = "refused"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """One movement of money. `operation` is its name for ever; the idempotency key adds the generation."""
+
+    order: str
+    id: str
+    kind: ActKind
+    milestone: str
+    operation: str
+    state: ActState
+    generation: int
+    amount: int
+    currency: str
+    body: Mapping[str, Any]
+    first_sent: datetime | None = None
+    last_sent: datetime | None = None
+    stripe_id: str | None = None
+    why: str | None = None
+
+    @property
+    def idempotency_key(self) -> str:
+        """The key that this generation is sent under."""
+        return f"{self.operation}:{self.generation}"
+
+
+def act_row(act: Act) -> dict[str, Any]:
+    """An act as a row."""
+    row = {
+        "v": ACT_ROW_VERSION,
+        "kind": act.kind.value,
+        "milestone": act.milestone,
+        "operation": act.operation,
+        "state": act.state.value,
+        "generation": act.generation,
+        "amount": act.amount,
+        "currency": act.currency,
+        "body": dict(act.body),
+        "first_sent": act.first_sent and stamp(act.first_sent),
+        "last_sent": act.last_sent and stamp(act.last_sent),
+        "stripe_id": act.stripe_id,
+        "why": act.why,
+    }
+    return {name: value for name, value in row.items() if value is not None}
+
+
+def act_from_row(row: Row) -> Act:
+    """Read an act, lifting older versions of the row."""
+    return Act(
+        order=row["pk"].removeprefix("O#"),
+        id=row["sk"].removeprefix("A#").replace("#", "-"),
+        kind=ActKind(row["kind"]),
+        milestone=row["milestone"],
+        operation=row["operation"],
+        state=ActState(row["state"]),
+        generation=row["generation"],
+        amount=row["amount"],
+        currency=row["currency"],
+        body=row["body"],
+        first_sent=instant(row.get("first_sent")),
+        last_sent=instant(row.get("last_sent")),
+        stripe_id=row.get("stripe_id"),
+        why=row.get("why"),
+    )

@@ -1,0 +1,288 @@
+"""Gates: a question put to one owner, with choices, a deadline, reminders and a default.
+
+A gate's contract (who acts, for whom, until when, reminded when, what happens otherwise) is data: it is printed in the mail and on the
+page, and listed by `relais order contract`. Design: promise 3, workflow section 1, people sections 1 and 5b.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from relais.errors import RelaisError
+from relais.order import ORDER_LEVEL, instant, stamp
+from relais.rows import Row
+
+GATE_ROW_VERSION = 1
+DUE_SHARDS = 16
+OWED_AFTER = timedelta(minutes=2)
+"""What a commit owes becomes due after this: longer than any function's timeout (design: workflow section 4)."""
+JITTER_SECONDS = 600
+OWED_TRIES = 10
+
+
+class Kind(StrEnum):
+    """The kinds of gate, one word each, everywhere. Those of later work arrive with it."""
+
+    BRIEF = "brief"
+    PROPOSAL = "proposal"
+    WORK = "work"
+    REVIEW = "review"
+    ACCEPTANCE = "acceptance"
+    HOLD = "hold"
+    PAYOUT = "payout"
+    PARK = "park"
+
+
+class Role(StrEnum):
+    """Who owns a gate."""
+
+    CLIENT = "client"
+    SELLER = "seller"
+    FREELANCER = "freelancer"
+    CLOCK = "clock"
+    ENGINE = "engine"
+
+
+class Choice(StrEnum):
+    """The answers that the definition routes. The list only grows: old definitions name them."""
+
+    HAND_IN = "hand_in"
+    ACCEPTED = "accepted"
+    AGAIN = "again"
+    EXHAUSTED = "exhausted"
+    DELIVER = "deliver"
+    APPROVE = "approve"
+    REWORK = "rework"
+    ACCEPT = "accept"
+    REVISE = "revise"
+    RELEASE = "release"
+    PAID = "paid"
+    NOTHING_DUE = "nothing_due"
+    RETRY = "retry"
+    WORK = "work"
+    REVIEW = "review"
+    ACCEPTANCE = "acceptance"
+    HOLD = "hold"
+    PAYOUT = "payout"
+    CLOSED = "closed"
+    PARK = "park"
+    """Not an answer that a person gives: the gate fails and the definition parks."""
+
+
+class Default(StrEnum):
+    """What happens when the deadline passes unanswered."""
+
+    STAY = "stay"
+    """Nothing is decided: the owner is reminded and the seller told, every working day."""
+    AGAIN = "again"
+    ACCEPT = "accept"
+    RELEASE = "release"
+    PARK = "park"
+
+
+class Status(StrEnum):
+    """Whether a gate can still be answered."""
+
+    OPEN = "open"
+    ANSWERED = "answered"
+    WITHDRAWN = "withdrawn"
+
+
+class Via(StrEnum):
+    """How an answer came in."""
+
+    LINK = "link"
+    CLOCK = "clock"
+    ENGINE = "engine"
+    COMMAND = "command"
+
+
+class Owed(StrEnum):
+    """What can be owed on a row after a commit."""
+
+    MAIL = "mail"
+    RESUME = "resume"
+    START = "start"
+    FEE = "fee"
+
+
+class MalformedGateIdError(RelaisError):
+    """A text does not name a gate."""
+
+    def __init__(self, text: str) -> None:
+        """Keep the text."""
+        super().__init__("a gate is named milestone-kind-ordinal, for example 01-acceptance-0003")
+        self.text = text
+
+
+@dataclass(frozen=True, slots=True)
+class GateId:
+    """Milestone (`00` for the order itself), kind and ordinal; never the attempt, so that links survive retries and repairs."""
+
+    milestone: str
+    kind: Kind
+    ordinal: int
+
+    def __str__(self) -> str:
+        """As it stands in links and commands."""
+        return f"{self.milestone}-{self.kind.value}-{self.ordinal:04d}"
+
+    @classmethod
+    def parse(cls, text: str) -> GateId:
+        """Read a gate's name. Raises `MalformedGateIdError`."""
+        parts = text.split("-")
+        try:
+            milestone, kind, ordinal = parts
+            return cls(milestone, Kind(kind), int(ordinal))
+        except ValueError:
+            raise MalformedGateIdError(text) from None
+
+    @property
+    def of_order(self) -> bool:
+        """Whether it stands on the order itself."""
+        return self.milestone == ORDER_LEVEL
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A gate's answer: what, by whom, when, how; the audit of it. `note` is where the words that came with it are kept."""
+
+    choice: Choice
+    by: str
+    at: datetime
+    via: Via
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """A gate as it stands in the table."""
+
+    order: str
+    id: GateId
+    role: Role
+    owner: str
+    lang: str
+    choices: tuple[Choice, ...]
+    default: Default
+    opened: datetime
+    deadline: datetime | None
+    reminders: tuple[datetime, ...] = ()
+    send_after: datetime | None = None
+    shown: Mapping[str, Any] = field(default_factory=dict)
+    key_id: str = ""
+    link_version: int = 1
+    status: Status = Status.OPEN
+    decision: Decision | None = None
+    mailed: bool = False
+    owes: Mapping[str, int] = field(default_factory=dict)
+    due: datetime | None = None
+
+    @property
+    def subject(self) -> str:
+        """What its link's secret is bound to."""
+        return f"{self.order}/{self.id}"
+
+    @property
+    def audience(self) -> str:
+        """Whom its link is for."""
+        return f"{self.role.value}:{self.owner}"
+
+
+def jitter(order: str, gate: GateId) -> timedelta:
+    """Up to ten minutes by which a default runs late, so that a thousand deadlines at 18:00 are not one instant."""
+    return timedelta(seconds=zlib.crc32(f"{order}/{gate}".encode()) % JITTER_SECONDS)
+
+
+def due_shard(order: str) -> str:
+    """Which shard of the `due` index an order's rows stand in."""
+    return f"D#{zlib.crc32(order.encode()) % DUE_SHARDS:02d}"
+
+
+def next_due(gate: Gate, after: datetime) -> datetime | None:
+    """The next instant at which the clock has to look at an open gate that owes nothing: a mail held back, a reminder, the default."""
+    if gate.send_after is not None and not gate.mailed:
+        return gate.send_after
+    reminders = [at for at in gate.reminders if at > after]
+    if reminders:
+        return reminders[0]
+    return None if gate.deadline is None else gate.deadline + jitter(gate.order, gate.id)
+
+
+def gate_row(gate: Gate) -> dict[str, Any]:
+    """A gate as a row; empty attributes are left out to keep it small."""
+    row: dict[str, Any] = {
+        "v": GATE_ROW_VERSION,
+        "role": gate.role.value,
+        "owner": gate.owner,
+        "lang": gate.lang,
+        "choices": [choice.value for choice in gate.choices],
+        "default": gate.default.value,
+        "opened": stamp(gate.opened),
+        "deadline": gate.deadline and stamp(gate.deadline),
+        "reminders": [stamp(at) for at in gate.reminders],
+        "send_after": gate.send_after and stamp(gate.send_after),
+        "shown": dict(gate.shown),
+        "key_id": gate.key_id,
+        "link_version": gate.link_version,
+        "status": gate.status.value,
+        "decision": gate.decision and decision_row(gate.decision),
+        "mailed": gate.mailed,
+        "owes": dict(gate.owes),
+        "due": gate.due and stamp(gate.due),
+        "due_shard": gate.due and due_shard(gate.order),
+    }
+    if gate.role is Role.SELLER and gate.status is Status.OPEN:
+        row |= {"desk": f"seller#{gate.status.value}", "desk_due": stamp(gate.deadline or gate.opened)}
+    return {name: value for name, value in row.items() if value not in (None, {}, [], "")}
+
+
+def gate_from_row(row: Row) -> Gate:
+    """Read a gate, lifting older versions of the row."""
+    decided = row.get("decision")
+    return Gate(
+        order=row["pk"].removeprefix("O#"),
+        id=GateId.parse(row["sk"].removeprefix("G#").replace("#", "-")),
+        role=Role(row["role"]),
+        owner=row["owner"],
+        lang=row["lang"],
+        choices=tuple(Choice(value) for value in row.get("choices", [])),
+        default=Default(row["default"]),
+        opened=datetime.fromisoformat(row["opened"]),
+        deadline=instant(row.get("deadline")),
+        reminders=tuple(datetime.fromisoformat(at) for at in row.get("reminders", [])),
+        send_after=instant(row.get("send_after")),
+        shown=row.get("shown", {}),
+        key_id=row.get("key_id", ""),
+        link_version=row.get("link_version", 1),
+        status=Status(row["status"]),
+        decision=None
+        if decided is None
+        else Decision(
+            choice=Choice(decided["choice"]),
+            by=decided["by"],
+            at=datetime.fromisoformat(decided["at"]),
+            via=Via(decided["via"]),
+            note=decided.get("note"),
+        ),
+        mailed=row.get("mailed", False),
+        owes=row.get("owes", {}),
+        due=instant(row.get("due")),
+    )
+
+
+def decision_row(decision: Decision) -> dict[str, Any]:
+    """A decision as it stands on its gate."""
+    row = {
+        "choice": decision.choice.value,
+        "by": decision.by,
+        "at": stamp(decision.at),
+        "via": decision.via.value,
+        "note": decision.note,
+    }
+    return {name: value for name, value in row.items() if value is not None}

@@ -1,0 +1,271 @@
+"""The order, its milestones and the engagement that binds a freelancer to one. Pure: rows in, rows out.
+
+Design: workflow sections 2, 3 and 5. Amounts are minor units of the order's currency; times are UTC.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from relais.errors import RelaisError
+from relais.rows import Row
+
+ORDER_ROW_VERSION = 1
+MILESTONE_ROW_VERSION = 1
+
+ORDER_LEVEL = "00"
+"""The milestone number that stands for the order itself."""
+
+
+class OrderStage(StrEnum):
+    """Where an order is. `draft` and `paid` come before its workflow, `completed` after it."""
+
+    DRAFT = "draft"
+    PAID = "paid"
+    BRIEF = "brief"
+    ASSIGN = "assign"
+    MILESTONES = "milestones"
+    PARK = "park"
+    COMPLETED = "completed"
+
+
+class MilestoneStage(StrEnum):
+    """Where one milestone is; the definition routes each of them."""
+
+    PENDING = "pending"
+    WORK = "work"
+    REVIEW = "review"
+    ACCEPTANCE = "acceptance"
+    HOLD = "hold"
+    PAYOUT = "payout"
+    PARK = "park"
+    CLOSED = "closed"
+
+
+class OrderNotFoundError(RelaisError):
+    """No order has this id."""
+
+    def __init__(self, order: str) -> None:
+        """Keep the id that was asked for."""
+        super().__init__(f"no order {order}: check the id (12 characters, in the link and in the mails)")
+        self.order = order
+
+
+@dataclass(frozen=True, slots=True)
+class Engagement:
+    """One freelancer bound to one milestone at an agreed cost."""
+
+    freelancer: str
+    agreed: int
+    accepted_at: datetime
+    deadline: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Milestone:
+    """One deliverable's life inside an order. `left_to_send` is what of the agreed cost no act has reserved yet."""
+
+    order: str
+    number: str
+    stage: MilestoneStage
+    ordinal: int
+    price: int
+    cost: int
+    revisions_left: int
+    revisions_used: int = 0
+    rounds: int = 0
+    version: int = 0
+    handled: int = 0
+    engagement: Engagement | None = None
+    left_to_send: int = 0
+    in_transit: int = 0
+    sent: int = 0
+    last: str | None = None
+    parked_from: str | None = None
+    parked_why: str | None = None
+    spoken: bool = False
+    pay_by: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One purchase. The money pots are remainders under conditions, never counters under a version."""
+
+    id: str
+    stage: OrderStage
+    run: int
+    ordinal: int
+    offer: str
+    offer_version: int
+    lang: str
+    currency: str
+    price: int
+    consumer: bool
+    key_id: str
+    link_version: int
+    created: datetime
+    client_email: str | None = None
+    client_name: str | None = None
+    checkout: int = 0
+    checkout_expires: datetime | None = None
+    checkout_ends_from: datetime | None = None
+    session: str | None = None
+    payment_intent: str | None = None
+    charge: str | None = None
+    paid: int = 0
+    fee: int | None = None
+    left: int = 0
+    in_transit: int = 0
+    sent: int = 0
+    refunded: int = 0
+    interrupt_seq: int = 0
+    handed_in: datetime | None = None
+    promised: datetime | None = None
+    completed: datetime | None = None
+    last: str | None = None
+    parked_from: str | None = None
+    parked_why: str | None = None
+    owes: dict[str, Any] = field(default_factory=dict)
+    due: datetime | None = None
+    dead_run: int = 0
+    started: datetime | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether money or work can still be owed on it: paid and not yet completed."""
+        return self.stage not in {OrderStage.DRAFT, OrderStage.COMPLETED}
+
+
+def instant(text: str | None) -> datetime | None:
+    """Read a stored time (ISO 8601, UTC)."""
+    return None if text is None else datetime.fromisoformat(text)
+
+
+def stamp(at: datetime) -> str:
+    """Write a time as it is stored: ISO 8601 in UTC to the second, which sorts as text."""
+    return at.strftime("%Y-%m-%dT%H:%M:%S+00:00")
+
+
+def order_from_row(row: Row) -> Order:
+    """Read an order's head, lifting older versions of the row."""
+    return Order(
+        id=row["pk"].removeprefix("O#"),
+        stage=OrderStage(row["stage"]),
+        run=row["run"],
+        ordinal=row["ordinal"],
+        offer=row["offer"],
+        offer_version=row["offer_version"],
+        lang=row["lang"],
+        currency=row["currency"],
+        price=row["price"],
+        consumer=row["consumer"],
+        key_id=row["key_id"],
+        link_version=row["link_version"],
+        created=datetime.fromisoformat(row["created"]),
+        client_email=row.get("client_email"),
+        client_name=row.get("client_name"),
+        checkout=row.get("checkout", 0),
+        checkout_expires=instant(row.get("checkout_expires")),
+        checkout_ends_from=instant(row.get("checkout_ends_from")),
+        session=row.get("session"),
+        payment_intent=row.get("payment_intent"),
+        charge=row.get("charge"),
+        paid=row.get("paid", 0),
+        fee=row.get("fee"),
+        left=row.get("left", 0),
+        in_transit=row.get("in_transit", 0),
+        sent=row.get("sent", 0),
+        refunded=row.get("refunded", 0),
+        interrupt_seq=row.get("interrupt_seq", 0),
+        handed_in=instant(row.get("handed_in")),
+        promised=instant(row.get("promised")),
+        completed=instant(row.get("completed")),
+        last=row.get("last"),
+        parked_from=row.get("parked_from"),
+        parked_why=row.get("parked_why"),
+        owes=dict(row.get("owes", {})),
+        due=instant(row.get("due")),
+        dead_run=row.get("dead_run", 0),
+        started=instant(row.get("started")),
+    )
+
+
+def draft_row(order: Order) -> dict[str, Any]:
+    """The row that a new order begins with."""
+    return {
+        "v": ORDER_ROW_VERSION,
+        "stage": order.stage.value,
+        "run": order.run,
+        "ordinal": order.ordinal,
+        "offer": order.offer,
+        "offer_version": order.offer_version,
+        "lang": order.lang,
+        "currency": order.currency,
+        "price": order.price,
+        "consumer": order.consumer,
+        "key_id": order.key_id,
+        "link_version": order.link_version,
+        "created": stamp(order.created),
+        "checkout": order.checkout,
+        "interrupt_seq": 0,
+    }
+
+
+def milestone_from_row(row: Row) -> Milestone:
+    """Read a milestone, lifting older versions of the row."""
+    engaged = row.get("engagement")
+    return Milestone(
+        order=row["pk"].removeprefix("O#"),
+        number=row["sk"].removeprefix("M#"),
+        stage=MilestoneStage(row["stage"]),
+        ordinal=row["ordinal"],
+        price=row["price"],
+        cost=row["cost"],
+        revisions_left=row["revisions_left"],
+        revisions_used=row.get("revisions_used", 0),
+        rounds=row.get("rounds", 0),
+        version=row.get("version", 0),
+        handled=row.get("handled", 0),
+        engagement=None
+        if engaged is None
+        else Engagement(
+            freelancer=engaged["freelancer"],
+            agreed=engaged["agreed"],
+            accepted_at=datetime.fromisoformat(engaged["accepted_at"]),
+            deadline=datetime.fromisoformat(engaged["deadline"]),
+        ),
+        left_to_send=row.get("left_to_send", 0),
+        in_transit=row.get("in_transit", 0),
+        sent=row.get("sent", 0),
+        last=row.get("last"),
+        parked_from=row.get("parked_from"),
+        parked_why=row.get("parked_why"),
+        spoken=row.get("spoken", False),
+        pay_by=instant(row.get("pay_by")),
+    )
+
+
+def milestone_row(price: int, cost: int, revisions: int) -> dict[str, Any]:
+    """The row that a milestone begins with, when its order is paid."""
+    return {
+        "v": MILESTONE_ROW_VERSION,
+        "stage": MilestoneStage.PENDING.value,
+        "ordinal": 1,
+        "price": price,
+        "cost": cost,
+        "revisions_left": revisions,
+        "handled": 0,
+    }
+
+
+def engagement_row(engagement: Engagement) -> dict[str, Any]:
+    """The engagement as it stands on its milestone."""
+    return {
+        "freelancer": engagement.freelancer,
+        "agreed": engagement.agreed,
+        "accepted_at": stamp(engagement.accepted_at),
+        "deadline": stamp(engagement.deadline),
+    }

@@ -1,0 +1,178 @@
+"""What the table is asked to write, said without naming the database.
+
+Steps describe a change as writes under guards; a store executes all of them or none. The language is small on purpose, so that every
+store (DynamoDB, a double) can be held to one contract. Design: workflow section 5.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+Row = Mapping[str, Any]
+
+
+class Key(NamedTuple):
+    """Where a row stands: partition and sort key."""
+
+    pk: str
+    sk: str
+
+
+class Test(StrEnum):
+    """What a guard asks of one attribute of the row that is about to be written."""
+
+    __test__ = False  # not a test class
+
+    ABSENT = "absent"
+    PRESENT = "present"
+    EQUALS = "equals"
+    DIFFERS = "differs"
+    AT_LEAST = "at_least"
+    BELOW = "below"
+    BELOW_ATTRIBUTE = "below_attribute"
+    CONTAINS = "contains"
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """A condition on one attribute; every guard of every write of a transaction must hold, or nothing is written."""
+
+    attribute: str
+    test: Test
+    value: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Put:
+    """A whole new row. Without other guards it must not exist yet."""
+
+    key: Key
+    row: Row
+    guards: tuple[Guard, ...] = (Guard("pk", Test.ABSENT),)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Attributes of one row set, added to or removed, under guards."""
+
+    key: Key
+    put: Row = field(default_factory=dict)
+    add: Mapping[str, int] = field(default_factory=dict)
+    remove: tuple[str, ...] = ()
+    guards: tuple[Guard, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """Guards on a row that is not written itself."""
+
+    key: Key
+    guards: tuple[Guard, ...]
+
+
+Write = Put | Change | Check
+
+
+def absent(attribute: str) -> Guard:
+    """The attribute does not exist (on `pk`: the row does not exist)."""
+    return Guard(attribute, Test.ABSENT)
+
+
+def present(attribute: str) -> Guard:
+    """The attribute exists (on `pk`: the row exists)."""
+    return Guard(attribute, Test.PRESENT)
+
+
+def equals(attribute: str, value: object) -> Guard:
+    """The attribute has exactly this value."""
+    return Guard(attribute, Test.EQUALS, value)
+
+
+def differs(attribute: str, value: object) -> Guard:
+    """The attribute is missing or has another value."""
+    return Guard(attribute, Test.DIFFERS, value)
+
+
+def at_least(attribute: str, value: int) -> Guard:
+    """The number is this or more."""
+    return Guard(attribute, Test.AT_LEAST, value)
+
+
+def below(attribute: str, value: object) -> Guard:
+    """The value is missing or smaller than this."""
+    return Guard(attribute, Test.BELOW, value)
+
+
+def below_attribute(attribute: str, other: str) -> Guard:
+    """The number is smaller than another attribute of the same row."""
+    return Guard(attribute, Test.BELOW_ATTRIBUTE, other)
+
+
+def contains(attribute: str, value: object) -> Guard:
+    """The list holds this value."""
+    return Guard(attribute, Test.CONTAINS, value)
+
+
+# Keys. One table, `pk` and `sk`; an order is one partition. Design: workflow section 5.
+
+
+def order_key(order: str) -> Key:
+    """The head of an order."""
+    return Key(f"O#{order}", "ORDER")
+
+
+def milestone_key(order: str, milestone: str) -> Key:
+    """One deliverable's life inside an order."""
+    return Key(f"O#{order}", f"M#{milestone}")
+
+
+def gate_key(order: str, gate: str) -> Key:
+    """A gate, by its id (`01-acceptance-0003`)."""
+    return Key(f"O#{order}", f"G#{gate.replace('-', '#')}")
+
+
+def token_key(order: str, gate: str) -> Key:
+    """The task token of a gate: in a row of its own, which no page reads."""
+    return Key(f"O#{order}", f"T#{gate.replace('-', '#')}")
+
+
+def act_key(order: str, act: str) -> Key:
+    """A movement of money, by its id (`transfer-01-0007`)."""
+    return Key(f"O#{order}", f"A#{act.replace('-', '#')}")
+
+
+def entry_key(order: str, reference: str) -> Key:
+    """A ledger entry, by its unique reference."""
+    return Key(f"O#{order}", f"L#{reference}")
+
+
+def deliverable_key(order: str, milestone: str, version: int) -> Key:
+    """A handed-in version."""
+    return Key(f"O#{order}", f"V#{milestone}#{version}")
+
+
+def brief_key(order: str) -> Key:
+    """The brief as handed in (its text is kept in the bucket)."""
+    return Key(f"O#{order}", "B#brief")
+
+
+def session_key(session: str) -> Key:
+    """Stripe's checkout session, leading to its order."""
+    return Key(f"S#{session}", f"S#{session}")
+
+
+def freelancer_key(freelancer: str) -> Key:
+    """A row of the roster."""
+    return Key("ROSTER", f"R#{freelancer}")
+
+
+def offer_key(slug: str, version: int) -> Key:
+    """An immutable version of an offer."""
+    return Key(f"H#{slug}", f"V#{version:04d}")
+
+
+SHOP_KEY = Key("SHOP", "SETTINGS")
+CLOCK_KEY = Key("CLOCK", "CLOCK")
