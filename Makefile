@@ -1,0 +1,116 @@
+# Relais. `make demo` and `make test` install what they need; they ask for Python 3.11+, Node 20+, npm and git only.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+# Without bytecode every start of the CDK app parses 60 MB of Python again.
+unexport PYTHONDONTWRITEBYTECODE
+
+STAGE ?= dev
+PY := .venv/bin/python
+UV := tools/uv
+CDK := node_modules/.bin/cdk
+CODE := $(wildcard relais functions infra devstack benchmarks)
+SOURCES = $(shell find relais functions -type f -not -path '*/__pycache__/*' 2>/dev/null)
+
+export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := 1
+export AWS_EC2_METADATA_DISABLED := true
+
+.PHONY: help
+help:  ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-16s %s\n", $$1, $$2 }'
+
+## Setting up -----------------------------------------------------------------------------------------------------
+
+.PHONY: setup
+setup: .venv/ready .venv-ministack/ready node_modules/ready  ## install everything (the other targets do it too)
+
+.tools/ready: requirements/uv.txt tools/bootstrap
+	@echo "Installing uv ..."
+	@PYTHON="$(PYTHON)" tools/bootstrap
+	@touch $@
+
+.venv/ready: requirements/dev.txt pyproject.toml .tools/ready
+	@echo "Installing the Python environment ..."
+	@[ -x $(PY) ] || $(UV) venv --quiet --clear --python "$$(cat .tools/python)" .venv
+	@$(UV) pip sync --quiet --require-hashes --python $(PY) requirements/dev.txt
+	@$(UV) pip install --quiet --python $(PY) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv-ministack/ready: requirements/ministack.txt .tools/ready
+	@echo "Installing the local cloud ..."
+	@[ -x .venv-ministack/bin/python ] || $(UV) venv --quiet --clear --python "$$(cat .tools/python)" .venv-ministack
+	@$(UV) pip sync --quiet --require-hashes --python .venv-ministack/bin/python requirements/ministack.txt
+	@touch $@
+
+node_modules/ready: package-lock.json .npmrc .tools/ready
+	@echo "Installing the CDK command line ..."
+	@npm ci --ignore-scripts --loglevel=error
+	@touch $@
+
+.PHONY: lock
+lock: .tools/ready  ## write requirements/*.txt and package-lock.json anew from what they are made of
+	@tools/lock
+
+.PHONY: clean
+clean:  ## remove everything that make made
+	rm -rf .venv .venv-ministack .tools node_modules build cdk.out .run .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+## The local stack ------------------------------------------------------------------------------------------------
+
+.PHONY: demo
+demo: setup  ## start the one-machine stack and play an order (PLAY=once|none, PORT=)
+	@PLAY="$(PLAY)" PORT="$(PORT)" $(PY) -m devstack.demo
+
+## Checks ---------------------------------------------------------------------------------------------------------
+
+.PHONY: test
+test: setup bundle  ## every test that needs no browser and no Java, in parallel
+	@$(PY) -m pytest -n auto -m "not browser and not java" $(TESTS)
+
+.PHONY: lint
+lint: .venv/ready  ## ruff and mypy
+	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check .
+	@$(PY) -m mypy $(CODE)
+
+.PHONY: fix
+fix: .venv/ready  ## let ruff mend what it can
+	@$(PY) -m ruff check --fix .
+	@$(PY) -m ruff format .
+
+.PHONY: benchmark
+benchmark: setup bundle  ## what the functions' imports cost against a bare boto3 client
+	@$(PY) -m benchmarks.imports
+
+.PHONY: stripe-shapes
+stripe-shapes: .venv/ready  ## compare the sandbox's objects with Stripe's published examples (FIXTURES=path)
+	@[ -n "$(FIXTURES)" ] || { echo "Name the published examples: make stripe-shapes FIXTURES=path/to/fixtures3.json" >&2; exit 2; }
+	@$(PY) -m devstack.stripe_sandbox.shapes "$(FIXTURES)"
+
+## Building and shipping ------------------------------------------------------------------------------------------
+
+.PHONY: bundle
+bundle: build/ready  ## build the layers (arm64 to ship, this machine's to run) and the functions' code
+
+build/ready: $(SOURCES) requirements/runtime.txt tools/bundle.py .venv/ready .venv-ministack/ready
+	@$(PY) tools/bundle.py
+	@touch $@
+
+.PHONY: synth
+synth: setup bundle  ## write the CloudFormation templates to cdk.out/
+	@$(CDK) synth --quiet -c stage=$(STAGE)
+
+.PHONY: diff
+diff: setup bundle  ## what a deployment would change (STAGE=dev|prod)
+	@$(CDK) diff --all -c stage=$(STAGE)
+
+.PHONY: deploy
+deploy: setup bundle  ## deploy both stacks (STAGE=dev|prod)
+	@$(CDK) deploy --all -c stage=$(STAGE)
+
+.PHONY: destroy
+destroy: setup bundle  ## remove both stacks of a stage (STAGE=dev|prod; prod keeps its data)
+	@$(CDK) destroy --all -c stage=$(STAGE)
