@@ -1,0 +1,210 @@
+"""What pages and mails are given to show. Steps fill these; templates read them and nothing else.
+
+Amounts are minor units with their currency; times are UTC and printed in `Frame.zone`. Links are whole addresses made by the steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from relais.gate import Choice, Decision, Gate, Kind, Role
+from relais.offer import Offer
+from relais.order import Milestone, Order
+from relais.roster import Freelancer, Reason
+from relais.shop import Shop
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What surrounds every page and mail: the shop, the reader's language and zone, the public address, this page's own path.
+
+    `other_lang` is the address of the same page in the other language, where there is one.
+    """
+
+    shop: Shop
+    lang: str
+    zone: str
+    home: str
+    path: str
+    now: datetime
+    other_lang: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is wrong with something typed. `key` names the words; `field` the input it stands beside; `facts` fill the sentence."""
+
+    key: str
+    field: str | None = None
+    facts: Mapping[str, str | int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class FileView:
+    """A file to look at or to fetch. `url` is absent where it is not released yet; `preview` where no image can be shown."""
+
+    name: str
+    size: int
+    key: str
+    url: str | None = None
+    preview: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class IndexView:
+    """The shop's front page: its open offers."""
+
+    frame: Frame
+    offers: tuple[Offer, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OfferView:
+    """Screen A: the offer page. `delivered_by` is the date if the brief is answered today; `typed` what a refused form held."""
+
+    frame: Frame
+    offer: Offer
+    delivered_by: datetime
+    action: str
+    problems: tuple[Problem, ...] = ()
+    typed: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class BriefView:
+    """Screen B, inside the order's page: the brief to fill in, what was saved, until when, and the date it would start."""
+
+    gate: Gate
+    action: str
+    nonce: str
+    files_action: str
+    typed: Mapping[str, str]
+    files: tuple[FileView, ...]
+    saved_at: datetime | None
+    promised_if_today: datetime
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OrderView:
+    """The order's own page for its client, in every state: to pay, being confirmed, brief, under way, to answer, completed.
+
+    `checkout_action` is set while it can be paid; `brief` while the brief is open; `waiting` is the client's open gate elsewhere (its link);
+    `address_action` lets the address be corrected, `address_hint` is the domain that was probably meant ("gmail.com").
+    """
+
+    frame: Frame
+    order: Order
+    offer: Offer
+    milestones: tuple[Milestone, ...]
+    nonce: str
+    confirming: bool = False
+    cancelled: bool = False
+    checkout_action: str | None = None
+    brief: BriefView | None = None
+    waiting: str | None = None
+    waiting_kind: Kind | None = None
+    address_action: str | None = None
+    address_hint: str | None = None
+    answers: tuple[tuple[str, str], ...] = ()
+    files: tuple[FileView, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class GateView:
+    """One gate's page, one template for all of them: facts, what to look at, the choices, what silence means.
+
+    Who sees what follows the gate's owner: a freelancer never sees the client's price, a client never the freelancer's.
+    `brief` is the answered brief as (question, answer) pairs; `note` the last words that came with being sent back or revised;
+    `history` the decisions so far of this milestone; `margin` is for the seller only.
+    """
+
+    frame: Frame
+    gate: Gate
+    order: Order
+    offer: Offer
+    action: str
+    nonce: str
+    files_action: str | None = None
+    milestone: Milestone | None = None
+    freelancer: Freelancer | None = None
+    pay: int | None = None
+    pay_by: datetime | None = None
+    deadline: datetime | None = None
+    brief: tuple[tuple[str, str], ...] = ()
+    brief_files: tuple[FileView, ...] = ()
+    files: tuple[FileView, ...] = ()
+    uploaded: tuple[FileView, ...] = ()
+    delivery_note: str | None = None
+    note: str | None = None
+    reasons: tuple[Reason, ...] = ()
+    margin: int | None = None
+    picked: Choice | None = None
+    typed: Mapping[str, str] = field(default_factory=dict)
+    problems: tuple[Problem, ...] = ()
+    next_link: str | None = None
+    order_link: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AnsweredView:
+    """A gate that was answered (or withdrawn): what was decided, by whom, when, and where to go on."""
+
+    frame: Frame
+    gate: Gate
+    offer: Offer
+    decision: Decision | None
+    yours: bool
+    just_now: bool
+    next_link: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeView:
+    """A friendly page of its own: dead link, not found, refused form, too large, trouble. `key` names the words."""
+
+    frame: Frame
+    key: str
+    status: int
+    facts: Mapping[str, str | int] = field(default_factory=dict)
+    back: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LetterView:
+    """A mail. `key` names its words: `brief`, `proposal`, `work`, `rework`, `revision`, `review`, `acceptance`, `accepted`, `to_pay`, `paid`,
+    `completed`, `parked`, `late`, and `<key>.reminder` for a reminder. `link` is the one button's address.
+
+    The facts that may be shown depend on the reader (`role`), as on `GateView`.
+    """
+
+    frame: Frame
+    key: str
+    role: Role
+    to: str
+    link: str | None
+    order: Order
+    offer: Offer
+    gate: Gate | None = None
+    milestone: Milestone | None = None
+    freelancer: Freelancer | None = None
+    pay: int | None = None
+    pay_by: datetime | None = None
+    deadline: datetime | None = None
+    brief: tuple[tuple[str, str], ...] = ()
+    note: str | None = None
+    reasons: tuple[Reason, ...] = ()
+    facts: Mapping[str, str | int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """A mail ready to be sent: plain text beside HTML, in the reader's language."""
+
+    to: str
+    subject: str
+    text: str
+    html: str
