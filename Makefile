@@ -13,7 +13,6 @@ PY := .venv/bin/python
 UV := tools/uv
 CDK := node_modules/.bin/cdk
 CODE := $(wildcard relais functions infra devstack benchmarks)
-SOURCES = $(shell find relais functions -type f -not -path '*/__pycache__/*' 2>/dev/null)
 
 export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := 1
 export AWS_EC2_METADATA_DISABLED := true
@@ -93,11 +92,8 @@ stripe-shapes: .venv/ready  ## compare the sandbox's objects with Stripe's publi
 ## Building and shipping ------------------------------------------------------------------------------------------
 
 .PHONY: bundle
-bundle: build/ready  ## build the layers (arm64 to ship, this machine's to run) and the functions' code
-
-build/ready: $(SOURCES) requirements/runtime.txt tools/bundle.py .venv/ready .venv-ministack/ready
+bundle: .venv/ready .venv-ministack/ready  ## build the layers (arm64 to ship, this machine's to run) and the functions' code
 	@$(PY) tools/bundle.py
-	@touch $@
 
 .PHONY: synth
 synth: setup bundle  ## write the CloudFormation templates to cdk.out/

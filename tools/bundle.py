@@ -1,0 +1,187 @@
+"""Build what the functions run: two layers (arm64 to ship, this machine's for the local stack) and the handlers' code.
+
+Both layers come from the same recipe and the same lock, ``requirements/runtime.txt``: wheels only, checked by hash, no
+Docker. An input that didn't change isn't built again: each result stands beside the digest of what it was made of.
+"""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+BUILD = ROOT / "build"
+LOCK = ROOT / "requirements" / "runtime.txt"
+LOCAL_PYTHON = ROOT / ".venv-ministack" / "bin" / "python"
+
+SHIPPED_PYTHON = "3.13"
+# What an installed distribution leaves behind that differs from machine to machine; licences and metadata stay.
+INSTALLER_NOTES = {"RECORD", "INSTALLER", "REQUESTED", "WHEEL", "direct_url.json", "uv_cache.json"}
+NOT_SHIPPED = {"__pycache__", "tests", "bin"}
+LEFT_OUT_OF_RELAIS = {"__pycache__", "cli"}
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a layer runs: what uv is told to choose wheels by, and an interpreter that compiles for it, if any is here."""
+
+    name: str
+    choose: tuple[str, ...]
+    compiler: str | None
+    version: str
+
+
+def main() -> None:
+    """Build both layers and the functions' code under ``build/``."""
+    build_functions()
+    for target in (shipped(), local()):
+        build_layer(target)
+
+
+def shipped() -> Target:
+    """AWS Lambda's Python on arm64."""
+    choose = ("--python-platform", "aarch64-manylinux2014", "--python-version", SHIPPED_PYTHON)
+    return Target("arm64", choose, find_python(SHIPPED_PYTHON), SHIPPED_PYTHON)
+
+
+def local() -> Target:
+    """The interpreter that the local cloud runs its functions with."""
+    version = minor_version(str(LOCAL_PYTHON))
+    if version is None:
+        sys.exit("The local cloud's environment is missing: run `make setup`.")
+    return Target("local", ("--python", str(LOCAL_PYTHON)), str(LOCAL_PYTHON), version)
+
+
+def find_python(version: str) -> str | None:
+    """An interpreter of this minor version that runs here; None if there is none: the layer then ships without bytecode."""
+    candidates = (sys.executable, f"python{version}", str(ROOT / ".tools" / "uv" / "bin" / "python"))
+    return next((candidate for candidate in candidates if minor_version(candidate) == version), None)
+
+
+def minor_version(python: str) -> str | None:
+    """What ``major.minor`` the command answers, None if it doesn't run."""
+    question = "import sys; print('%d.%d' % sys.version_info[:2])"
+    try:
+        answer = subprocess.run([python, "-c", question], capture_output=True, text=True, check=False)
+    except OSError:
+        return None
+    return answer.stdout.strip() if answer.returncode == 0 else None
+
+
+def build_functions() -> None:
+    """All handlers in one small asset: ``build/functions/functions/...``."""
+    sources = list(files_of(ROOT / "functions", {"__pycache__"}))
+    with Rebuilt(BUILD / "functions", digest([Path(__file__), *sources])) as place:
+        if place:
+            copy(sources, ROOT, place)
+
+
+def build_layer(target: Target) -> None:
+    """``build/layer-<target>/python``: the locked dependencies and relais without its command line, compiled."""
+    sources = list(files_of(ROOT / "relais", LEFT_OUT_OF_RELAIS))
+    inputs = digest([Path(__file__), LOCK, *sources], target.name, target.version, str(target.compiler is not None))
+    with Rebuilt(BUILD / f"layer-{target.name}", inputs) as place:
+        if not place:
+            return
+        shutil.copytree(dependencies(target), place / "python")
+        copy(sources, ROOT, place / "python")
+        if target.compiler:
+            compile_all(place / "python" / "relais", place / "python", target.compiler)
+
+
+def dependencies(target: Target) -> Path:
+    """The installed lock, pruned and compiled; a place of its own, so that a change in relais doesn't install again."""
+    where = BUILD / f"dependencies-{target.name}"
+    inputs = digest([Path(__file__), LOCK], target.name, target.version, str(target.compiler is not None))
+    with Rebuilt(where, inputs) as place:
+        if not place:
+            return where
+        command = [str(ROOT / "tools" / "uv"), "pip", "install", "--quiet", "--no-deps", "--require-hashes"]
+        wheels = ["--only-binary", ":all:", "--link-mode", "copy", "--target", str(place), *target.choose]
+        subprocess.run([*command, *wheels, "--requirement", str(LOCK)], check=True)
+        prune(place)
+        if target.compiler:
+            compile_all(place, place, target.compiler)
+    return where
+
+
+def prune(place: Path) -> None:
+    """Leave out tests, scripts and the installer's notes."""
+    for found in sorted(place.rglob("*"), reverse=True):
+        if found.is_dir() and found.name in NOT_SHIPPED:
+            shutil.rmtree(found)
+        elif found.parent.suffix == ".dist-info" and found.name in INSTALLER_NOTES:
+            found.unlink()
+    (place / ".lock").unlink(missing_ok=True)
+
+
+def compile_all(place: Path, root: Path, python: str) -> None:
+    """Write bytecode that is never checked against its source: Lambda's file system is read-only and its dates are not ours."""
+    options = ["--invalidation-mode", "unchecked-hash", "-s", str(root), "-p", "/opt/python", "-q"]
+    # A fixed seed: sets in constants would otherwise be stored in another order each time.
+    environment = {**os.environ, "PYTHONHASHSEED": "0"}
+    subprocess.run([python, "-m", "compileall", *options, str(place)], check=True, env=environment)
+
+
+class Rebuilt:
+    """A folder with the digest of its inputs beside it: gives a new place to fill if they differ, else None.
+
+    The new folder takes the old one's place only when it is complete.
+    """
+
+    def __init__(self, where: Path, inputs: str) -> None:
+        self.where = where
+        self.inputs = inputs
+        self.mark = where.with_name(where.name + ".inputs")
+        self.place = where.with_name(f"{where.name}.{os.getpid()}")
+
+    def __enter__(self) -> Path | None:
+        if self.where.is_dir() and self.mark.is_file() and self.mark.read_text() == self.inputs:
+            return None
+        print(f"Building {self.where.relative_to(ROOT)} ...")
+        shutil.rmtree(self.place, ignore_errors=True)
+        self.place.mkdir(parents=True)
+        return self.place
+
+    def __exit__(self, failure: type[BaseException] | None, *_: object) -> None:
+        if not self.place.is_dir():
+            return
+        if failure:
+            shutil.rmtree(self.place)
+            return
+        self.mark.unlink(missing_ok=True)
+        shutil.rmtree(self.where, ignore_errors=True)
+        self.place.rename(self.where)
+        self.mark.write_text(self.inputs)
+
+
+def files_of(folder: Path, without: set[str]) -> Iterator[Path]:
+    """Every file under a folder, in a fixed order."""
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and not without.intersection(path.relative_to(folder).parts):
+            yield path
+
+
+def copy(sources: Iterable[Path], root: Path, place: Path) -> None:
+    """Copy files to the same relative path under ``place``."""
+    for source in sources:
+        goal = place / source.relative_to(root)
+        goal.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, goal)
+
+
+def digest(files: Iterable[Path], *words: str) -> str:
+    """One digest of names, contents and words."""
+    total = hashlib.sha256("\0".join(words).encode())
+    for path in files:
+        total.update(f"\0{path.relative_to(ROOT)}\0".encode())
+        total.update(path.read_bytes())
+    return total.hexdigest()
+
+
+if __name__ == "__main__":
+    main()
