@@ -20,7 +20,7 @@ class RowVersionError(RelaisError):
         self.version = version
         self.current = current
         super().__init__(
-            f"A row of kind {kind} has version {version}, this code reads up to {current}: deploy the release that wrote it."
+            f"A row of kind {kind} has version {version}, this code reads {current}: deploy the release that wrote it."
         )
 
 

@@ -5,7 +5,7 @@ Amounts are in minor units of the offer's currency.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import Any
 
@@ -14,6 +14,17 @@ from relais.lift import Lift, Row, lift
 
 ROW_VERSION = 1
 _LIFTS: Mapping[int, Lift] = {}
+
+# The clocks of people 5b that an offer has when it says nothing.
+_BRIEF = Rule.parse("14 d; 1 d, 3 d, 7 d, 12 d")
+_PROPOSAL = Rule.parse("8 wh")
+_PROPOSAL_URGENT = Rule.parse("3 wh")
+_PROPOSAL_AFTER = Duration.parse("2 wh")
+_WORK = (Reminder.parse("-24 h"),)
+_REVIEW = Rule.parse("1 wd; half")
+_ACCEPTANCE = Rule.parse("7 d; 2 d, 5 d, last day")
+_HOLD_SPOKEN = Duration.parse("3 d")
+_HOLD_SILENT = Duration.parse("7 d")
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,15 +146,15 @@ class Clocks:
     only, for its deadline is the working deadline.
     """
 
-    brief: Rule = Rule.parse("14 d; 1 d, 3 d, 7 d, 12 d")
-    proposal: Rule = Rule.parse("8 wh; half")
-    proposal_urgent: Rule = Rule.parse("3 wh; half")
-    proposal_after: Duration = Duration.parse("2 wh")
-    work: tuple[Reminder, ...] = (Reminder.parse("-24 h"),)
-    review: Rule = Rule.parse("1 wd; half")
-    acceptance: Rule = Rule.parse("7 d; 2 d, 5 d, last day")
-    hold_spoken: Duration = Duration.parse("3 d")
-    hold_silent: Duration = Duration.parse("7 d")
+    brief: Rule = _BRIEF
+    proposal: Rule = _PROPOSAL
+    proposal_urgent: Rule = _PROPOSAL_URGENT
+    proposal_after: Duration = _PROPOSAL_AFTER
+    work: tuple[Reminder, ...] = _WORK
+    review: Rule = _REVIEW
+    acceptance: Rule = _ACCEPTANCE
+    hold_spoken: Duration = _HOLD_SPOKEN
+    hold_silent: Duration = _HOLD_SILENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +202,7 @@ class Offer:
     what_you_get: tuple[Text, ...]
     brief: tuple[Question, ...]
     checks: tuple[Text, ...] = ()
-    milestones: tuple[PlannedMilestone, ...] = field(default=())
+    milestones: tuple[PlannedMilestone, ...] = ()
     clocks: Clocks = Clocks()
     extras: tuple[Extra, ...] = ()
     rights: Text | None = None

@@ -4,7 +4,7 @@ Amounts are in minor units of the freelancer's currency; scores are integers: st
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
@@ -63,7 +63,7 @@ class Freelancer:
     capacity: int
     currency: str = "eur"
     in_hand: int = 0
-    hours: Hours = Hours()
+    hours: Hours = field(default_factory=Hours)
     away: tuple[Away, ...] = ()
     quality: Score = Score(0, 0)
     punctuality: Score = Score(0, 0)
