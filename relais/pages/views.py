@@ -1,6 +1,13 @@
 """What pages and mails are given to show. Steps fill these; templates read them and nothing else.
 
 Amounts are minor units with their currency; times are UTC and printed in `Frame.zone`. Links are whole addresses made by the steps.
+
+Forms post these fields; `typed` everywhere holds them by the same names, as they were posted or saved:
+offer `client_kind` (consumer|business), `start_now`, `ends_when_done` ("yes"), `lang`; checkout `nonce`; address `nonce`, `action` (address),
+`address`; brief `nonce`, `q_<key>`, `skip_<key>` ("yes"), `file` (an upload's key, repeated), `action` (save|hand_in); gate `nonce`, `choice`,
+`note`, `file` (repeated). Uploads are asked for as form fields `nonce` and `name`, `size`, `type`, each repeated in the same order; the answer is
+JSON, `{"files": [{"name", "key", "url", "fields"}], "problems": [{"name", "message"}]}`, either list may be missing.
+A `Problem.field` is one of those names (`file` for the uploads).
 """
 
 from __future__ import annotations
@@ -119,7 +126,7 @@ class GateView:
 
     Who sees what follows the gate's owner: a freelancer never sees the client's price, a client never the freelancer's.
     `brief` is the answered brief as (question, answer) pairs; `note` the last words that came with being sent back or revised;
-    `history` the decisions so far of this milestone; `margin` is for the seller only.
+    `margin` is for the seller only; `files` are to look at, `uploaded` those already sent with this form.
     """
 
     frame: Frame
