@@ -5,13 +5,13 @@ the wall clock of the person's zone, so a day begins at 9:00 in summer and in wi
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from functools import lru_cache
 from itertools import pairwise
-from typing import assert_never
+from typing import Any, assert_never
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from relais.errors import RelaisError
@@ -196,6 +196,16 @@ class Away:
         """Whether the person is away on that day."""
         return self.first <= day <= self.last
 
+    def to_row(self) -> list[str]:
+        """Return both days as ISO dates."""
+        return [self.first.isoformat(), self.last.isoformat()]
+
+    @classmethod
+    def from_row(cls, row: list[str]) -> "Away":
+        """Rebuild away dates from `to_row`."""
+        first, last = row
+        return cls(date.fromisoformat(first), date.fromisoformat(last))
+
 
 Week = tuple[tuple[Span, ...], ...]
 _OFFICE_WEEK: Week = ((Span(9 * 60, 18 * 60),),) * 5 + ((),) * 2
@@ -230,6 +240,15 @@ class Hours:
             for day in _parse_days(days, text):
                 week[day] = spans
         return cls(tuple(week), zone, holidays)
+
+    def to_row(self) -> dict[str, Any]:
+        """Return the hours as two texts and a boolean."""
+        return {"week": str(self), "zone": self.zone, "holidays": self.holidays}
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> "Hours":
+        """Rebuild hours from `to_row`."""
+        return cls.parse(row["week"], row["zone"], holidays=row["holidays"])
 
     @property
     def working_day(self) -> timedelta:

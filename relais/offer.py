@@ -38,6 +38,15 @@ class Text:
         """Return the French words for "fr", the English ones for every other language."""
         return self.fr if lang == "fr" else self.en
 
+    def to_row(self) -> Row:
+        """Return both texts under their languages."""
+        return {"fr": self.fr, "en": self.en}
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> "Text":
+        """Rebuild a text from `to_row`."""
+        return cls(row["fr"], row["en"])
+
 
 @dataclass(frozen=True, slots=True)
 class Question:
@@ -216,21 +225,21 @@ class Offer:
             "v": ROW_VERSION,
             "slug": self.slug,
             "version": self.version,
-            "title": _text_row(self.title),
-            "summary": _text_row(self.summary),
+            "title": self.title.to_row(),
+            "summary": self.summary.to_row(),
             "price": self.price,
             "currency": self.currency,
             "cost": self.cost,
             "skill": self.skill,
             "policy": _policy_row(self.policy),
-            "guarantee": _text_row(self.guarantee),
-            "what_you_get": [_text_row(text) for text in self.what_you_get],
+            "guarantee": self.guarantee.to_row(),
+            "what_you_get": [text.to_row() for text in self.what_you_get],
             "brief": [_question_row(question) for question in self.brief],
-            "checks": [_text_row(text) for text in self.checks],
-            "milestones": [{"title": _text_row(plan.title), "weight": plan.weight} for plan in self.milestones],
+            "checks": [text.to_row() for text in self.checks],
+            "milestones": [{"title": plan.title.to_row(), "weight": plan.weight} for plan in self.milestones],
             "clocks": _clocks_row(self.clocks),
             "extras": [_extra_row(extra) for extra in self.extras],
-            "rights": None if self.rights is None else _text_row(self.rights),
+            "rights": None if self.rights is None else self.rights.to_row(),
             "status": str(self.status),
             "max_files": self.max_files,
             "image": self.image,
@@ -243,40 +252,34 @@ class Offer:
         return cls(
             slug=now["slug"],
             version=int(now["version"]),
-            title=_text(now["title"]),
-            summary=_text(now["summary"]),
+            title=Text.from_row(now["title"]),
+            summary=Text.from_row(now["summary"]),
             price=int(now["price"]),
             currency=now["currency"],
             cost=int(now["cost"]),
             skill=now["skill"],
             policy=_policy(now["policy"]),
-            guarantee=_text(now["guarantee"]),
-            what_you_get=tuple(_text(text) for text in now["what_you_get"]),
+            guarantee=Text.from_row(now["guarantee"]),
+            what_you_get=tuple(Text.from_row(text) for text in now["what_you_get"]),
             brief=tuple(_question(question) for question in now["brief"]),
-            checks=tuple(_text(text) for text in now["checks"]),
-            milestones=tuple(PlannedMilestone(_text(plan["title"]), int(plan["weight"])) for plan in now["milestones"]),
+            checks=tuple(Text.from_row(text) for text in now["checks"]),
+            milestones=tuple(
+                PlannedMilestone(Text.from_row(plan["title"]), int(plan["weight"])) for plan in now["milestones"]
+            ),
             clocks=_clocks(now["clocks"]),
             extras=tuple(_extra(extra) for extra in now["extras"]),
-            rights=None if now["rights"] is None else _text(now["rights"]),
+            rights=None if now["rights"] is None else Text.from_row(now["rights"]),
             status=OfferStatus(now["status"]),
             max_files=int(now["max_files"]),
             image=now["image"],
         )
 
 
-def _text_row(text: Text) -> Row:
-    return {"fr": text.fr, "en": text.en}
-
-
-def _text(row: Mapping[str, Any]) -> Text:
-    return Text(row["fr"], row["en"])
-
-
 def _question_row(question: Question) -> Row:
     return {
         "key": question.key,
-        "text": _text_row(question.text),
-        "example": _text_row(question.example),
+        "text": question.text.to_row(),
+        "example": question.example.to_row(),
         "required": question.required,
         "multiline": question.multiline,
         "files": question.files,
@@ -285,14 +288,19 @@ def _question_row(question: Question) -> Row:
 
 def _question(row: Mapping[str, Any]) -> Question:
     return Question(
-        row["key"], _text(row["text"]), _text(row["example"]), row["required"], row["multiline"], row["files"]
+        row["key"],
+        Text.from_row(row["text"]),
+        Text.from_row(row["example"]),
+        row["required"],
+        row["multiline"],
+        row["files"],
     )
 
 
 def _extra_row(extra: Extra) -> Row:
     return {
         "key": extra.key,
-        "title": _text_row(extra.title),
+        "title": extra.title.to_row(),
         "price": extra.price,
         "cost": extra.cost,
         "adds": _duration_row(extra.adds),
@@ -303,7 +311,7 @@ def _extra_row(extra: Extra) -> Row:
 def _extra(row: Mapping[str, Any]) -> Extra:
     return Extra(
         row["key"],
-        _text(row["title"]),
+        Text.from_row(row["title"]),
         int(row["price"]),
         int(row["cost"]),
         _duration(row["adds"]),

@@ -5,15 +5,25 @@ Amounts are in minor units of the freelancer's currency; scores are integers: st
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
+from zoneinfo import ZoneInfo
 
-from relais.calendar import Away, Calendar, Hours, Span
+from relais.calendar import Away, Calendar, Hours
 from relais.lift import Lift, Row, lift
 
 ROW_VERSION = 1
 _LIFTS: Mapping[int, Lift] = {}
+
+_BEST_QUALITY = 500
+_BEST_SHARE = 100
+_POINTS_QUALITY = 400
+_POINTS_PUNCTUALITY = 150
+_POINTS_RESPONSIVENESS = 100
+_POINTS_RATE = 150
+_POINTS_LOAD = 50
+_POINTS_LANGUAGE = 150
 
 
 class Kind(StrEnum):
@@ -39,6 +49,15 @@ class Score:
 
     mean: int
     count: int
+
+
+# What is believed of somebody of whom nothing is known, worth five observations.
+_PRIOR_QUALITY = Score(400, 5)
+_PRIOR_PUNCTUALITY = Score(85, 5)
+_PRIOR_RESPONSIVENESS = Score(80, 5)
+
+_TIERS: Mapping[Kind, int] = {Kind.FREELANCER: 0, Kind.AGENCY: 1}
+"""Whom the ranking may choose, and in which order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +98,11 @@ class Freelancer:
         """When this person works."""
         return Calendar(self.hours, self.away)
 
+    @property
+    def can_be_paid(self) -> bool:
+        """Whether the pay could leave: today that takes a Stripe account."""
+        return self.stripe_account is not None
+
     def rate_for(self, skill: str) -> int | None:
         """Return the rate for a skill in minor units, or None where the freelancer does not offer it."""
         return next((rate.amount for rate in self.rates if rate.skill == skill), None)
@@ -97,8 +121,8 @@ class Freelancer:
             "capacity": self.capacity,
             "currency": self.currency,
             "in_hand": self.in_hand,
-            "hours": hours_to_row(self.hours),
-            "away": [[away.first.isoformat(), away.last.isoformat()] for away in self.away],
+            "hours": self.hours.to_row(),
+            "away": [away.to_row() for away in self.away],
             "quality": [self.quality.mean, self.quality.count],
             "punctuality": [self.punctuality.mean, self.punctuality.count],
             "responsiveness": [self.responsiveness.mean, self.responsiveness.count],
@@ -124,8 +148,8 @@ class Freelancer:
             capacity=int(now["capacity"]),
             currency=now["currency"],
             in_hand=int(now["in_hand"]),
-            hours=hours_from_row(now["hours"]),
-            away=tuple(Away(date.fromisoformat(first), date.fromisoformat(last)) for first, last in now["away"]),
+            hours=Hours.from_row(now["hours"]),
+            away=tuple(Away.from_row(away) for away in now["away"]),
             quality=_score(now["quality"]),
             punctuality=_score(now["punctuality"]),
             responsiveness=_score(now["responsiveness"]),
@@ -147,12 +171,26 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """One freelancer who may be asked, with the pay that would be proposed (minor units) and the reasons."""
+    """One freelancer who may be asked, with the pay that would be proposed (minor units) and the reasons.
+
+    The reasons are what was seen (`rate`, `free` places, `quality` in hundredths of a star after smoothing and
+    `quality_count`, `punctuality` and `responsiveness` in percent, `language` 1 if spoken) and the points each gave
+    (`points_…`), which add up to `points`, at most 1000.
+    """
 
     freelancer: str
     rate: int
     points: int
     reasons: tuple[Reason, ...]
+
+    def to_row(self) -> Row:
+        """Return the choice as plain strings, integers and a dict."""
+        return {
+            "freelancer": self.freelancer,
+            "rate": self.rate,
+            "points": self.points,
+            "reasons": {reason.key: reason.value for reason in self.reasons},
+        }
 
 
 def rank(
@@ -164,23 +202,66 @@ def rank(
     most: int,
     already: frozenset[str] = frozenset(),
 ) -> tuple[Ranked, ...]:
-    """Return who may be asked, best first; nobody in `already`, nobody full, nobody dearer than `most` (minor units)."""
-    raise NotImplementedError
+    """Return who may be asked to do the work, best first; the same input gives the same order.
+
+    Freelancers come before agencies, then points decide, then the key. Nobody who is in `already`, full, away on the
+    day of `now`, dearer than `most` (minor units), on trial, suspended, without a way to be paid, or who lacks the
+    skill; the seller and outsiders are picked by hand. Design: rules 5 (5), people 5.
+    """
+    asked = [
+        (freelancer, rate)
+        for freelancer in roster
+        if (rate := freelancer.rate_for(skill)) is not None
+        and rate <= most
+        and freelancer.key not in already
+        and _may_be_asked(freelancer, now)
+    ]
+    tiers = {freelancer.key: _TIERS[freelancer.kind] for freelancer, _ in asked}
+    ranked = [_weigh(freelancer, rate, language, most) for freelancer, rate in asked]
+    return tuple(sorted(ranked, key=lambda one: (tiers[one.freelancer], -one.points, one.freelancer)))
 
 
-def hours_to_row(hours: Hours) -> Row:
-    """Return working hours as plain lists, strings and a boolean."""
-    return {
-        "week": [[[span.start, span.end] for span in day] for day in hours.week],
-        "zone": hours.zone,
-        "holidays": hours.holidays,
+def smoothed(score: Score, prior: Score) -> int:
+    """Return a mean that leans on the prior while observations are few: one five-star order proves little."""
+    return (score.mean * score.count + prior.mean * prior.count) // (score.count + prior.count)
+
+
+def _may_be_asked(freelancer: Freelancer, now: datetime) -> bool:
+    today = now.astimezone(ZoneInfo(freelancer.hours.zone)).date()
+    return (
+        freelancer.kind in _TIERS
+        and freelancer.standing is Standing.APPROVED
+        and freelancer.in_hand < freelancer.capacity
+        and freelancer.can_be_paid
+        and not any(away.covers(today) for away in freelancer.away)
+    )
+
+
+def _weigh(freelancer: Freelancer, rate: int, language: str, most: int) -> Ranked:
+    quality = smoothed(freelancer.quality, _PRIOR_QUALITY)
+    punctuality = smoothed(freelancer.punctuality, _PRIOR_PUNCTUALITY)
+    responsiveness = smoothed(freelancer.responsiveness, _PRIOR_RESPONSIVENESS)
+    free = freelancer.capacity - freelancer.in_hand
+    speaks = language in freelancer.languages
+    points = {
+        "points_quality": _POINTS_QUALITY * quality // _BEST_QUALITY,
+        "points_punctuality": _POINTS_PUNCTUALITY * punctuality // _BEST_SHARE,
+        "points_responsiveness": _POINTS_RESPONSIVENESS * responsiveness // _BEST_SHARE,
+        "points_rate": _POINTS_RATE * (most - rate) // most if most else 0,
+        "points_load": _POINTS_LOAD * free // freelancer.capacity,
+        "points_language": _POINTS_LANGUAGE if speaks else 0,
     }
-
-
-def hours_from_row(row: Mapping[str, Any]) -> Hours:
-    """Rebuild working hours from `hours_to_row`."""
-    week = tuple(tuple(Span(int(start), int(end)) for start, end in day) for day in row["week"])
-    return Hours(week, row["zone"], row["holidays"])
+    seen = {
+        "rate": rate,
+        "free": free,
+        "quality": quality,
+        "quality_count": freelancer.quality.count,
+        "punctuality": punctuality,
+        "responsiveness": responsiveness,
+        "language": int(speaks),
+    }
+    reasons = tuple(Reason(key, value) for key, value in (seen | points).items())
+    return Ranked(freelancer.key, rate, sum(points.values()), reasons)
 
 
 def _score(pair: list[Any]) -> Score:

@@ -6,6 +6,7 @@ from typing import Any
 
 from relais.calendar import Away, Calendar, Hours
 from relais.lift import Lift, Row, lift
+from relais.margin import Regime
 from relais.offer import Text
 
 ROW_VERSION = 1
@@ -14,7 +15,7 @@ _LIFTS: Mapping[int, Lift] = {}
 
 @dataclass(frozen=True, slots=True)
 class Shop:
-    """Who sells. `sender` is the verified address of all mails; `social_charges` the key of a dated rate (margin)."""
+    """Who sells. `sender` is the verified address of all mails, `vat` the mention beside every price."""
 
     brand: str
     seller: str
@@ -28,7 +29,7 @@ class Shop:
     vat: Text
     address: str = ""
     mediator: Text | None = None
-    social_charges: str = "bnc"
+    regime: Regime = Regime.BNC
     away: tuple[Away, ...] = ()
 
     @property
@@ -40,3 +41,44 @@ class Shop:
     def calendar(self) -> Calendar:
         """When the seller works; clients are given the same hours."""
         return Calendar(self.hours, self.away)
+
+    def to_row(self) -> Row:
+        """Return the shop as plain strings, lists and dicts, with the row version `v`."""
+        return {
+            "v": ROW_VERSION,
+            "brand": self.brand,
+            "seller": self.seller,
+            "email": self.email,
+            "phone": self.phone,
+            "sender": self.sender,
+            "lang": self.lang,
+            "currency": self.currency,
+            "hours": self.hours.to_row(),
+            "legal": self.legal.to_row(),
+            "vat": self.vat.to_row(),
+            "address": self.address,
+            "mediator": None if self.mediator is None else self.mediator.to_row(),
+            "regime": str(self.regime),
+            "away": [away.to_row() for away in self.away],
+        }
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> "Shop":
+        """Rebuild the shop from its row, whatever version wrote it; raises RowVersionError."""
+        now = lift(row, "shop", ROW_VERSION, _LIFTS)
+        return cls(
+            brand=now["brand"],
+            seller=now["seller"],
+            email=now["email"],
+            phone=now["phone"],
+            sender=now["sender"],
+            lang=now["lang"],
+            currency=now["currency"],
+            hours=Hours.from_row(now["hours"]),
+            legal=Text.from_row(now["legal"]),
+            vat=Text.from_row(now["vat"]),
+            address=now["address"],
+            mediator=None if now["mediator"] is None else Text.from_row(now["mediator"]),
+            regime=Regime(now["regime"]),
+            away=tuple(Away.from_row(away) for away in now["away"]),
+        )

@@ -1,0 +1,438 @@
+"""The ledger: accounts, balanced entries, a builder for each row of the chart, and the check (design: money A 2, B).
+
+Postings are signed minor units: a debit is positive, a credit negative. Two kinds of entry meet in `stripe_clearing`:
+a business entry (we know that it happened) and a bank entry (one per Stripe balance transaction, the only ones that
+touch `stripe`). Both carry the same `item`, so that what stands in clearing can be told apart.
+
+To add a row of the chart, add one builder at the end of "the rows" and its kind to `EntryKind`.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Any, TypeVar
+
+from relais.errors import RelaisError
+from relais.lift import Lift, Row, RowVersionError, lift
+from relais.money import decimal_text
+
+_K = TypeVar("_K")
+
+ROW_VERSION = 1
+_LIFTS: Mapping[int, Lift] = {}
+
+CLEARING_GRACE = timedelta(hours=2)
+"""How old an item may grow in clearing: Stripe names a charge's fee within the hour (design: money D)."""
+
+
+class UnbalancedEntryError(RelaisError):
+    """The postings of an entry do not add up to zero in one currency."""
+
+    def __init__(self, reference: str, currency: str, off: int) -> None:
+        self.reference = reference
+        self.currency = currency
+        self.off = off
+        super().__init__(
+            f"The entry {reference} is off by {decimal_text(off, currency)} {currency}: correct its amounts, "
+            "nothing was booked."
+        )
+
+
+class EmptyEntryError(RelaisError):
+    """An entry moves nothing."""
+
+    def __init__(self, reference: str) -> None:
+        self.reference = reference
+        super().__init__(f"The entry {reference} has no posting: book only what moves money.")
+
+
+class AccountUnknownError(RelaisError):
+    """A name is not in the chart of accounts, or misses its subject, or has one too many."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        super().__init__(f'"{text}" is not an account of the chart: see money B for the names and their subjects.')
+
+
+class AccountKind(StrEnum):
+    """What an account is; a debit raises assets and costs, a credit the rest."""
+
+    ASSET = "asset"
+    LIABILITY = "liability"
+    INCOME = "income"
+    COST = "cost"
+    BRIDGE = "bridge"
+
+
+_PLAIN: Mapping[str, AccountKind] = {
+    "stripe": AccountKind.ASSET,
+    "stripe_clearing": AccountKind.ASSET,
+    "bank": AccountKind.ASSET,
+    "suspense": AccountKind.ASSET,
+    "revenue": AccountKind.INCOME,
+    "refunds": AccountKind.INCOME,
+    "indirect_revenue": AccountKind.INCOME,
+    "cost.work": AccountKind.COST,
+    "cost.bonus": AccountKind.COST,
+    "cost.kill_fee": AccountKind.COST,
+    "cost.commission": AccountKind.COST,
+    "fee.card": AccountKind.COST,
+    "fee.debit": AccountKind.COST,
+    "fee.dispute": AccountKind.COST,
+    "fee.connect": AccountKind.COST,
+    "fee.billing": AccountKind.COST,
+    "fee.invoice": AccountKind.COST,
+    "loss.dispute": AccountKind.COST,
+    "loss.goodwill": AccountKind.COST,
+    "loss.unrecovered": AccountKind.COST,
+    "fx_result": AccountKind.COST,
+    "opening": AccountKind.BRIDGE,
+}
+_WITH_SUBJECT: Mapping[str, AccountKind] = {
+    "dispute_held": AccountKind.ASSET,
+    "receivable": AccountKind.ASSET,
+    "client_funds": AccountKind.LIABILITY,
+    "client_credit": AccountKind.LIABILITY,
+    "refund_payable": AccountKind.LIABILITY,
+    "payable": AccountKind.LIABILITY,
+    "commission_payable": AccountKind.LIABILITY,
+    "fx_position": AccountKind.BRIDGE,
+}
+_POTS = frozenset({"client_funds", "client_credit", "refund_payable", "dispute_held", "payable"})
+"""What must stand at zero for an order that has ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A named pot of the chart; `subject` is the order, freelancer or affiliate it belongs to.
+
+    Raises AccountUnknownError for a name that is not in the chart.
+    """
+
+    name: str
+    subject: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what is not in the chart."""
+        chart = _PLAIN if self.subject is None else _WITH_SUBJECT
+        if self.name not in chart or self.subject == "":
+            raise AccountUnknownError(str(self))
+
+    def __str__(self) -> str:
+        return self.name if self.subject is None else f"{self.name}.{self.subject}"
+
+    @property
+    def kind(self) -> AccountKind:
+        """What the account is."""
+        return _PLAIN[self.name] if self.subject is None else _WITH_SUBJECT[self.name]
+
+    @classmethod
+    def parse(cls, text: str) -> "Account":
+        """Read an account from its text, such as "client_funds.4F7K…"; raises AccountUnknownError."""
+        name, dot, subject = text.partition(".")
+        if dot and name in _WITH_SUBJECT:
+            return cls(name, subject)
+        return cls(text)
+
+
+STRIPE = Account("stripe")
+CLEARING = Account("stripe_clearing")
+REVENUE = Account("revenue")
+WORK = Account("cost.work")
+CARD_FEE = Account("fee.card")
+
+
+def client_funds(order: str) -> Account:
+    """What a client has paid for an order and not yet accepted."""
+    return Account("client_funds", order)
+
+
+def payable(freelancer: str) -> Account:
+    """What is owed to a freelancer."""
+    return Account("payable", freelancer)
+
+
+@dataclass(frozen=True, slots=True)
+class Posting:
+    """One movement of one account, in minor units: a debit is positive, a credit negative."""
+
+    account: Account
+    amount: int
+    currency: str
+
+
+class EntryKind(StrEnum):
+    """What an entry records: a row of the chart, or the bank's side of it."""
+
+    PAYMENT = "payment"
+    ACCEPTANCE = "acceptance"
+    TRANSFER = "transfer"
+    CHARGE_SETTLED = "charge_settled"
+    TRANSFER_SETTLED = "transfer_settled"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A balanced set of postings with a reference that is unique for ever; never changed once written.
+
+    `item` names what the entry's posting to clearing is about (a payment intent, an operation). Raises
+    EmptyEntryError, and UnbalancedEntryError unless debits equal credits in each currency.
+    """
+
+    reference: str
+    kind: EntryKind
+    at: datetime
+    order: str | None
+    postings: tuple[Posting, ...]
+    item: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse an entry that makes or loses money."""
+        if not self.postings:
+            raise EmptyEntryError(self.reference)
+        for currency, off in sorted(_sums((posting.currency, posting.amount) for posting in self.postings).items()):
+            if off != 0:
+                raise UnbalancedEntryError(self.reference, currency, off)
+
+    def to_row(self) -> Row:
+        """Return the entry as plain strings, integers and lists, with the row version `v`."""
+        return {
+            "v": ROW_VERSION,
+            "reference": self.reference,
+            "kind": str(self.kind),
+            "at": self.at.astimezone(UTC).isoformat(),
+            "order": self.order,
+            "item": self.item,
+            "postings": [[str(posting.account), posting.amount, posting.currency] for posting in self.postings],
+        }
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> "Entry":
+        """Rebuild an entry from its row; raises what a new entry raises, AccountUnknownError and RowVersionError."""
+        now = lift(row, "entry", ROW_VERSION, _LIFTS)
+        return cls(
+            reference=now["reference"],
+            kind=EntryKind(now["kind"]),
+            at=datetime.fromisoformat(now["at"]),
+            order=now["order"],
+            postings=tuple(
+                Posting(Account.parse(account), int(amount), currency) for account, amount, currency in now["postings"]
+            ),
+            item=now["item"],
+        )
+
+
+# --- the rows -----------------------------------------------------------------------------------------------------
+
+
+def payment(*, order: str, pi: str, amount: int, currency: str, at: datetime) -> Entry:
+    """Row 1, business: a card payment whose session was re-read as paid. `amount` in minor units of `currency`."""
+    postings = _move(CLEARING, client_funds(order), amount, currency)
+    return Entry(f"pay:{pi}", EntryKind.PAYMENT, at, order, postings, item=pi)
+
+
+def charge_settled(
+    *, order: str, txn: str, pi: str, gross: int, fee: int, net: int, currency: str, at: datetime
+) -> Entry:
+    """Row 1, bank: the charge's balance transaction, which names the fee. Minor units of its own currency.
+
+    Raises UnbalancedEntryError if gross − fee is not net.
+    """
+    postings = _nonzero(
+        Posting(STRIPE, net, currency), Posting(CARD_FEE, fee, currency), Posting(CLEARING, -gross, currency)
+    )
+    return Entry(txn, EntryKind.CHARGE_SETTLED, at, order, postings, item=pi)
+
+
+def accepted(
+    *, order: str, milestone: str, share: int, cost: int, freelancer: str, currency: str, at: datetime
+) -> Entry:
+    """Row 3: a milestone is accepted; its share of the price is earned and its agreed cost is owed (minor units)."""
+    postings = _move(client_funds(order), REVENUE, share, currency) + _move(WORK, payable(freelancer), cost, currency)
+    return Entry(f"accept:{order}:{milestone}", EntryKind.ACCEPTANCE, at, order, postings)
+
+
+def transferred(*, order: str, op: str, amount: int, currency: str, freelancer: str, at: datetime) -> Entry:
+    """Row 5, business: Stripe took the transfer of operation `op` (minor units)."""
+    postings = _move(payable(freelancer), CLEARING, amount, currency)
+    return Entry(f"op:{op}", EntryKind.TRANSFER, at, order, postings, item=op)
+
+
+def transfer_settled(*, order: str, txn: str, op: str, amount: int, currency: str, at: datetime) -> Entry:
+    """Row 5, bank: the transfer's balance transaction; `amount` is what left, positive, in minor units."""
+    return Entry(txn, EntryKind.TRANSFER_SETTLED, at, order, _move(CLEARING, STRIPE, amount, currency), item=op)
+
+
+# --- reading and checking -----------------------------------------------------------------------------------------
+
+
+def trial_balance(entries: Iterable[Entry]) -> dict[tuple[Account, str], int]:
+    """Return the balance of every account and currency that was ever posted to, debits positive, in order of name."""
+    sums = _sums(
+        ((posting.account, posting.currency), posting.amount) for entry in entries for posting in entry.postings
+    )
+    return dict(sorted(sums.items(), key=lambda balance: (str(balance[0][0]), balance[0][1])))
+
+
+class DifferenceKind(StrEnum):
+    """What the check can find."""
+
+    UNREADABLE = "unreadable"
+    REPEATED = "repeated"
+    CLEARING = "clearing"
+    POT = "pot"
+    BANK_MISSING = "bank_missing"
+    BANK_UNKNOWN = "bank_unknown"
+    BANK_AMOUNT = "bank_amount"
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One thing that is not as it must be, with the sum it is about (minor units) and a sentence that explains it."""
+
+    kind: DifferenceKind
+    reference: str
+    amount: int
+    currency: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class BankTransaction:
+    """What Stripe says of one balance transaction: its net in minor units, signed as Stripe signs it."""
+
+    id: str
+    net: int
+    currency: str
+
+
+def read(rows: Iterable[Mapping[str, Any]]) -> tuple[tuple[Entry, ...], tuple[Difference, ...]]:
+    """Rebuild entries from their rows; a row that is no balanced entry of the chart becomes a difference."""
+    entries: list[Entry] = []
+    differences: list[Difference] = []
+    for row in rows:
+        try:
+            entries.append(Entry.from_row(row))
+        except UnbalancedEntryError as error:
+            differences.append(
+                Difference(DifferenceKind.UNREADABLE, error.reference, error.off, error.currency, str(error))
+            )
+        except (EmptyEntryError, AccountUnknownError, RowVersionError) as error:
+            differences.append(Difference(DifferenceKind.UNREADABLE, str(row.get("reference", "?")), 0, "", str(error)))
+    return tuple(entries), tuple(differences)
+
+
+def check(
+    entries: Sequence[Entry],
+    *,
+    now: datetime,
+    ended: frozenset[str] = frozenset(),
+    transactions: Sequence[BankTransaction] | None = None,
+) -> tuple[Difference, ...]:
+    """Return everything in which the ledger is not as promise 1 wants it; nothing, if all is well.
+
+    No reference twice; clearing at zero for each item older than two hours; pots and pay at zero for each order in
+    `ended`; with `transactions` (all of Stripe's, up to `now`), one bank entry for each and the same net, so that the
+    sum of `stripe` is the sum of net balance transactions. Entries balance by construction; see `read`.
+    """
+    found = [*_repeated(entries), *_stale_clearing(entries, now), *_full_pots(entries, ended)]
+    if transactions is not None:
+        found += _against_bank(entries, transactions)
+    return tuple(found)
+
+
+def _repeated(entries: Iterable[Entry]) -> Iterable[Difference]:
+    for reference, count in Counter(entry.reference for entry in entries).items():
+        if count > 1:
+            sentence = f"{reference} is booked {count} times: an entry stands once, remove the copies."
+            yield Difference(DifferenceKind.REPEATED, reference, 0, "", sentence)
+
+
+def _stale_clearing(entries: Iterable[Entry], now: datetime) -> Iterable[Difference]:
+    items: defaultdict[tuple[str, str], list[tuple[Entry, int]]] = defaultdict(list)
+    for entry in entries:
+        for posting in entry.postings:
+            if posting.account == CLEARING:
+                items[(entry.item or entry.reference, posting.currency)].append((entry, posting.amount))
+    for (item, currency), moves in sorted(items.items()):
+        off = sum(amount for _, amount in moves)
+        oldest = min(entry.at for entry, _ in moves)
+        if off != 0 and now - oldest > CLEARING_GRACE:
+            sentence = (
+                f"{item} has left {decimal_text(off, currency)} {currency} in clearing since {oldest.isoformat()} "
+                f"({', '.join(entry.reference for entry, _ in moves)}): {_other_half(moves)}."
+            )
+            yield Difference(DifferenceKind.CLEARING, item, off, currency, sentence)
+
+
+def _other_half(moves: Sequence[tuple[Entry, int]]) -> str:
+    kinds = {entry.kind for entry, _ in moves}
+    if not kinds & _BANK_KINDS:
+        return "Stripe's balance transaction has not been booked"
+    if kinds <= _BANK_KINDS:
+        return "Stripe moved money that no entry of ours explains"
+    return "our amount and Stripe's are not the same"
+
+
+def _full_pots(entries: Iterable[Entry], ended: frozenset[str]) -> Iterable[Difference]:
+    sums = _sums(
+        ((entry.order, posting.account, posting.currency), posting.amount)
+        for entry in entries
+        if entry.order in ended
+        for posting in entry.postings
+        if posting.account.name in _POTS
+    )
+    for (order, account, currency), amount in sums.items():
+        if amount != 0:
+            sentence = (
+                f"The order {order} has ended with {decimal_text(-amount, currency)} {currency} in {account}: "
+                "earn it, pay it or give it back."
+            )
+            yield Difference(DifferenceKind.POT, str(account), amount, currency, sentence)
+
+
+def _against_bank(entries: Iterable[Entry], transactions: Iterable[BankTransaction]) -> Iterable[Difference]:
+    booked = _sums(
+        ((entry.reference, posting.currency), posting.amount)
+        for entry in entries
+        for posting in entry.postings
+        if posting.account == STRIPE
+    )
+    told = _sums(((transaction.id, transaction.currency), transaction.net) for transaction in transactions)
+    for (reference, currency), net in told.items():
+        if (reference, currency) not in booked and net != 0:
+            sentence = f"Stripe's {reference} moved {decimal_text(net, currency)} {currency} and is not booked yet."
+            yield Difference(DifferenceKind.BANK_MISSING, reference, net, currency, sentence)
+    for (reference, currency), amount in booked.items():
+        if (reference, currency) not in told:
+            sentence = (
+                f"{reference} is booked with {decimal_text(amount, currency)} {currency}, but Stripe has no such."
+            )
+            yield Difference(DifferenceKind.BANK_UNKNOWN, reference, amount, currency, sentence)
+        elif amount != told[(reference, currency)]:
+            net = told[(reference, currency)]
+            sentence = (
+                f"{reference} is booked with {decimal_text(amount, currency)} {currency}, "
+                f"Stripe says {decimal_text(net, currency)}."
+            )
+            yield Difference(DifferenceKind.BANK_AMOUNT, reference, amount - net, currency, sentence)
+
+
+_BANK_KINDS = frozenset({EntryKind.CHARGE_SETTLED, EntryKind.TRANSFER_SETTLED})
+
+
+def _move(debit: Account, credit: Account, amount: int, currency: str) -> tuple[Posting, ...]:
+    return _nonzero(Posting(debit, amount, currency), Posting(credit, -amount, currency))
+
+
+def _nonzero(*postings: Posting) -> tuple[Posting, ...]:
+    return tuple(posting for posting in postings if posting.amount != 0)
+
+
+def _sums(pairs: Iterable[tuple[_K, int]]) -> dict[_K, int]:
+    totals: dict[_K, int] = {}
+    for key, amount in pairs:
+        totals[key] = totals.get(key, 0) + amount
+    return totals
