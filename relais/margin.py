@@ -32,8 +32,7 @@ class RateUnknownError(RelaisError):
 class PriceTooLowError(RelaisError):
     """The price of an offer doesn't cover its cost and the card fee. Amounts in minor units of `currency`."""
 
-    def __init__(self, slug: str, price: int, cost: int, fee: int, currency: str) -> None:
-        self.slug = slug
+    def __init__(self, price: int, cost: int, fee: int, currency: str) -> None:
         self.price = price
         self.cost = cost
         self.fee = fee
@@ -143,12 +142,20 @@ def expected(offer: Offer, at: date, region: CardRegion = CardRegion.EEA) -> Mar
     return Margin(offer.price, card_fee(offer.price, offer.currency, region, at), offer.cost)
 
 
+def cover(price: int, cost: int, currency: str, at: date, region: CardRegion = CardRegion.EEA) -> Margin:
+    """Return the margin of a price that covers cost and card fee (minor units).
+
+    Raises PriceTooLowError with the sum, and RateUnknownError.
+    """
+    margin = Margin(price, card_fee(price, currency, region, at), cost)
+    if margin.margin < 0:
+        raise PriceTooLowError(price, cost, margin.card_fee, currency)
+    return margin
+
+
 def covers(offer: Offer, at: date) -> Margin:
     """Return the expected margin of an offer whose price covers cost and card fee, else raise PriceTooLowError."""
-    margin = expected(offer, at)
-    if margin.margin < 0:
-        raise PriceTooLowError(offer.slug, offer.price, offer.cost, margin.card_fee, offer.currency)
-    return margin
+    return cover(offer.price, offer.cost, offer.currency, at)
 
 
 def ceiling(offer: Offer, at: date) -> int:

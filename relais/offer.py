@@ -4,7 +4,7 @@ An order keeps the version of the offer it was bought under: the policy of the d
 Amounts are in minor units of the offer's currency.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import Any
@@ -38,14 +38,14 @@ class Text:
         """Return the French words for "fr", the English ones for every other language."""
         return self.fr if lang == "fr" else self.en
 
-    def to_row(self) -> Row:
-        """Return both texts under their languages."""
-        return {"fr": self.fr, "en": self.en}
+    def to_row(self) -> list[str]:
+        """Return the French text and the English one."""
+        return [self.fr, self.en]
 
     @classmethod
-    def from_row(cls, row: Mapping[str, Any]) -> "Text":
+    def from_row(cls, row: Sequence[str]) -> "Text":
         """Rebuild a text from `to_row`."""
-        return cls(row["fr"], row["en"])
+        return cls(*row)
 
 
 @dataclass(frozen=True, slots=True)
