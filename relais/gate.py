@@ -21,6 +21,8 @@ GATE_ROW_VERSION = 1
 DUE_SHARDS = 16
 OWED_AFTER = timedelta(minutes=2)
 """What a commit owes becomes due after this: longer than any function's timeout (design: workflow section 4)."""
+HEARTBEAT = timedelta(hours=25)
+"""Every open order is looked at by the clock at least this often (design: workflow section 4)."""
 JITTER_SECONDS = 600
 OWED_TRIES = 10
 

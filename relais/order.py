@@ -5,7 +5,7 @@ Design: workflow sections 2, 3 and 5. Amounts are minor units of the order's cur
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -128,7 +128,9 @@ class Order:
     last: str | None = None
     parked_from: str | None = None
     parked_why: str | None = None
-    owes: dict[str, Any] = field(default_factory=dict)
+    owes_start: int | None = None
+    owes_fee: str | None = None
+    owes_mail: int | None = None
     due: datetime | None = None
     dead_run: int = 0
     started: datetime | None = None
@@ -186,7 +188,9 @@ def order_from_row(row: Row) -> Order:
         last=row.get("last"),
         parked_from=row.get("parked_from"),
         parked_why=row.get("parked_why"),
-        owes=dict(row.get("owes", {})),
+        owes_start=row.get("owes_start"),
+        owes_fee=row.get("owes_fee"),
+        owes_mail=row.get("owes_mail"),
         due=instant(row.get("due")),
         dead_run=row.get("dead_run", 0),
         started=instant(row.get("started")),

@@ -1,0 +1,273 @@
+"""What steps ask of the outside, without knowing who answers. Adapters and doubles fulfil these."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Protocol
+
+from relais.errors import RelaisError
+
+if TYPE_CHECKING:
+    from relais.link import LinkKeys
+    from relais.pages.views import LetterView
+    from relais.rows import Key, Row, Write
+
+
+class ConditionFailedError(RelaisError):
+    """A guard did not hold, so nothing was written: read again and decide again. `index` is the first failing write."""
+
+    def __init__(self, index: int, key: Key) -> None:
+        """Keep which write failed."""
+        super().__init__(f"write {index} on {key.sk} met another state: read again and decide again")
+        self.index = index
+        self.key = key
+
+
+class Store(Protocol):
+    """The table. Every read of a row is consistent; only indexes are not."""
+
+    def get(self, key: Key) -> Row | None:
+        """Read one row."""
+
+    def get_many(self, keys: Sequence[Key]) -> dict[Key, Row]:
+        """Read several rows at once; absent ones are left out."""
+
+    def query(self, pk: str, prefix: str = "") -> list[Row]:
+        """Read the rows of a partition whose sort key starts with `prefix`, in order, all pages."""
+
+    def write(self, *writes: Write) -> None:
+        """Write all or nothing. Raises `ConditionFailedError`."""
+
+    def due(self, shard: str, until: datetime, limit: int) -> list[Key]:
+        """Nominate rows of a shard due at `until`, oldest first, from an index that may be stale."""
+
+    def open_orders(self, shard: str) -> list[str]:
+        """Nominate the orders of a shard that are open, from an index that may be stale."""
+
+    def desk(self, owner: str) -> list[Key]:
+        """Nominate the open gates of an owner, most urgent first, from an index that may be stale."""
+
+    def book(self, month: str, shard: str) -> list[Row]:
+        """Read the ledger entries of a month and shard (an index: bookings of the last instants may be missing)."""
+
+
+class Machine(Protocol):
+    """Step Functions."""
+
+    def start(self, order: str, run: int) -> None:
+        """Start the execution `<order>-<run>`; one that exists already is success."""
+
+    def succeed(self, token: str, outcome: str) -> None:
+        """Resume a waiting state with an outcome; a token that no longer waits is not an error (design: workflow section 1)."""
+
+    def fail(self, token: str, error: str, cause: str) -> None:
+        """Resume a waiting state with an error."""
+
+    def status(self, order: str, run: int) -> str:
+        """The status of an execution, or `ABSENT`."""
+
+    def stop(self, order: str, run: int, cause: str) -> None:
+        """Stop an execution if it still runs."""
+
+
+class Files(Protocol):
+    """The bucket: texts, briefs and deliverables."""
+
+    def put_text(self, key: str, body: str) -> None:
+        """Keep a text."""
+
+    def get_text(self, key: str) -> str | None:
+        """Read a text."""
+
+    def permit(self, key: str, size: int, content_type: str) -> dict[str, Any]:
+        """A form that uploads exactly this object of at most `size` bytes: `{"url", "fields"}`."""
+
+    def link(self, key: str, name: str, *, inline: bool = False) -> str:
+        """A short-lived address to fetch an object under a name. Signs; asks nothing."""
+
+    def size(self, key: str) -> int | None:
+        """The size in bytes, or nothing where there is no such object."""
+
+    def digest(self, key: str) -> str:
+        """The SHA-256 of an object's content, in hexadecimal."""
+
+    @property
+    def origin(self) -> str:
+        """Where browsers fetch objects from and send them to."""
+
+
+class Mailer(Protocol):
+    """The post."""
+
+    def send(self, letter: LetterView) -> None:
+        """Write and send one mail. Raises `MailRefusedError`."""
+
+
+@dataclass(frozen=True, slots=True)
+class PaidSession:
+    """A checkout session as Stripe says it is now, with what its payment is known by. Amounts in minor units."""
+
+    id: str
+    status: str
+    payment_status: str
+    url: str | None
+    amount: int
+    currency: str
+    order: str | None
+    email: str | None
+    name: str | None
+    payment_intent: str | None
+    charge: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """A balance transaction. `amount`, `fee` and `net` in minor units of `currency`."""
+
+    id: str
+    type: str
+    amount: int
+    fee: int
+    net: int
+    currency: str
+    source: str | None
+    created: datetime
+    available_on: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A transfer that Stripe accepted. `settlement` may not be known yet."""
+
+    id: str
+    amount: int
+    currency: str
+    destination: str
+    operation: str | None
+    settlement: str | None
+
+
+class TransferRefusedError(RelaisError):
+    """Stripe refused a transfer for good under this key: nothing moved."""
+
+    def __init__(self, code: str) -> None:
+        """Keep Stripe's code."""
+        super().__init__(f"Stripe refused the transfer ({code}): mend the cause, then send again")
+        self.code = code
+
+
+class AnswerUnknownError(RelaisError):
+    """Nobody knows whether Stripe acted: the answer was lost, or was an error of Stripe's own."""
+
+    def __init__(self, cause: str) -> None:
+        """Keep what was seen."""
+        super().__init__(f"no usable answer from Stripe ({cause}): look it up before sending anything again")
+        self.cause = cause
+
+
+class TryAgainError(RelaisError):
+    """Stripe did not begin (busy, rate limit): the same call under the same key may follow."""
+
+    def __init__(self, cause: str) -> None:
+        """Keep what was seen."""
+        super().__init__(f"Stripe did not take the call ({cause}): the same call follows later")
+        self.cause = cause
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRequest:
+    """What a checkout session is asked for. Everything in it is frozen with its key."""
+
+    order: str
+    number: int
+    amount: int
+    currency: str
+    title: str
+    lang: str
+    email: str | None
+    success_url: str
+    cancel_url: str
+    expires_at: datetime
+
+
+class Payments(Protocol):
+    """Stripe."""
+
+    def open_session(self, request: SessionRequest) -> PaidSession:
+        """Open a hosted checkout; the same request gives the same session."""
+
+    def session(self, session: str) -> PaidSession:
+        """Re-read a session and its payment."""
+
+    def settlement_of(self, charge: str) -> Settlement | None:
+        """The balance transaction of a charge, once there is one (design: money A 3)."""
+
+    def settlement(self, transaction: str) -> Settlement:
+        """A balance transaction by its id."""
+
+    def ready(self, account: str) -> bool:
+        """Whether an account can receive transfers at this moment (design: money A 8)."""
+
+    def transfer(self, body: dict[str, Any], key: str) -> Sent:
+        """Send a transfer once. Raises `TransferRefusedError`, `AnswerUnknownError`, `TryAgainError`."""
+
+
+class Background(Protocol):
+    """Functions called without waiting for them."""
+
+    def run_act(self, order: str, owed: str) -> None:
+        """Have the function that pays look at what an order owes."""
+
+    def tick_again(self, remaining: dict[str, Any]) -> None:
+        """Have the clock go on with what remains."""
+
+
+class Counter(Protocol):
+    """Numbers for the watchers."""
+
+    def count(self, name: str, value: int = 1) -> None:
+        """Add to a metric."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a deployment says of itself."""
+
+    stage: str
+    public_url: str
+
+
+class Ports(Protocol):
+    """All of it. Each is made when it is first asked for."""
+
+    @property
+    def settings(self) -> Settings: ...
+    @property
+    def store(self) -> Store: ...
+    @property
+    def machine(self) -> Machine: ...
+    @property
+    def files(self) -> Files: ...
+    @property
+    def mailer(self) -> Mailer: ...
+    @property
+    def payments(self) -> Payments: ...
+    @property
+    def background(self) -> Background: ...
+    @property
+    def counter(self) -> Counter: ...
+    @property
+    def link_keys(self) -> LinkKeys: ...
+    @property
+    def webhook_secrets(self) -> tuple[str, ...]: ...
+
+    def now(self) -> datetime:
+        """The time of the business: virtual in stage dev."""
+
+    def wall(self) -> datetime:
+        """The time of the wall: signatures, leases and ages of keys."""
+
+    def order_id(self) -> str:
+        """A fresh order id: 12 random Crockford base32 characters."""

@@ -1,0 +1,238 @@
+"""The clock: looks at what has become due and settles it; a missed tick is caught up, two at once are harmless.
+
+The index only nominates. Each row is read consistently and claimed under the due it was read with. Design: workflow section 4.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from relais.act import LEASE_SECONDS
+from relais.calendar import Duration, due_after
+from relais.gate import (
+    DUE_SHARDS,
+    HEARTBEAT,
+    OWED_TRIES,
+    Gate,
+    Owed,
+    Role,
+    Status,
+    Via,
+    gate_from_row,
+    jitter,
+    next_due,
+)
+from relais.order import Order, OrderStage, order_from_row, stamp
+from relais.ports import ConditionFailedError, Ports
+from relais.rows import Change, Key, Row, equals, gate_key, order_key
+from relais.steps import letters
+from relais.steps.decisions import Answer
+from relais.steps.gates import (
+    AlreadyAnsweredError,
+    answer,
+    default_choice,
+    person_owned,
+    resume,
+    send_opening,
+)
+from relais.steps.payout import tell_completed
+from relais.steps.runs import next_run, start_owed
+from relais.steps.situation import Situation, read_situation
+
+PAGE = 50
+RESUMES_BEFORE_NEXT_RUN = 3
+ASK_AGAIN = Duration.parse("1 wd")
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """What one tick did: rows settled, rows that failed and stay due, shards left for the next call."""
+
+    settled: int
+    failed: int
+    remaining: tuple[str, ...]
+
+
+def tick(ports: Ports, shards: tuple[str, ...] | None = None, *, enough: Callable[[], bool] = lambda: False) -> Tick:
+    """Settle what is due in these shards (all of them), oldest first, until `enough` says that the time is up."""
+    todo = list(shards if shards is not None else all_shards())
+    settled = failed = 0
+    while todo and not enough():
+        keys = ports.store.due(todo[0], ports.now(), PAGE)
+        done = [settle(ports, key) for key in keys]
+        settled += sum(done)
+        failed += len(done) - sum(done)
+        if len(keys) < PAGE or not any(done):
+            todo.pop(0)
+    ports.counter.count("ClockTick")
+    ports.counter.count("ClockFailed", failed)
+    return Tick(settled, failed, tuple(todo))
+
+
+def all_shards() -> tuple[str, ...]:
+    """The shards of the `due` index."""
+    return tuple(f"D#{number:02d}" for number in range(DUE_SHARDS))
+
+
+def settle(ports: Ports, key: Key) -> bool:
+    """Settle one nominated row. One that fails stays due and is told; it does not keep the others waiting."""
+    row = ports.store.get(key)
+    if row is None or "due" not in row or datetime.fromisoformat(row["due"]) > ports.now():
+        return True
+    try:
+        _settle(ports, key, row)
+    except (ConditionFailedError, AlreadyAnsweredError):
+        return True
+    except Exception:  # noqa: BLE001 - one row's trouble must not stop the clock; it stays due, is counted and alarmed
+        ports.counter.count("ClockRowFailed")
+        _put_off(ports, key, row)
+        return False
+    return True
+
+
+def _put_off(ports: Ports, key: Key, row: Row) -> None:
+    tries = int(row.get("clock_tries", 0)) + 1
+    later = ports.now() + timedelta(minutes=min(2**tries, 60))
+    try:
+        ports.store.write(
+            Change(key, put={"due": stamp(later), "clock_tries": tries}, guards=(equals("due", row["due"]),))
+        )
+    except ConditionFailedError:
+        return
+
+
+def _settle(ports: Ports, key: Key, row: Row) -> None:
+    if key.sk == "ORDER":
+        _order(ports, order_from_row(row))
+    elif key.sk.startswith("G#"):
+        _gate(ports, gate_from_row(row))
+    elif key.sk.startswith("A#"):
+        _claim(ports, key, row["due"], ports.now() + timedelta(seconds=2 * LEASE_SECONDS))
+        ports.background.run_act(key.pk.removeprefix("O#"), "acts")
+
+
+def _claim(ports: Ports, key: Key, as_read: str, until: datetime) -> None:
+    ports.store.write(Change(key, put={"due": stamp(until)}, guards=(equals("due", as_read),)))
+
+
+def _order(ports: Ports, order: Order) -> None:
+    """An order's head: a start that is owed, a fee, its last mails, a dead run, or only the heartbeat."""
+    now = ports.now()
+    as_read = stamp(order.due or now)
+    key = order_key(order.id)
+    if order.owes_mail is not None:
+        _claim(ports, key, as_read, now + _back_off(order.owes_mail))
+        tell_completed(ports, order)
+        return
+    if order.dead_run and order.dead_run == order.run and order.is_open:
+        next_run(ports, order, "the execution ended before its order")
+        return
+    if order.owes_start is not None:
+        _claim_start(ports, order, as_read)
+        start_owed(ports, order)
+        return
+    _claim(ports, key, as_read, now + (timedelta(minutes=5) if order.owes_fee else HEARTBEAT))
+    if order.fee is None and order.stage is not OrderStage.DRAFT:
+        ports.background.run_act(order.id, Owed.FEE.value)
+    if order.is_open and ports.machine.status(order.id, order.run) not in {"RUNNING", "PENDING_REDRIVE"}:
+        next_run(ports, order, "the execution does not run any more")
+
+
+def _claim_start(ports: Ports, order: Order, as_read: str) -> None:
+    tries = (order.owes_start or 0) + 1
+    ports.store.write(
+        Change(
+            order_key(order.id),
+            put={"owes_start": tries, "due": stamp(ports.now() + _back_off(tries))},
+            guards=(equals("due", as_read),),
+        )
+    )
+    if tries >= OWED_TRIES:
+        ports.counter.count("OwedParked")
+
+
+def _back_off(tries: int) -> timedelta:
+    return timedelta(minutes=min(2 ** (tries + 1), 60))
+
+
+def _gate(ports: Ports, gate: Gate) -> None:
+    if gate.status is Status.ANSWERED:
+        _resume_again(ports, gate)
+        return
+    if gate.status is not Status.OPEN:
+        return
+    situation = read_situation(ports, gate.order, gate.id.milestone)
+    if Owed.MAIL.value in gate.owes or (person_owned(gate) and not gate.mailed):
+        _mail_again(ports, situation, gate)
+        return
+    if gate.deadline is not None and ports.now() >= gate.deadline + jitter(gate.order, gate.id):
+        _silence(ports, situation, gate)
+        return
+    _remind(ports, situation, gate)
+
+
+def _resume_again(ports: Ports, gate: Gate) -> None:
+    """The decision stands, the next gate does not yet: send again, then start the next run."""
+    tries = int(gate.owes.get(Owed.RESUME.value, 0)) + 1
+    _claim_owed(ports, gate, Owed.RESUME, tries)
+    resume(ports, gate)
+    if tries > RESUMES_BEFORE_NEXT_RUN:
+        row = ports.store.get(order_key(gate.order))
+        if row is not None:
+            next_run(ports, order_from_row(row), "a decision was not taken up")
+
+
+def _mail_again(ports: Ports, situation: Situation, gate: Gate) -> None:
+    tries = int(gate.owes.get(Owed.MAIL.value, 0)) + 1
+    _claim_owed(ports, gate, Owed.MAIL, tries)
+    if tries > OWED_TRIES:
+        ports.counter.count("OwedParked")
+        return
+    send_opening(ports, situation, gate)
+
+
+def _claim_owed(ports: Ports, gate: Gate, owed: Owed, tries: int) -> None:
+    ports.store.write(
+        Change(
+            gate_key(gate.order, str(gate.id)),
+            put={"owes": {owed.value: tries}, "due": stamp(ports.now() + _back_off(tries))},
+            guards=(equals("status", gate.status.value), equals("due", stamp(gate.due or ports.now()))),
+        )
+    )
+
+
+def _silence(ports: Ports, situation: Situation, gate: Gate) -> None:
+    """The deadline has passed. What silence means is done, unless it means nothing, or nobody was reached by a mail (promise 3)."""
+    choice = default_choice(gate)
+    if choice is None or (person_owned(gate) and not _reached(situation, gate)):
+        _stay(ports, situation, gate)
+        return
+    answer(ports, situation, gate, Answer(choice, "clock", Via.CLOCK, facts={"why": f"{gate.id.kind.value}_unanswered"}))
+
+
+def _reached(situation: Situation, gate: Gate) -> bool:
+    return gate.mailed and (gate.role is not Role.CLIENT or bool(situation.order.client_email))
+
+
+def _stay(ports: Ports, situation: Situation, gate: Gate) -> None:
+    again = due_after(ASK_AGAIN, situation.now, situation.shop.calendar)
+    _claim(ports, gate_key(gate.order, str(gate.id)), stamp(gate.due or situation.now), again)
+    if gate.role is Role.ENGINE:
+        ports.background.run_act(gate.order, "acts")
+        return
+    if gate.role in {Role.CLIENT, Role.FREELANCER}:
+        ports.mailer.send(letters.late(ports, situation, gate))
+    if gate.role in {Role.SELLER, Role.FREELANCER}:
+        ports.mailer.send(letters.reminder(ports, situation, gate))
+
+
+def _remind(ports: Ports, situation: Situation, gate: Gate) -> None:
+    """A reminder is claimed, then sent: at most once."""
+    due = next_due(gate, situation.now) or situation.now + HEARTBEAT
+    _claim(ports, gate_key(gate.order, str(gate.id)), stamp(gate.due or situation.now), due)
+    if person_owned(gate):
+        ports.mailer.send(letters.reminder(ports, situation, gate))
+
+

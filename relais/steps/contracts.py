@@ -1,0 +1,280 @@
+"""What each gate says when it opens: whose it is, what may be answered, until when, reminded when, what silence means.
+
+Design: people sections 1 and 5b. Due instants go through the calendar of the person who must act.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, assert_never
+
+from relais.calendar import Calendar, Duration, Reminder, Rule, due_after, remind_at
+from relais.gate import Choice, Default, Gate, GateId, Kind, Role
+from relais.offer import Release
+from relais.order import stamp
+from relais.roster import Ranked
+from relais.steps.decisions import working_date
+from relais.steps.situation import Situation
+
+PARK_RULE = Rule.parse("1 wd; half")
+AFTER_SENT_BACK = Duration.parse("1 wd")
+AFTER_REVISION = Duration.parse("2 wd")
+
+
+def contract(situation: Situation, kind: Kind, link_key: str) -> Gate:
+    """The gate of this kind that opens now. `link_key` is the id of the key that its link is made with."""
+    match kind:
+        case Kind.BRIEF:
+            return _brief(situation, link_key)
+        case Kind.WORK:
+            return _work(situation, link_key)
+        case Kind.REVIEW:
+            return _review(situation, link_key)
+        case Kind.ACCEPTANCE:
+            return _acceptance(situation, link_key)
+        case Kind.HOLD:
+            return _hold(situation, link_key)
+        case Kind.PAYOUT:
+            return _payout(situation, link_key)
+        case Kind.PARK:
+            return _park(situation, link_key)
+        case Kind.PROPOSAL:
+            raise ProposalNeedsRankingError(situation.order.id)
+        case _:
+            assert_never(kind)
+
+
+class ProposalNeedsRankingError(TypeError):
+    """A proposal was asked for without saying to whom: a mistake in the code that calls."""
+
+
+def _dated(rule: Rule, situation: Situation, calendar: Calendar) -> tuple[datetime, tuple[datetime, ...]]:
+    deadline = due_after(rule.deadline, situation.now, calendar)
+    return deadline, remind_at(rule.reminders, situation.now, deadline, calendar)
+
+
+def _gate(situation: Situation, kind: Kind, link_key: str, **terms: Any) -> Gate:
+    return Gate(
+        order=situation.order.id,
+        id=GateId(situation.number, kind, situation.ordinal),
+        opened=situation.now,
+        key_id=link_key,
+        **terms,
+    )
+
+
+def _brief(situation: Situation, link_key: str) -> Gate:
+    deadline, reminders = _dated(situation.offer.clocks.brief, situation, situation.client_calendar)
+    return _gate(
+        situation,
+        Kind.BRIEF,
+        link_key,
+        role=Role.CLIENT,
+        owner="client",
+        lang=situation.order.lang,
+        choices=(Choice.HAND_IN,),
+        default=Default.PARK,
+        deadline=deadline,
+        reminders=reminders,
+        link_version=situation.order.link_version,
+    )
+
+
+def proposal(situation: Situation, ranked: tuple[Ranked, ...], asked: Any, link_key: str) -> Gate:
+    """The proposal to the first of `ranked`, who is `asked`; the ranking with its numbers is kept on it ("why her?")."""
+    first = ranked[0]
+    clocks = situation.offer.clocks
+    handed_in = situation.order.handed_in or situation.now
+    send_after = max(due_after(clocks.proposal_after, handed_in, situation.shop.calendar), situation.now)
+    deadline = due_after(clocks.proposal.deadline, send_after, asked.calendar)
+    return _gate(
+        situation,
+        Kind.PROPOSAL,
+        link_key,
+        role=Role.FREELANCER,
+        owner=first.freelancer,
+        lang=asked.lang,
+        choices=(Choice.ACCEPTED, Choice.AGAIN),
+        default=Default.AGAIN,
+        deadline=deadline,
+        reminders=remind_at(clocks.proposal.reminders, send_after, deadline, asked.calendar),
+        send_after=send_after if send_after > situation.now else None,
+        shown={
+            "pay": first.rate,
+            "deadline": stamp(working_date(situation, asked)),
+            "ranking": [
+                {"who": one.freelancer, "points": one.points, "why": {r.key: r.value for r in one.reasons}}
+                for one in ranked[:5]
+            ],
+        },
+    )
+
+
+def exhausted(situation: Situation, link_key: str) -> Gate:
+    """The proposal that nobody is left to be asked for: the engine answers it itself."""
+    return _gate(
+        situation,
+        Kind.PROPOSAL,
+        link_key,
+        role=Role.ENGINE,
+        owner="engine",
+        lang=situation.shop.lang,
+        choices=(Choice.EXHAUSTED,),
+        default=Default.STAY,
+        deadline=None,
+    )
+
+
+def _engaged(situation: Situation) -> tuple[Any, Any]:
+    milestone, freelancer = situation.milestone, situation.freelancer
+    if milestone is None or milestone.engagement is None or freelancer is None:
+        raise NobodyEngagedError(situation.order.id)
+    return milestone, freelancer
+
+
+class NobodyEngagedError(TypeError):
+    """A gate of the work opened on a milestone that nobody accepted: a mistake in the table or the definition."""
+
+
+def _work(situation: Situation, link_key: str) -> Gate:
+    milestone, freelancer = _engaged(situation)
+    deadline: datetime = milestone.engagement.deadline
+    if milestone.version:
+        grace = AFTER_REVISION if _last_kind(situation) is Kind.ACCEPTANCE else AFTER_SENT_BACK
+        deadline = max(deadline, due_after(grace, situation.now, freelancer.calendar))
+    return _gate(
+        situation,
+        Kind.WORK,
+        link_key,
+        role=Role.FREELANCER,
+        owner=freelancer.key,
+        lang=freelancer.lang,
+        choices=(Choice.DELIVER,),
+        default=Default.STAY,
+        deadline=deadline,
+        reminders=remind_at(_work_reminders(situation), situation.now, deadline, freelancer.calendar),
+        shown={"pay": milestone.engagement.agreed},
+    )
+
+
+def _work_reminders(situation: Situation) -> tuple[Reminder, ...]:
+    return situation.offer.clocks.work
+
+
+def _last_kind(situation: Situation) -> Kind | None:
+    return None if situation.last is None else GateId.parse(situation.last).kind
+
+
+def _review(situation: Situation, link_key: str) -> Gate:
+    deadline, reminders = _dated(situation.offer.clocks.review, situation, situation.shop.calendar)
+    return _gate(
+        situation,
+        Kind.REVIEW,
+        link_key,
+        role=Role.SELLER,
+        owner="seller",
+        lang=situation.shop.lang,
+        choices=(Choice.APPROVE, Choice.REWORK),
+        default=Default.STAY,
+        deadline=deadline,
+        reminders=reminders,
+        shown=_version_shown(situation),
+    )
+
+
+def _acceptance(situation: Situation, link_key: str) -> Gate:
+    milestone, _ = _engaged(situation)
+    deadline, reminders = _dated(situation.offer.clocks.acceptance, situation, situation.client_calendar)
+    revise = (Choice.REVISE,) if milestone.revisions_left > 0 else ()
+    return _gate(
+        situation,
+        Kind.ACCEPTANCE,
+        link_key,
+        role=Role.CLIENT,
+        owner="client",
+        lang=situation.order.lang,
+        choices=(Choice.ACCEPT, *revise),
+        default=Default.ACCEPT,
+        deadline=deadline,
+        reminders=reminders,
+        shown=_version_shown(situation) | {"preview": situation.offer.policy.release is Release.PREVIEW_FIRST},
+    )
+
+
+def _version_shown(situation: Situation) -> dict[str, Any]:
+    milestone, _ = _engaged(situation)
+    return {
+        "version": milestone.version,
+        "revisions_left": milestone.revisions_left,
+        "revisions_used": milestone.revisions_used,
+    }
+
+
+def _hold(situation: Situation, link_key: str) -> Gate:
+    milestone, _ = _engaged(situation)
+    clocks = situation.offer.clocks
+    wait = clocks.hold_spoken if milestone.spoken else clocks.hold_silent
+    return _gate(
+        situation,
+        Kind.HOLD,
+        link_key,
+        role=Role.CLOCK,
+        owner="clock",
+        lang=situation.shop.lang,
+        choices=(Choice.RELEASE,),
+        default=Default.RELEASE,
+        deadline=due_after(wait, situation.now, situation.shop.calendar),
+    )
+
+
+def _payout(situation: Situation, link_key: str) -> Gate:
+    return _gate(
+        situation,
+        Kind.PAYOUT,
+        link_key,
+        role=Role.ENGINE,
+        owner="engine",
+        lang=situation.shop.lang,
+        choices=(Choice.PAID, Choice.NOTHING_DUE),
+        default=Default.STAY,
+        deadline=due_after(Duration.parse("1 wd"), situation.now, situation.shop.calendar),
+    )
+
+
+def _park(situation: Situation, link_key: str) -> Gate:
+    deadline, reminders = _dated(PARK_RULE, situation, situation.shop.calendar)
+    return _gate(
+        situation,
+        Kind.PARK,
+        link_key,
+        role=Role.SELLER,
+        owner="seller",
+        lang=situation.shop.lang,
+        choices=_ways_back(situation),
+        default=Default.STAY,
+        deadline=deadline,
+        reminders=reminders,
+        shown={"why": _why(situation), "from": _parked_from(situation)},
+    )
+
+
+def _parked_from(situation: Situation) -> str:
+    return situation.parked_from if situation.stage == "park" and situation.parked_from else situation.stage
+
+
+def _why(situation: Situation) -> str:
+    known = situation.order.parked_why if situation.milestone is None else situation.milestone.parked_why
+    return known if situation.stage == "park" and known else "engine"
+
+
+def _ways_back(situation: Situation) -> tuple[Choice, ...]:
+    milestone = situation.milestone
+    if milestone is None:
+        return (Choice.RETRY,)
+    stages = [Choice.WORK]
+    if milestone.version:
+        stages += [Choice.REVIEW, Choice.ACCEPTANCE]
+    if milestone.left_to_send == 0 and milestone.in_transit == 0 and milestone.sent:
+        stages.append(Choice.CLOSED)
+    accepted = _parked_from(situation) in {"hold", "payout"}
+    return tuple([Choice.HOLD, Choice.PAYOUT] + stages[3:]) if accepted else tuple(stages)

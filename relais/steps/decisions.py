@@ -1,0 +1,320 @@
+"""Where each answer leads, and what else it writes. Pure: a situation comes in, writes go out.
+
+The stage that follows an answer is the same fact that the definition's Choice states route on; a test holds the two together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, assert_never
+
+from relais import ledger
+from relais.calendar import Duration, Unit, promised_date, working_deadline
+from relais.errors import RelaisError
+from relais.gate import (
+    OWED_AFTER,
+    Choice,
+    Decision,
+    Gate,
+    Kind,
+    Owed,
+    Via,
+    decision_row,
+    due_shard,
+)
+from relais.money import shares
+from relais.order import Engagement, MilestoneStage, OrderStage, engagement_row, stamp
+from relais.roster import Freelancer
+from relais.rows import (
+    Change,
+    Check,
+    Guard,
+    Put,
+    Write,
+    at_least,
+    brief_key,
+    contains,
+    deliverable_key,
+    entry_key,
+    equals,
+    freelancer_key,
+    gate_key,
+    milestone_key,
+    order_key,
+)
+from relais.steps.situation import Situation
+
+
+class ChoiceNotRoutedError(RelaisError):
+    """An answer that leads nowhere from this kind of gate."""
+
+    def __init__(self, kind: Kind, choice: Choice) -> None:
+        """Keep both."""
+        super().__init__(f"{choice.value} does not answer a gate of kind {kind.value}")
+        self.kind = kind
+        self.choice = choice
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer on its way through the door. `note` is the key of the words that came with it; `facts` what the kind needs besides."""
+
+    choice: Choice
+    by: str
+    via: Via
+    note: str | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Effects:
+    """What an answer does besides being recorded: to the row it advances, and to others."""
+
+    put: Mapping[str, Any] = field(default_factory=dict)
+    add: Mapping[str, int] = field(default_factory=dict)
+    remove: tuple[str, ...] = ()
+    guards: tuple[Guard, ...] = ()
+    writes: tuple[Write, ...] = ()
+
+
+def stage_after(gate: Gate, choice: Choice, parked_from: str | None) -> str:
+    """The stage that an answer leads to. Raises `ChoiceNotRoutedError`."""
+    if choice is Choice.PARK:
+        return MilestoneStage.PARK.value
+    match gate.id.kind, choice:
+        case Kind.BRIEF, Choice.HAND_IN:
+            return OrderStage.ASSIGN.value
+        case Kind.PROPOSAL, Choice.ACCEPTED:
+            return OrderStage.MILESTONES.value
+        case Kind.PROPOSAL, Choice.AGAIN:
+            return OrderStage.ASSIGN.value
+        case Kind.PROPOSAL, Choice.EXHAUSTED:
+            return OrderStage.PARK.value
+        case Kind.WORK, Choice.DELIVER:
+            return MilestoneStage.REVIEW.value
+        case Kind.REVIEW, Choice.APPROVE:
+            return MilestoneStage.ACCEPTANCE.value
+        case (Kind.REVIEW, Choice.REWORK) | (Kind.ACCEPTANCE, Choice.REVISE):
+            return MilestoneStage.WORK.value
+        case Kind.ACCEPTANCE, Choice.ACCEPT:
+            return MilestoneStage.HOLD.value
+        case Kind.HOLD, Choice.RELEASE:
+            return MilestoneStage.PAYOUT.value
+        case Kind.PAYOUT, (Choice.PAID | Choice.NOTHING_DUE):
+            return MilestoneStage.CLOSED.value
+        case Kind.PARK, Choice.RETRY if parked_from is not None:
+            return parked_from
+        case Kind.PARK, (
+            Choice.WORK | Choice.REVIEW | Choice.ACCEPTANCE | Choice.HOLD | Choice.PAYOUT | Choice.CLOSED
+        ):
+            return choice.value
+        case _:
+            raise ChoiceNotRoutedError(gate.id.kind, choice)
+
+
+def effects(situation: Situation, gate: Gate, answer: Answer) -> Effects:
+    """What an answer does besides being recorded. Raises `ChoiceNotRoutedError`."""
+    if answer.choice is Choice.PARK:
+        return _parked(situation, str(answer.facts["why"]))
+    match gate.id.kind:
+        case Kind.BRIEF:
+            return _brief_handed_in(situation, answer)
+        case Kind.PROPOSAL:
+            return _proposal_answered(situation, gate, answer)
+        case Kind.WORK:
+            return _delivered(situation, answer)
+        case Kind.REVIEW:
+            return Effects(add={"rounds": 1}) if answer.choice is Choice.REWORK else Effects()
+        case Kind.ACCEPTANCE:
+            return _accepted(situation, answer) if answer.choice is Choice.ACCEPT else _revised()
+        case Kind.PAYOUT:
+            return _closed(situation)
+        case Kind.PARK:
+            return _unparked(situation, answer)
+        case Kind.HOLD:
+            return Effects()
+        case _:
+            assert_never(gate.id.kind)
+
+
+def decision_writes(
+    situation: Situation, gate: Gate, answer: Answer, extra: Effects | None = None
+) -> tuple[Write, ...]:
+    """The one transaction that an answer is: the gate closed, its milestone or order advanced, everything caused.
+
+    A default is further bound to the due it was read with, so that a deadline moved a second ago is safe.
+    """
+    caused = effects(situation, gate, answer)
+    more = extra or Effects()
+    stage = stage_after(gate, answer.choice, situation.parked_from)
+    decision = Decision(answer.choice, answer.by, situation.now, answer.via, answer.note)
+    close = Change(
+        key=gate_key(gate.order, str(gate.id)),
+        put={
+            "status": "answered",
+            "decision": decision_row(decision),
+            "owes": {Owed.RESUME.value: 0},
+            "due": stamp(situation.now + OWED_AFTER),
+            "due_shard": due_shard(gate.order),
+        },
+        remove=("desk", "desk_due", "send_after"),
+        guards=(equals("status", "open"), *_offered(gate, answer)),
+    )
+    advance = Change(
+        key=situation.key,
+        put={"stage": stage, "ordinal": gate.id.ordinal + 1, "last": str(gate.id)} | dict(caused.put) | dict(more.put),
+        add=dict(caused.add) | dict(more.add),
+        remove=(*caused.remove, *more.remove),
+        guards=(
+            equals("stage", situation.stage),
+            equals("ordinal", gate.id.ordinal),
+            *caused.guards,
+            *more.guards,
+        ),
+    )
+    return (close, advance, *caused.writes, *more.writes)
+
+
+def not_interrupted(situation: Situation) -> Guard:
+    """On the order's head: no interrupt that this milestone has not handled (design: workflow section 2)."""
+    handled = situation.order.interrupt_seq if situation.milestone is None else situation.milestone.handled
+    return equals("interrupt_seq", handled)
+
+
+def entry_put(entry: ledger.Entry) -> Put:
+    """A ledger entry as a write: its reference makes it unique, the index `book` lists it by month."""
+    order = entry.order or "shop"
+    book = {"book": f"{entry.at:%Y-%m}#{due_shard(order)[2:]}", "book_ref": f"{stamp(entry.at)}#{entry.reference}"}
+    row = {name: value for name, value in entry.to_row().items() if value is not None}
+    return Put(entry_key(order, entry.reference), row | book)
+
+
+def _offered(gate: Gate, answer: Answer) -> tuple[Guard, ...]:
+    if answer.via is Via.CLOCK and gate.due is not None:
+        return (equals("due", stamp(gate.due)),)
+    if answer.choice in gate.choices:
+        return (contains("choices", answer.choice.value),)
+    return ()
+
+
+def _parked(situation: Situation, why: str) -> Effects:
+    return Effects(put={"parked_from": situation.stage, "parked_why": why})
+
+
+def _brief_handed_in(situation: Situation, answer: Answer) -> Effects:
+    promise = situation.offer.policy.promise
+    return Effects(
+        put={
+            "handed_in": stamp(situation.now),
+            "promised": stamp(promised_date(situation.now, promise, situation.shop.calendar)),
+        },
+        writes=(
+            Put(brief_key(situation.order.id), {"v": 1, "at": stamp(situation.now), **answer.facts}, guards=()),
+        ),
+    )
+
+
+def _proposal_answered(situation: Situation, gate: Gate, answer: Answer) -> Effects:
+    match answer.choice:
+        case Choice.ACCEPTED:
+            return _engaged(situation, gate)
+        case Choice.EXHAUSTED:
+            return Effects(put={"parked_from": situation.stage, "parked_why": "exhausted"})
+        case _:
+            return Effects(writes=(_hand_back(gate.owner),))
+
+
+def _engaged(situation: Situation, gate: Gate) -> Effects:
+    terms = gate.shown
+    weights = [planned.weight for planned in situation.offer.milestones] or [1]
+    engaged = [
+        Engagement(gate.owner, agreed, situation.now, datetime.fromisoformat(terms["deadline"]))
+        for agreed in shares(terms["pay"], weights)
+    ]
+    return Effects(
+        guards=(not_interrupted(situation),),
+        writes=tuple(
+            Change(
+                key=milestone_key(situation.order.id, f"{number:02d}"),
+                put={
+                    "stage": MilestoneStage.WORK.value,
+                    "engagement": engagement_row(engagement),
+                    "left_to_send": engagement.agreed,
+                },
+                guards=(equals("stage", MilestoneStage.PENDING.value),),
+            )
+            for number, engagement in enumerate(engaged, start=1)
+        ),
+    )
+
+
+def _delivered(situation: Situation, answer: Answer) -> Effects:
+    milestone = situation.milestone
+    if milestone is None:
+        raise ChoiceNotRoutedError(Kind.WORK, answer.choice)
+    version = milestone.version + 1
+    row = {
+        "v": 1,
+        "at": stamp(situation.now),
+        "by": answer.by,
+        "files": list(answer.facts["files"]),
+    } | ({"note": answer.note} if answer.note else {})
+    return Effects(
+        put={"version": version},
+        writes=(Put(deliverable_key(situation.order.id, milestone.number, version), row),),
+    )
+
+
+def _accepted(situation: Situation, answer: Answer) -> Effects:
+    milestone = situation.milestone
+    if milestone is None or milestone.engagement is None:
+        raise ChoiceNotRoutedError(Kind.ACCEPTANCE, answer.choice)
+    entry = ledger.accepted(
+        order=situation.order.id,
+        milestone=milestone.number,
+        share=milestone.price,
+        cost=milestone.engagement.agreed,
+        freelancer=milestone.engagement.freelancer,
+        currency=situation.order.currency,
+        at=situation.now,
+    )
+    return Effects(
+        put={"spoken": answer.via is not Via.CLOCK},
+        writes=(Check(order_key(situation.order.id), (not_interrupted(situation),)), entry_put(entry)),
+    )
+
+
+def _revised() -> Effects:
+    return Effects(add={"revisions_left": -1, "revisions_used": 1}, guards=(at_least("revisions_left", 1),))
+
+
+def _closed(situation: Situation) -> Effects:
+    milestone = situation.milestone
+    if milestone is None or milestone.engagement is None:
+        return Effects()
+    return Effects(writes=(_hand_back(milestone.engagement.freelancer),))
+
+
+def _unparked(situation: Situation, answer: Answer) -> Effects:
+    handed_back = _closed(situation) if answer.choice is Choice.CLOSED else Effects()
+    settled = (equals("left_to_send", 0), equals("in_transit", 0)) if answer.choice is Choice.CLOSED else ()
+    return Effects(remove=("parked_from", "parked_why"), writes=handed_back.writes, guards=settled)
+
+
+def _hand_back(freelancer: str) -> Change:
+    return Change(freelancer_key(freelancer), add={"in_hand": -1}, guards=(at_least("in_hand", 1),))
+
+
+def working_date(situation: Situation, freelancer: Freelancer) -> datetime:
+    """The freelancer's date for this order: the promised date less the reserve (design: people section 1)."""
+    policy = situation.offer.policy
+    promised = situation.order.promised or promised_date(situation.now, policy.promise, situation.shop.calendar)
+    return working_deadline(
+        promised,
+        Duration(policy.promise, Unit.WORKING_DAYS),
+        situation.shop.calendar,
+        reserve=policy.reserve,
+        worker=freelancer.calendar,
+    )

@@ -1,0 +1,322 @@
+"""What people send: answers to gates, uploads, the brief, the order's button. Every form is checked, nothing typed is ever lost.
+
+A form's answer goes through the one door (`gates.answer`); a second one is told what was decided.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from relais.gate import Choice, Gate, Kind, MalformedGateIdError, Role, Status, Via
+from relais.offer import Offer, Question
+from relais.order import Order, OrderNotFoundError, OrderStage
+from relais.pages.views import Problem
+from relais.ports import Ports
+from relais.steps.decisions import Answer
+from relais.steps.forms import (
+    BRIEF_LIMIT,
+    FILE_LIMIT,
+    FILE_LIMIT_MB,
+    FieldUnknownError,
+    ForeignFormError,
+    check_fields,
+    check_origin,
+    file_name_problem,
+    note_problems,
+)
+from relais.steps.gates import AlreadyAnsweredError, ChoiceNotOfferedError, GateNotFoundError, answer
+from relais.steps.intake import (
+    OfferClosedError,
+    brief_gate,
+    checkout,
+    correct_address,
+    draft,
+    keep_text,
+    save_brief,
+)
+from relais.steps.links import (
+    LinkRefusedError,
+    NonceRefusedError,
+    OpenedGate,
+    check_gate_nonce,
+    check_order_nonce,
+    gate_path,
+    order_path,
+)
+from relais.steps.show import (
+    Shown,
+    Typed,
+    file_name,
+    gate_page,
+    language,
+    notice,
+    offer_page,
+    open_gate_link,
+    open_order,
+    order_page,
+)
+from relais.steps.situation import OfferNotFoundError, read_offer, read_situation
+from relais.web import Request, Response, redirect
+
+OFFER_FIELDS = frozenset({"client_kind", "start_now", "ends_when_done", "lang"})
+ORDER_FIELDS = frozenset({"nonce", "action", "address", "file"})
+GATE_FIELDS = frozenset({"nonce", "choice", "note", "file"})
+CHECKOUT_FIELDS = frozenset({"nonce"})
+ADDRESS = re.compile(r"[^@\s<>\"',;]+@[^@\s<>\"',;]+\.[^@\s<>\"',;.]{2,}")
+ADDRESS_LIMIT = 254
+NOTE_NEEDED = frozenset({Choice.REWORK, Choice.REVISE})
+
+
+def guarded(ports: Ports, request: Request) -> Shown | Response:
+    """Any form, with a page of its own for each way in which it can be refused as a whole."""
+    lang = language(request)
+    try:
+        return _route(ports, request)
+    except (LinkRefusedError, OrderNotFoundError, GateNotFoundError, MalformedGateIdError):
+        return notice(ports, lang, "dead_link", 404)
+    except OfferNotFoundError:
+        return notice(ports, lang, "not_found", 404)
+    except OfferClosedError:
+        return notice(ports, lang, "offer_paused", 409)
+    except ForeignFormError:
+        return notice(ports, lang, "form_refused", 403)
+    except FieldUnknownError as unknown:
+        return notice(ports, lang, "form_refused", 400, field=unknown.field)
+
+
+def _route(ports: Ports, request: Request) -> Shown | Response:
+    check_origin(ports, request)
+    match request.parts:
+        case ("offer", slug):
+            return order_offer(ports, request, slug)
+        case ("o", order, secret, "checkout"):
+            return go_to_checkout(ports, request, open_order(ports, order, secret))
+        case ("o", order, secret):
+            return post_order(ports, request, open_order(ports, order, secret))
+        case ("g", order, gate, secret):
+            return post_gate(ports, request, open_gate_link(ports, order, gate, secret))
+        case _:
+            return notice(ports, language(request), "not_found", 404)
+
+
+def order_offer(ports: Ports, request: Request, slug: str) -> Shown | Response:
+    """The offer's button: an order of this visitor's own, then the hosted checkout."""
+    check_fields(request, OFFER_FIELDS)
+    lang = language(request)
+    problems = _consent_problems(request)
+    if problems:
+        return offer_page(ports, slug, lang, problems, request.typed())
+    order = draft(ports, slug, lang, consumer=request.first("client_kind") == "consumer")
+    return redirect(checkout(ports, order))
+
+
+def _consent_problems(request: Request) -> tuple[Problem, ...]:
+    kind = request.first("client_kind")
+    if kind not in {"consumer", "business"}:
+        return (Problem("kind_missing", "client_kind"),)
+    missing = kind == "consumer" and not (request.first("start_now") and request.first("ends_when_done"))
+    return (Problem("consent_missing", "start_now"),) if missing else ()
+
+
+def go_to_checkout(ports: Ports, request: Request, order: Order) -> Shown | Response:
+    """The button of an order that is not paid yet: its one payable session."""
+    check_fields(request, CHECKOUT_FIELDS)
+    try:
+        check_order_nonce(ports, order, request.first("nonce"))
+    except NonceRefusedError:
+        return order_page(ports, order, request, Typed((Problem("nonce_expired"),)))
+    return redirect(checkout(ports, order))
+
+
+def post_order(ports: Ports, request: Request, order: Order) -> Shown | Response:
+    """The forms of the order's page: the brief (saved or handed in) and the address."""
+    check_fields(request, ORDER_FIELDS, ("q_", "skip_"))
+    files = _own_files(request, f"files/{order.id}/")
+    typed = Typed((), request.typed(), files)
+    try:
+        check_order_nonce(ports, order, request.first("nonce"))
+    except NonceRefusedError:
+        return order_page(ports, order, request, _with(typed, Problem("nonce_expired")))
+    match request.first("action"):
+        case "address":
+            return _post_address(ports, request, order)
+        case "save" | "hand_in" as action:
+            return _post_brief(ports, request, order, typed, hand_in=action == "hand_in")
+        case _:
+            return order_page(ports, order, request, _with(typed, Problem("choice_missing", "action")))
+
+
+def _with(typed: Typed, *problems: Problem) -> Typed:
+    return Typed((*typed.problems, *problems), typed.fields, typed.files)
+
+
+def _post_address(ports: Ports, request: Request, order: Order) -> Shown | Response:
+    address = request.first("address")
+    if len(address) > ADDRESS_LIMIT or ADDRESS.fullmatch(address) is None:
+        return order_page(ports, order, request, Typed((Problem("address_invalid", "address"),), request.typed()))
+    if order.stage in {OrderStage.DRAFT, OrderStage.COMPLETED} or address == order.client_email:
+        return redirect(order_path(ports, order))
+    return redirect(order_path(ports, correct_address(ports, order, address)))
+
+
+def _post_brief(ports: Ports, request: Request, order: Order, typed: Typed, *, hand_in: bool) -> Shown | Response:
+    gate = brief_gate(ports, order)
+    if gate is None:
+        return redirect(order_path(ports, order))
+    offer = read_offer(ports.store, order.offer, order.offer_version)
+    fields = {key: value for key, value in typed.fields.items() if key.startswith(("q_", "skip_"))}
+    size = sum(len(value) for value in fields.values())
+    if size > BRIEF_LIMIT:
+        return order_page(ports, order, request, _with(typed, Problem("brief_too_long", None, {"limit": BRIEF_LIMIT})))
+    save_brief(ports, order, fields, typed.files)
+    if not hand_in:
+        return redirect(f"{order_path(ports, order)}?saved=1")
+    problems = _brief_problems(offer, fields, typed.files)
+    uploads, missing = _measure(ports, typed.files)
+    if problems or missing:
+        return order_page(ports, order, request, _with(typed, *problems, *missing))
+    answers = {question.key: _answer_text(question, fields, order.lang) for question in offer.brief}
+    key = keep_text(ports, order.id, "brief", json.dumps(answers, ensure_ascii=False))
+    return _through_the_door(
+        ports, gate, Answer(Choice.HAND_IN, Role.CLIENT.value, Via.LINK, facts={"text": key, "files": uploads})
+    )
+
+
+def _answer_text(question: Question, fields: dict[str, str], lang: str) -> str:
+    if fields.get(f"skip_{question.key}"):
+        return "je ne sais pas, conseillez-moi" if lang == "fr" else "I don't know, advise me"
+    return fields.get(f"q_{question.key}", "").strip()
+
+
+def _brief_problems(offer: Offer, fields: dict[str, str], files: tuple[str, ...]) -> tuple[Problem, ...]:
+    problems = [
+        Problem("answer_missing", f"q_{question.key}", {"question": question.key})
+        for question in offer.brief
+        if question.required
+        and not question.files
+        and not fields.get(f"q_{question.key}", "").strip()
+        and not fields.get(f"skip_{question.key}")
+    ]
+    wants_files = any(question.files and question.required for question in offer.brief)
+    if wants_files and not files:
+        problems.append(Problem("files_required", "file"))
+    if len(files) > offer.max_files:
+        problems.append(Problem("file_count", "file", {"limit": offer.max_files}))
+    return tuple(problems)
+
+
+def _own_files(request: Request, prefix: str) -> tuple[str, ...]:
+    """The uploads named by a form, of this order only."""
+    return tuple(dict.fromkeys(key for key in request.form.get("file", ()) if key.startswith(prefix) and ".." not in key))
+
+
+def _measure(ports: Ports, keys: tuple[str, ...]) -> tuple[list[dict[str, Any]], tuple[Problem, ...]]:
+    """What was really uploaded: size and digest of each file; a missing or empty one is told by name."""
+    found: list[dict[str, Any]] = []
+    problems: list[Problem] = []
+    for key in keys:
+        name, size = file_name(key), ports.files.size(key)
+        if size is None:
+            problems.append(Problem("file_missing", "file", {"name": name}))
+        elif size == 0:
+            problems.append(Problem("file_empty", "file", {"name": name}))
+        elif size > FILE_LIMIT:
+            problems.append(Problem("file_too_large", "file", {"name": name, "limit_mb": FILE_LIMIT_MB}))
+        else:
+            found.append({"name": name, "key": key, "size": size, "sha256": ports.files.digest(key)})
+    return found, tuple(problems)
+
+
+def post_gate(ports: Ports, request: Request, opened: OpenedGate) -> Shown | Response:
+    """An answer to a gate, by its link."""
+    check_fields(request, GATE_FIELDS)
+    order, gate = opened.order, opened.gate
+    files = _own_files(request, f"files/{order.id}/{gate.id}/")
+    typed = Typed((), request.typed(), files)
+    if gate.status is not Status.OPEN or gate.id.kind is Kind.BRIEF:
+        return gate_page(ports, opened)
+    try:
+        check_gate_nonce(ports, order, gate, request.first("nonce"))
+    except NonceRefusedError:
+        return gate_page(ports, opened, typed=_with(typed, Problem("nonce_expired")))
+    chosen = request.first("choice")
+    if chosen not in {choice.value for choice in gate.choices}:
+        return gate_page(ports, opened, typed=_with(typed, Problem("choice_missing", "choice")))
+    choice, note = Choice(chosen), request.first("note")
+    uploads: list[dict[str, Any]] = []
+    problems = note_problems(note, required=choice in NOTE_NEEDED)
+    if choice is Choice.DELIVER:
+        uploads, missing = _measure(ports, files)
+        problems += missing if files else (Problem("files_required", "file"),)
+    if problems:
+        return gate_page(ports, opened, typed=_with(typed, *problems))
+    kept = keep_text(ports, order.id, f"note-{gate.id}", note) if note else None
+    by = gate.owner if gate.role is Role.FREELANCER else gate.role.value
+    return _through_the_door(ports, gate, Answer(choice, by, Via.LINK, kept, {"files": uploads}))
+
+
+def _through_the_door(ports: Ports, gate: Gate, given: Answer) -> Shown | Response:
+    situation = read_situation(ports, gate.order, gate.id.milestone)
+    try:
+        decided = answer(ports, situation, gate, given)
+    except (AlreadyAnsweredError, ChoiceNotOfferedError) as late:
+        return gate_page(ports, OpenedGate(situation.order, late.gate))
+    if gate.id.kind is Kind.BRIEF:
+        return redirect(order_path(ports, situation.order))
+    return redirect(gate_path(ports, situation.order, decided))
+
+
+@dataclass(frozen=True, slots=True)
+class Permits:
+    """Uploads allowed, and those that were refused with the reason."""
+
+    files: tuple[dict[str, Any], ...]
+    problems: tuple[Problem, ...]
+    lang: str
+
+
+def permit_uploads(ports: Ports, request: Request) -> Permits:
+    """Forms that upload exactly the files named, to an open gate that takes files. Raises what a dead link or a foreign form raises."""
+    check_origin(ports, request)
+    _, order_id, gate_id, secret, *_ = (*request.parts, "", "", "", "")
+    opened = open_gate_link(ports, order_id, gate_id, secret)
+    order, gate = opened.order, opened.gate
+    if gate.status is not Status.OPEN:
+        raise AlreadyAnsweredError(gate)
+    _check_upload_nonce(ports, order, gate, request.first("nonce"))
+    names = [name.strip() for name in request.form.get("name", ())]
+    sizes = [int(size) if size.isdigit() else -1 for size in request.form.get("size", ())]
+    kinds = [*request.form.get("type", ())] + [""] * len(names)
+    offer = read_offer(ports.store, order.offer, order.offer_version)
+    if len(names) > offer.max_files or len(sizes) != len(names):
+        return Permits((), (Problem("file_count", "file", {"limit": offer.max_files}),), gate.lang)
+    files, problems = [], []
+    for name, size, kind in zip(names, sizes, kinds, strict=False):
+        problem = _upload_problem(name, size)
+        if problem is not None:
+            problems.append(problem)
+            continue
+        digest = hashlib.sha256(f"{name}\x1f{size}\x1f{ports.now()}".encode()).hexdigest()[:12]
+        key = f"files/{order.id}/{gate.id}/{digest}-{name}"
+        files.append({"name": name, "key": key, **ports.files.permit(key, size, kind)})
+    return Permits(tuple(files), tuple(problems), gate.lang)
+
+
+def _check_upload_nonce(ports: Ports, order: Order, gate: Gate, presented: str) -> None:
+    """The brief's uploads come from the order's page, which shows the order's nonce."""
+    if gate.id.kind is Kind.BRIEF:
+        check_order_nonce(ports, order, presented)
+        return
+    check_gate_nonce(ports, order, gate, presented)
+
+
+def _upload_problem(name: str, size: int) -> Problem | None:
+    if size == 0:
+        return Problem("file_empty", "file", {"name": name[:60]})
+    if size < 0 or size > FILE_LIMIT:
+        return Problem("file_too_large", "file", {"name": name[:60], "limit_mb": FILE_LIMIT_MB})
+    return file_name_problem(name)

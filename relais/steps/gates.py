@@ -1,0 +1,365 @@
+"""Opening a gate, and the one door its answers come through.
+
+Opening is idempotent and may be repeated with a fresh token at any time; the door is one conditional transaction. What a commit owes
+(a mail, a resume) is done right after it, and by the clock if that failed. Design: workflow sections 1, 3 and 4.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from relais.errors import RelaisError
+from relais.gate import (
+    OWED_AFTER,
+    Choice,
+    Default,
+    Gate,
+    GateId,
+    Kind,
+    Owed,
+    Role,
+    Status,
+    Via,
+    due_shard,
+    gate_from_row,
+    gate_row,
+    next_due,
+)
+from relais.offer import Review
+from relais.order import OrderStage, stamp
+from relais.ports import ConditionFailedError, Ports
+from relais.rows import (
+    Change,
+    Put,
+    Write,
+    below,
+    equals,
+    gate_key,
+    order_key,
+    present,
+    token_key,
+)
+from relais.steps import letters
+from relais.steps.contracts import contract
+from relais.steps.decisions import Answer, Effects, decision_writes
+from relais.steps.situation import Situation, read_situation
+
+PARKED = "Parked"
+"""The error that a parked gate fails its state with; never retried by the definition."""
+
+
+class SupersededError(RelaisError):
+    """An older run asks to act for an order: it ends quietly. The name is known to the definition."""
+
+    def __init__(self, order: str, run: int, current: int) -> None:
+        """Keep both runs."""
+        super().__init__(f"order {order}: run {run} is over, run {current} acts for it")
+        self.order = order
+        self.run = run
+        self.current = current
+
+
+class StageMismatchError(RelaisError):
+    """The definition is at a state that the table is not at: the next run enters where the table is."""
+
+    def __init__(self, order: str, asked: str, found: str) -> None:
+        """Keep what was asked and what was found."""
+        super().__init__(f"order {order} is at {found}, not at {asked}: run `relais order show {order}`")
+        self.asked = asked
+        self.found = found
+
+
+class GateNotFoundError(RelaisError):
+    """There is no such gate."""
+
+    def __init__(self, order: str, gate: str) -> None:
+        """Keep which."""
+        super().__init__(f"order {order} has no gate {gate}: see `relais order contract {order}`")
+
+
+class AlreadyAnsweredError(RelaisError):
+    """Somebody was faster, or pressed twice: the gate tells what was decided, by whom, when."""
+
+    def __init__(self, gate: Gate) -> None:
+        """Keep the gate as it was decided."""
+        super().__init__(f"gate {gate.id} of order {gate.order} is {gate.status.value} already")
+        self.gate = gate
+
+
+class ChoiceNotOfferedError(RelaisError):
+    """An answer that this gate does not offer."""
+
+    def __init__(self, gate: Gate, choice: str) -> None:
+        """Keep both."""
+        offered = ", ".join(one.value for one in gate.choices)
+        super().__init__(f"gate {gate.id} offers {offered}: not {choice}")
+        self.gate = gate
+        self.choice = choice
+
+
+@dataclass(frozen=True, slots=True)
+class GateCall:
+    """What a state of the definition passes to the function that opens its gate. The list only grows."""
+
+    order: str
+    run: int
+    milestone: str
+    stage: str
+    attempt: str
+    token: str
+    choices: tuple[str, ...] = ()
+
+
+def fence(situation: Situation, run: int) -> None:
+    """Refuse an older run. Raises `SupersededError`."""
+    if run < situation.order.run:
+        raise SupersededError(situation.order.id, run, situation.order.run)
+
+
+def open_gate(ports: Ports, call: GateCall) -> None:
+    """Open the gate of a state, store its token, and answer at once where the answer is known already."""
+    situation = read_situation(ports, call.order, call.milestone)
+    fence(situation, call.run)
+    if resume_decided(ports, situation, call):
+        return
+    kind = Kind(call.stage)
+    gate = find_gate(ports, situation, kind)
+    if gate is None:
+        gate = create(ports, situation, contract(situation, kind, ports.link_keys.current), park_writes(ports, situation, kind))
+    after_opening(ports, situation, gate, call)
+
+
+def resume_decided(ports: Ports, situation: Situation, call: GateCall) -> bool:
+    """Whether the state asks for a gate that is decided already; if so its new token is answered with that decision.
+
+    A state may run again after its gate was answered (a retry, a token timed out): the order has moved on, the last decision was its own.
+    A park is entered from anywhere.
+    """
+    if situation.stage == call.stage:
+        return False
+    last = _last_of_state(ports, situation, call)
+    if last is not None:
+        answer_token(ports, last, call.token)
+        return True
+    if call.stage == Kind.PARK.value:
+        return False
+    raise StageMismatchError(situation.order.id, call.stage, situation.stage)
+
+
+def _last_of_state(ports: Ports, situation: Situation, call: GateCall) -> Gate | None:
+    if situation.last is None or stage_of(GateId.parse(situation.last).kind) != call.stage:
+        return None
+    if call.stage == Kind.PARK.value and not _same_entry(ports, situation, call):
+        return None
+    row = ports.store.get(gate_key(situation.order.id, situation.last))
+    return None if row is None else gate_from_row(row)
+
+
+def _same_entry(ports: Ports, situation: Situation, call: GateCall) -> bool:
+    """Whether the last gate's token came from this very entry of the state: a park may be entered anew, a retry is not a new one."""
+    row = ports.store.get(token_key(situation.order.id, situation.last or ""))
+    return row is not None and _entry(row["attempt"]) == _entry(call.attempt)
+
+
+def _entry(attempt: str) -> str:
+    return attempt.rpartition("#")[0]
+
+
+def stage_of(kind: Kind) -> str:
+    """The stage at which a gate of this kind stands: their names agree, but for the proposal."""
+    return OrderStage.ASSIGN.value if kind is Kind.PROPOSAL else kind.value
+
+
+def find_gate(ports: Ports, situation: Situation, kind: Kind) -> Gate | None:
+    """The gate of this kind at the present ordinal, if it exists."""
+    row = ports.store.get(gate_key(situation.order.id, str(GateId(situation.number, kind, situation.ordinal))))
+    return None if row is None else gate_from_row(row)
+
+
+def create(ports: Ports, situation: Situation, gate: Gate, more: tuple[Write, ...] = ()) -> Gate:
+    """Create the gate's row, with the mail it owes, and clear what the decision before it still owed.
+
+    Of two openings at once one creates the row; the other finds it.
+    """
+    owes = {Owed.MAIL.value: 0} if letters.expected(gate) and gate.send_after is None else {}
+    due = situation.now + OWED_AFTER if owes else next_due(gate, situation.now)
+    opened = replace(gate, owes=owes, due=due)
+    key = gate_key(gate.order, str(gate.id))
+    try:
+        ports.store.write(Put(key, gate_row(opened)), *cleared(situation), *more)
+    except ConditionFailedError as failed:
+        if failed.key != key:
+            raise
+        row = ports.store.get(key)
+        if row is None:
+            raise
+        return gate_from_row(row)
+    return opened
+
+
+def cleared(situation: Situation) -> tuple[Write, ...]:
+    """What the opening of the next gate settles: the resume owed by the last decision is done.
+
+    A milestone's first gate follows a decision on the order itself.
+    """
+    before = situation.last or (None if situation.milestone is None else situation.order.last)
+    if before is None:
+        return ()
+    last = gate_key(situation.order.id, before)
+    return (Change(last, remove=("owes", "due", "due_shard"), guards=(present("pk"),)),)
+
+
+def park_writes(ports: Ports, situation: Situation, kind: Kind) -> tuple[Write, ...]:
+    """Entering a park from a state that failed: the stage moves to `park`, and the gate left open behind is withdrawn."""
+    if kind is not Kind.PARK or situation.stage == Kind.PARK.value:
+        return ()
+    move = Change(
+        situation.key,
+        put={"stage": Kind.PARK.value, "parked_from": situation.stage, "parked_why": "engine"},
+        guards=(equals("stage", situation.stage), equals("ordinal", situation.ordinal)),
+    )
+    left = _gate_left_open(ports, situation)
+    return (move,) if left is None else (move, withdraw(left))
+
+
+def withdraw(gate: Gate) -> Change:
+    """Close an open gate without an answer: its link tells so."""
+    return Change(
+        gate_key(gate.order, str(gate.id)),
+        put={"status": Status.WITHDRAWN.value},
+        remove=("owes", "due", "due_shard", "desk", "desk_due", "send_after"),
+        guards=(equals("status", Status.OPEN.value),),
+    )
+
+
+def _gate_left_open(ports: Ports, situation: Situation) -> Gate | None:
+    for kind in Kind:
+        if stage_of(kind) == situation.stage:
+            gate = find_gate(ports, situation, kind)
+            return gate if gate is not None and gate.status is Status.OPEN else None
+    return None
+
+
+def after_opening(ports: Ports, situation: Situation, gate: Gate, call: GateCall) -> None:
+    """Store the token, look once more whether the gate was answered meanwhile, then send what the opening owes."""
+    keep_token(ports, gate, call)
+    row = ports.store.get(gate_key(gate.order, str(gate.id)))
+    if row is None:
+        raise GateNotFoundError(gate.order, str(gate.id))
+    now = gate_from_row(row)
+    if now.status is not Status.OPEN:
+        answer_token(ports, now, call.token)
+        return
+    if _answers_itself(situation, now):
+        answer(ports, situation, now, Answer(Choice.APPROVE, "engine", Via.ENGINE))
+        return
+    if Owed.MAIL.value in now.owes:
+        send_opening(ports, situation, now)
+
+
+def _answers_itself(situation: Situation, gate: Gate) -> bool:
+    """Later versions go straight to the client where the offer reviews the first one only (design: people section 4)."""
+    milestone = situation.milestone
+    first_only = situation.offer.policy.review is Review.FIRST_VERSION
+    return gate.id.kind is Kind.REVIEW and first_only and milestone is not None and milestone.revisions_used > 0
+
+
+def keep_token(ports: Ports, gate: Gate, call: GateCall) -> None:
+    """Keep a task token in its own row, if its attempt is newer than the one that is kept."""
+    key = token_key(gate.order, str(gate.id))
+    try:
+        ports.store.write(Put(key, {"v": 1, "attempt": call.attempt, "token": call.token}, (below("attempt", call.attempt),)))
+    except ConditionFailedError:
+        return
+
+
+def send_opening(ports: Ports, situation: Situation, gate: Gate) -> None:
+    """Send the mails that announce a gate, then mark them sent: a crash between may repeat them, identical."""
+    for letter in letters.opening(ports, situation, gate):
+        ports.mailer.send(letter)
+    sent = replace(gate, mailed=True)
+    due = next_due(sent, situation.now)
+    mark = Change(
+        gate_key(gate.order, str(gate.id)),
+        put={"mailed": True} | ({"due": stamp(due), "due_shard": due_shard(gate.order)} if due else {}),
+        remove=("owes",) if due else ("owes", "due", "due_shard"),
+        guards=(equals("status", Status.OPEN.value),),
+    )
+    try:
+        ports.store.write(mark)
+    except ConditionFailedError:
+        return
+
+
+def read_gate(ports: Ports, order: str, gate: str) -> Gate:
+    """Read a gate. Raises `GateNotFoundError`."""
+    row = ports.store.get(gate_key(order, gate))
+    if row is None:
+        raise GateNotFoundError(order, gate)
+    return gate_from_row(row)
+
+
+def answer(
+    ports: Ports, situation: Situation, gate: Gate, given: Answer, extra: Effects | None = None
+) -> Gate:
+    """The one door: commit the answer with all it causes, then resume the workflow. Returns the gate as decided.
+
+    Raises `AlreadyAnsweredError` and `ChoiceNotOfferedError`.
+    """
+    if gate.status is not Status.OPEN:
+        raise AlreadyAnsweredError(gate)
+    if given.choice not in gate.choices and given.choice is not Choice.PARK:
+        raise ChoiceNotOfferedError(gate, given.choice.value)
+    try:
+        ports.store.write(*decision_writes(situation, gate, given, extra))
+    except ConditionFailedError:
+        now = read_gate(ports, gate.order, str(gate.id))
+        if now.status is Status.OPEN:
+            raise
+        raise AlreadyAnsweredError(now) from None
+    decided = read_gate(ports, gate.order, str(gate.id))
+    ports.counter.count("GateAnswered")
+    resume(ports, decided)
+    return decided
+
+
+def resume(ports: Ports, gate: Gate) -> None:
+    """Send a decision to the state that waits for it, by the newest token. Done only when the next gate exists."""
+    row = ports.store.get(token_key(gate.order, str(gate.id)))
+    if row is not None:
+        answer_token(ports, gate, row["token"])
+
+
+def answer_token(ports: Ports, gate: Gate, token: str) -> None:
+    """Answer one token with a gate's decision; a gate withdrawn by a park fails its state into the park."""
+    decision = gate.decision
+    if decision is None or decision.choice is Choice.PARK:
+        ports.machine.fail(token, PARKED, f"gate {gate.id} was not answered")
+        return
+    ports.machine.succeed(token, decision.choice.value)
+
+
+def default_choice(gate: Gate) -> Choice | None:
+    """What silence answers, or nothing where it does not decide."""
+    match gate.default:
+        case Default.STAY:
+            return None
+        case Default.AGAIN:
+            return Choice.AGAIN
+        case Default.ACCEPT:
+            return Choice.ACCEPT
+        case Default.RELEASE:
+            return Choice.RELEASE
+        case Default.PARK:
+            return Choice.PARK
+
+
+def order_due(order: str, at: datetime) -> Change:
+    """When the clock looks at an order's head again."""
+    return Change(order_key(order), put={"due": stamp(at), "due_shard": due_shard(order)}, guards=(present("pk"),))
+
+
+def person_owned(gate: Gate) -> bool:
+    """Whether a person, not the clock or the engine, owns it."""
+    return gate.role in {Role.CLIENT, Role.SELLER, Role.FREELANCER}

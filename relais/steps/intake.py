@@ -1,0 +1,387 @@
+"""From the offer's button to the brief handed in: drafts, checkout, the webhook, the entrance of the workflow.
+
+Design: money A 3, A 7, A 12; workflow sections 3 and 5. A GET opens nothing; a webhook commits "session says paid" and the start, and the
+run's first step re-reads Stripe and books.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from relais import ledger
+from relais.errors import RelaisError
+from relais.gate import HEARTBEAT, OWED_AFTER, Gate, GateId, Kind, Owed, Status, due_shard, gate_from_row
+from relais.money import shares
+from relais.offer import Offer, OfferStatus
+from relais.order import (
+    MilestoneStage,
+    Order,
+    OrderStage,
+    draft_row,
+    milestone_from_row,
+    milestone_row,
+    order_from_row,
+    stamp,
+)
+from relais.ports import ConditionFailedError, PaidSession, Ports, SessionRequest
+from relais.rows import (
+    Change,
+    Put,
+    Write,
+    absent,
+    equals,
+    gate_key,
+    milestone_key,
+    order_key,
+    present,
+    session_key,
+)
+from relais.steps.decisions import entry_put
+from relais.steps.gates import SupersededError
+from relais.steps.links import order_link, order_path
+from relais.steps.situation import OfferNotFoundError, read_offer, read_order, read_shop
+
+SESSION_LIVES = timedelta(hours=23)
+"""Less than the 24 hours that Stripe allows (docs.stripe.com/api/checkout/sessions)."""
+class OfferClosedError(RelaisError):
+    """An offer that cannot be bought at present."""
+
+    def __init__(self, slug: str) -> None:
+        """Keep the slug."""
+        super().__init__(f"offer {slug} cannot be bought at present")
+        self.slug = slug
+
+
+class PaymentMismatchError(RelaisError):
+    """Stripe's session is not what the order asked for. The name is known to the definition: it parks without trying again."""
+
+    def __init__(self, order: str, what: str) -> None:
+        """Keep what differs."""
+        super().__init__(f"order {order}: the payment differs in {what}: compare the session in Stripe with `relais order show`")
+        self.order = order
+        self.what = what
+
+
+def current_offer(ports: Ports, slug: str) -> Offer:
+    """The version on sale. Raises `OfferNotFoundError`."""
+    _, window = read_shop(ports.store)
+    for one in window:
+        if one.slug == slug and one.status != OfferStatus.DRAFT.value:
+            return read_offer(ports.store, slug, one.version)
+    raise OfferNotFoundError(slug)
+
+
+def draft(ports: Ports, slug: str, lang: str, *, consumer: bool) -> Order:
+    """Begin an order on the current version of an offer. Raises `OfferNotFoundError`, `OfferClosedError`."""
+    offer = current_offer(ports, slug)
+    if offer.status is not OfferStatus.OPEN:
+        raise OfferClosedError(slug)
+    order = Order(
+        id=ports.order_id(),
+        stage=OrderStage.DRAFT,
+        run=0,
+        ordinal=1,
+        offer=offer.slug,
+        offer_version=offer.version,
+        lang=lang,
+        currency=offer.currency,
+        price=offer.price,
+        consumer=consumer,
+        key_id=ports.link_keys.current,
+        link_version=1,
+        created=ports.now(),
+    )
+    # Reserving the first checkout with the draft saves a write: nobody can pay an order that nobody has seen.
+    expires = ports.now() + SESSION_LIVES
+    row = draft_row(order) | {"checkout": 1, "checkout_expires": stamp(expires)}
+    ports.store.write(Put(order_key(order.id), row))
+    return order_from_row(row | {"pk": f"O#{order.id}", "sk": "ORDER"})
+
+
+def checkout(ports: Ports, order: Order) -> str:
+    """Where this order's button leads: its one payable session, or its own page if it is paid or being paid.
+
+    Two presses at once meet in one session: the reservation is conditional and the request's key is the reservation's number.
+    """
+    if order.stage is not OrderStage.DRAFT:
+        return order_path(ports, order)
+    if order.session is not None:
+        known = ports.payments.session(order.session)
+        if known.status == "open" and known.url:
+            return known.url
+        if known.status == "complete":
+            return order_path(ports, order)
+    expired = order.checkout_expires is None or order.checkout_expires <= ports.now() + timedelta(minutes=31)
+    reserved = _reserve(ports, order) if order.session is not None or expired else order
+    if reserved.session is not None:
+        return checkout(ports, reserved)
+    return _open(ports, reserved)
+
+
+def _reserve(ports: Ports, order: Order) -> Order:
+    change = Change(
+        order_key(order.id),
+        put={"checkout": order.checkout + 1, "checkout_expires": stamp(ports.now() + SESSION_LIVES)},
+        remove=("session",),
+        guards=(equals("checkout", order.checkout), equals("stage", OrderStage.DRAFT.value)),
+    )
+    try:
+        ports.store.write(change)
+    except ConditionFailedError:
+        return read_order(ports.store, order.id)
+    return read_order(ports.store, order.id)
+
+
+def _open(ports: Ports, order: Order) -> str:
+    offer = read_offer(ports.store, order.offer, order.offer_version)
+    link = order_link(ports, order)
+    session = ports.payments.open_session(
+        SessionRequest(
+            order=order.id,
+            number=order.checkout,
+            amount=order.price,
+            currency=order.currency,
+            title=offer.title.in_(order.lang),
+            lang=order.lang,
+            email=order.client_email,
+            success_url=f"{link}?paid=1",
+            cancel_url=f"{link}?cancelled=1",
+            expires_at=order.checkout_expires or ports.now() + SESSION_LIVES,
+        )
+    )
+    try:
+        ports.store.write(
+            Put(session_key(session.id), {"v": 1, "order": order.id}, guards=()),
+            Change(order_key(order.id), put={"session": session.id}, guards=(equals("checkout", order.checkout),)),
+        )
+    except ConditionFailedError:
+        return checkout(ports, read_order(ports.store, order.id))
+    return session.url or order_path(ports, order)
+
+
+@dataclass(frozen=True, slots=True)
+class StripeEvent:
+    """An event as its signature vouches for it: a hint to look, never a fact to book."""
+
+    id: str
+    type: str
+    livemode: bool
+    subject: dict[str, Any]
+
+
+PAID_EVENTS = frozenset({"checkout.session.completed", "checkout.session.async_payment_succeeded"})
+
+
+def receive(ports: Ports, event: StripeEvent) -> str:
+    """Take an event in. Returns what became of it, for the count; every answer to Stripe is 200 (design: money A 12)."""
+    if event.livemode is not (ports.settings.stage == "prod"):
+        return "wrong_mode"
+    if event.type in PAID_EVENTS:
+        return _session_paid(ports, event.subject)
+    if event.type == "charge.updated":
+        return _fee_known(ports, event.subject)
+    return "unknown"
+
+
+def _session_paid(ports: Ports, session: dict[str, Any]) -> str:
+    if session.get("payment_status") not in {"paid", "no_payment_required"}:
+        return "unpaid"
+    row = ports.store.get(session_key(str(session.get("id"))))
+    if row is None:
+        return "unknown_session"
+    order = str(row["order"])
+    paid = Change(
+        order_key(order),
+        put={
+            "stage": OrderStage.PAID.value,
+            "run": 1,
+            "session": session["id"],
+            "owes_start": 0,
+            "due": stamp(ports.now() + OWED_AFTER),
+            "due_shard": due_shard(order),
+        },
+        guards=(equals("stage", OrderStage.DRAFT.value),),
+    )
+    try:
+        ports.store.write(paid)
+    except ConditionFailedError:
+        return "seen"
+    ports.machine.start(order, 1)
+    return "paid"
+
+
+def _fee_known(ports: Ports, charge: dict[str, Any]) -> str:
+    order = charge.get("transfer_group")
+    if not charge.get("balance_transaction") or not isinstance(order, str):
+        return "no_fee_yet"
+    owed = Change(
+        order_key(order),
+        put={"owes_fee": charge["id"], "due": stamp(ports.now() + OWED_AFTER), "due_shard": due_shard(order)},
+        guards=(present("pk"), absent("fee"), absent("owes_fee")),
+    )
+    try:
+        ports.store.write(owed)
+    except ConditionFailedError:
+        return "seen"
+    ports.background.run_act(order, Owed.FEE.value)
+    return "fee"
+
+
+def enter(ports: Ports, order_id: str, run: int) -> dict[str, Any]:
+    """The first state of every run: where the order is. A paid order is booked first, from Stripe's own word.
+
+    Returns `{"at", "milestones"}` for the definition. Raises `SupersededError`, `PaymentMismatchError`.
+    """
+    order = read_order(ports.store, order_id)
+    if run < order.run:
+        raise SupersededError(order_id, run, order.run)
+    if order.stage is OrderStage.PAID:
+        order = _book_payment(ports, order)
+    else:
+        _entered(ports, order)
+    milestones = [milestone_from_row(row) for row in ports.store.query(f"O#{order_id}", "M#")]
+    stages = {one.number: one.stage for one in milestones}
+    at = order.stage.value
+    if order.stage is OrderStage.MILESTONES and all(stage is MilestoneStage.CLOSED for stage in stages.values()):
+        at = "close"
+    return {
+        "at": at,
+        "milestones": [
+            {"id": number, "at": MilestoneStage.WORK.value if stage is MilestoneStage.PENDING else stage.value}
+            for number, stage in stages.items()
+        ],
+    }
+
+
+def _entered(ports: Ports, order: Order) -> None:
+    """A later run has begun, or a parked order goes on: neither its start nor its resume is owed any more."""
+    writes: list[Write] = []
+    if order.owes_start is not None:
+        writes.append(Change(order_key(order.id), remove=("owes_start",), guards=(equals("run", order.run),)))
+    if order.last is not None:
+        writes.append(Change(gate_key(order.id, order.last), remove=("owes", "due", "due_shard"), guards=(present("pk"),)))
+    if writes:
+        ports.store.write(*writes)
+
+
+def _book_payment(ports: Ports, order: Order) -> Order:
+    session = ports.payments.session(order.session or "")
+    _check_payment(order, session)
+    offer = read_offer(ports.store, order.offer, order.offer_version)
+    now = ports.now()
+    entry = ledger.payment(
+        order=order.id,
+        pi=session.payment_intent or session.id,
+        amount=session.amount,
+        currency=session.currency,
+        at=now,
+    )
+    head = Change(
+        order_key(order.id),
+        put={
+            "stage": OrderStage.BRIEF.value,
+            "paid": session.amount,
+            "left": session.amount,
+            "in_transit": 0,
+            "sent": 0,
+            "client_email": order.client_email or session.email or "",
+            "client_name": session.name or "",
+            "payment_intent": session.payment_intent or "",
+            "charge": session.charge or "",
+            "started": stamp(now),
+            "due": stamp(now + (OWED_AFTER if order.owes_fee else HEARTBEAT)),
+            "due_shard": due_shard(order.id),
+        },
+        remove=("owes_start",),
+        guards=(equals("stage", OrderStage.PAID.value),),
+    )
+    try:
+        ports.store.write(head, entry_put(entry), *_milestones(order, offer))
+    except ConditionFailedError:
+        now_at = read_order(ports.store, order.id)
+        if now_at.stage is OrderStage.PAID:
+            raise
+        return now_at
+    return read_order(ports.store, order.id)
+
+
+def _check_payment(order: Order, session: PaidSession) -> None:
+    if session.payment_status not in {"paid", "no_payment_required"}:
+        raise PaymentMismatchError(order.id, "status")
+    if session.order != order.id:
+        raise PaymentMismatchError(order.id, "order")
+    if session.currency != order.currency:
+        raise PaymentMismatchError(order.id, "currency")
+    if session.amount != order.price:
+        raise PaymentMismatchError(order.id, "amount")
+
+
+def _milestones(order: Order, offer: Offer) -> tuple[Put, ...]:
+    weights = [planned.weight for planned in offer.milestones] or [1]
+    prices, costs = shares(order.price, weights), shares(offer.cost, weights)
+    return tuple(
+        Put(milestone_key(order.id, f"{number:02d}"), milestone_row(price, cost, offer.policy.revisions))
+        for number, (price, cost) in enumerate(zip(prices, costs, strict=True), start=1)
+    )
+
+
+def brief_gate(ports: Ports, order: Order) -> Gate | None:
+    """The open brief of an order, where there is one."""
+    if order.stage is not OrderStage.BRIEF:
+        return None
+    row = ports.store.get(gate_key(order.id, str(GateId("00", Kind.BRIEF, order.ordinal))))
+    gate = None if row is None else gate_from_row(row)
+    return gate if gate is not None and gate.status is Status.OPEN else None
+
+
+@dataclass(frozen=True, slots=True)
+class SavedBrief:
+    """What was typed so far."""
+
+    answers: dict[str, str]
+    files: tuple[str, ...]
+    saved_at: str | None
+
+
+def draft_text_key(order: str) -> str:
+    """Where an unfinished brief is kept."""
+    return f"texts/{order}/brief-draft.json"
+
+
+def save_brief(ports: Ports, order: Order, answers: dict[str, str], files: tuple[str, ...]) -> None:
+    """Keep an unfinished brief; it can be gone on with at any time."""
+    body = {"answers": answers, "files": list(files), "saved_at": stamp(ports.now())}
+    ports.files.put_text(draft_text_key(order.id), json.dumps(body, ensure_ascii=False))
+
+
+def saved_brief(ports: Ports, order: Order) -> SavedBrief:
+    """What was saved last."""
+    text = ports.files.get_text(draft_text_key(order.id))
+    if text is None:
+        return SavedBrief({}, (), None)
+    body = json.loads(text)
+    return SavedBrief(body["answers"], tuple(body["files"]), body["saved_at"])
+
+
+def keep_text(ports: Ports, order: str, name: str, body: str) -> str:
+    """Keep words in the bucket under their own digest; rows hold the key only. Returns the key."""
+    digest = hashlib.sha256(body.encode()).hexdigest()[:16]
+    key = f"texts/{order}/{name}-{digest}"
+    ports.files.put_text(key, body)
+    return key
+
+
+def correct_address(ports: Ports, order: Order, address: str) -> Order:
+    """Write to another address from now on; the links mailed before stop working (design: people section 4)."""
+    ports.store.write(
+        Change(
+            order_key(order.id),
+            put={"client_email": address, "link_version": order.link_version + 1},
+            guards=(equals("link_version", order.link_version),),
+        )
+    )
+    return read_order(ports.store, order.id)

@@ -1,0 +1,205 @@
+"""Which mails a gate sends, to whom, with what in them. What a reader may not know never enters their letter."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import datetime
+
+from relais.calendar import due_after
+from relais.gate import Gate, Kind, Role, gate_from_row
+from relais.pages.views import Frame, LetterView
+from relais.ports import Ports
+from relais.roster import Freelancer, Reason
+from relais.rows import brief_key, gate_key
+from relais.steps.links import gate_link, order_link
+from relais.steps.situation import Situation, read_freelancer
+
+
+def expected(gate: Gate) -> bool:
+    """Whether the opening of this gate sends mails."""
+    return gate.role is not Role.ENGINE
+
+
+def opening(ports: Ports, situation: Situation, gate: Gate) -> tuple[LetterView, ...]:
+    """The mails that announce a gate."""
+    match gate.id.kind:
+        case Kind.HOLD:
+            return _accepted(ports, situation, gate)
+        case Kind.PAYOUT:
+            return ()
+        case _:
+            return (to_owner(ports, situation, gate, _opening_key(situation, gate)),)
+
+
+def reminder(ports: Ports, situation: Situation, gate: Gate) -> LetterView:
+    """The mail that reminds a gate's owner."""
+    return to_owner(ports, situation, gate, f"{_opening_key(situation, gate)}.reminder")
+
+
+def late(ports: Ports, situation: Situation, gate: Gate) -> LetterView:
+    """The mail that tells the seller of a gate whose deadline passed and decided nothing."""
+    letter = _to_seller(ports, situation, "late", gate)
+    return replace(letter, facts={"kind": gate.id.kind.value, "role": gate.role.value, "gate": str(gate.id)})
+
+
+def completed(ports: Ports, situation: Situation) -> tuple[LetterView, ...]:
+    """The mails of an order's end: to its client, and to the freelancer who was paid."""
+    done = _to_client(ports, situation, "completed", None)
+    freelancer, milestone = situation.freelancer, situation.milestone
+    if freelancer is None or milestone is None or not milestone.sent:
+        return (done,)
+    paid = replace(_to_freelancer(ports, situation, freelancer, "paid", None), pay=milestone.sent)
+    return (done, paid)
+
+
+def to_owner(ports: Ports, situation: Situation, gate: Gate, key: str) -> LetterView:
+    """A mail to the owner of a gate."""
+    match gate.role:
+        case Role.CLIENT:
+            return _to_client(ports, situation, key, gate)
+        case Role.FREELANCER:
+            freelancer = read_freelancer(ports.store, gate.owner)
+            return _to_freelancer(ports, situation, freelancer, key, gate)
+        case Role.SELLER | Role.CLOCK | Role.ENGINE:
+            return _to_seller(ports, situation, key, gate)
+
+
+def _opening_key(situation: Situation, gate: Gate) -> str:
+    if gate.id.kind is Kind.PARK:
+        return "parked"
+    if gate.id.kind is not Kind.WORK or situation.milestone is None or not situation.milestone.version:
+        return gate.id.kind.value
+    return "revision" if situation.last and Kind.ACCEPTANCE.value in situation.last else "rework"
+
+
+def _accepted(ports: Ports, situation: Situation, gate: Gate) -> tuple[LetterView, ...]:
+    client = _to_client(ports, situation, "accepted", None)
+    freelancer, milestone = situation.freelancer, situation.milestone
+    if freelancer is None or milestone is None or milestone.engagement is None:
+        return (client,)
+    paid_by = replace(
+        _to_freelancer(ports, situation, freelancer, "to_pay", None),
+        pay=milestone.engagement.agreed,
+        pay_by=gate.deadline,
+    )
+    return (client, paid_by)
+
+
+def _to_client(ports: Ports, situation: Situation, key: str, gate: Gate | None) -> LetterView:
+    on_order_page = gate is None or gate.id.kind is Kind.BRIEF
+    return LetterView(
+        frame=frame(ports, situation, situation.order.lang),
+        key=key,
+        role=Role.CLIENT,
+        to=situation.order.client_email or "",
+        link=order_link(ports, situation.order) if on_order_page or gate is None else gate_link(ports, situation.order, gate),
+        order=situation.order,
+        offer=situation.offer,
+        gate=gate,
+        milestone=situation.milestone,
+        deadline=situation.order.promised,
+    )
+
+
+def _to_seller(ports: Ports, situation: Situation, key: str, gate: Gate) -> LetterView:
+    return LetterView(
+        frame=frame(ports, situation, situation.shop.lang),
+        key=key,
+        role=Role.SELLER,
+        to=situation.shop.email,
+        link=gate_link(ports, situation.order, gate) if gate.role is Role.SELLER else None,
+        order=situation.order,
+        offer=situation.offer,
+        gate=gate,
+        milestone=situation.milestone,
+        freelancer=situation.freelancer,
+        deadline=situation.order.promised,
+        facts={"why": str(gate.shown.get("why", ""))},
+    )
+
+
+def _to_freelancer(
+    ports: Ports, situation: Situation, freelancer: Freelancer, key: str, gate: Gate | None
+) -> LetterView:
+    return LetterView(
+        frame=frame(ports, situation, freelancer.lang),
+        key=key,
+        role=Role.FREELANCER,
+        to=freelancer.email,
+        link=None if gate is None else gate_link(ports, situation.order, gate),
+        order=situation.order,
+        offer=situation.offer,
+        gate=gate,
+        milestone=situation.milestone,
+        freelancer=freelancer,
+        pay=None if gate is None else gate.shown.get("pay"),
+        pay_by=pay_by(situation),
+        deadline=work_deadline(gate),
+        brief=read_brief(ports, situation) if gate is not None and gate.id.kind in {Kind.PROPOSAL, Kind.WORK} else (),
+        note=last_note(ports, situation) if gate is not None and gate.id.kind is Kind.WORK else None,
+        reasons=reasons(gate),
+    )
+
+
+def work_deadline(gate: Gate | None) -> datetime | None:
+    """The freelancer's date that a gate speaks of."""
+    if gate is None:
+        return None
+    if gate.id.kind is Kind.PROPOSAL:
+        return datetime.fromisoformat(gate.shown["deadline"])
+    return gate.deadline
+
+
+def reasons(gate: Gate | None) -> tuple[Reason, ...]:
+    """Why this freelancer was asked: the numbers that the ranking was made of."""
+    if gate is None:
+        return ()
+    mine = [one for one in gate.shown.get("ranking", []) if one["who"] == gate.owner]
+    return tuple(Reason(key, value) for one in mine for key, value in one["why"].items())
+
+
+def pay_by(situation: Situation) -> datetime:
+    """The latest day a freelancer is paid if the client stays silent to the end: acceptance by silence, then the longer hold."""
+    clocks = situation.offer.clocks
+    start = situation.order.promised or situation.now
+    silent = due_after(clocks.acceptance.deadline, start, situation.client_calendar)
+    return due_after(clocks.hold_silent, silent, situation.shop.calendar)
+
+
+def read_brief(ports: Ports, situation: Situation) -> tuple[tuple[str, str], ...]:
+    """The brief as questions and answers, in the order's language."""
+    row = ports.store.get(brief_key(situation.order.id))
+    if row is None:
+        return ()
+    text = ports.files.get_text(row["text"])
+    answers: dict[str, str] = {} if text is None else json.loads(text)
+    lang = situation.order.lang
+    return tuple(
+        (question.text.in_(lang), answers.get(question.key, ""))
+        for question in situation.offer.brief
+        if not question.files
+    )
+
+
+def last_note(ports: Ports, situation: Situation) -> str | None:
+    """The words that came with the last decision: what has to change."""
+    if situation.last is None:
+        return None
+    row = ports.store.get(gate_key(situation.order.id, situation.last))
+    decision = None if row is None else gate_from_row(row).decision
+    if decision is None or decision.note is None:
+        return None
+    return ports.files.get_text(decision.note)
+
+
+def frame(ports: Ports, situation: Situation, lang: str) -> Frame:
+    """What surrounds a mail."""
+    return Frame(
+        shop=situation.shop,
+        lang=lang,
+        zone=situation.shop.zone,
+        home=ports.settings.public_url,
+        path="",
+        now=situation.now,
+    )

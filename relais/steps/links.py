@@ -1,0 +1,97 @@
+"""The links that people are given: addresses with a recomputed secret, on the configured host, never from a request's header."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from relais.errors import RelaisError
+from relais.gate import Gate, Role
+from relais.link import fresh, nonce, opens, secret
+from relais.order import Order
+from relais.ports import Ports
+
+CLIENT = "client:client"
+
+
+class LinkRefusedError(RelaisError):
+    """A link that does not open anything: forged, mistyped, or of an older version."""
+
+    def __init__(self) -> None:
+        """Say what to do."""
+        super().__init__("this link opens nothing: use the one in the latest mail")
+
+
+class NonceRefusedError(RelaisError):
+    """A form that was shown too long ago, or not by us: it is shown again with everything typed."""
+
+    def __init__(self) -> None:
+        """Say what to do."""
+        super().__init__("this form is too old: it is shown again, send it once more")
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedGate:
+    """A gate whose link was presented, with its order."""
+
+    order: Order
+    gate: Gate
+
+
+def version(order: Order, gate: Gate) -> int:
+    """The link version of a gate: the order's for its client, whose address may change; the gate's own for others."""
+    return order.link_version if gate.role is Role.CLIENT else gate.link_version
+
+
+def order_path(ports: Ports, order: Order) -> str:
+    """The path of an order's own page."""
+    return f"/o/{order.id}/{secret(ports.link_keys, order.key_id, order.id, CLIENT, order.link_version)}"
+
+
+def order_link(ports: Ports, order: Order) -> str:
+    """The whole address of an order's own page."""
+    return ports.settings.public_url + order_path(ports, order)
+
+
+def gate_path(ports: Ports, order: Order, gate: Gate) -> str:
+    """The path of a gate's page."""
+    made = secret(ports.link_keys, gate.key_id, gate.subject, gate.audience, version(order, gate))
+    return f"/g/{order.id}/{gate.id}/{made}"
+
+
+def gate_link(ports: Ports, order: Order, gate: Gate) -> str:
+    """The whole address of a gate's page."""
+    return ports.settings.public_url + gate_path(ports, order, gate)
+
+
+def check_order(ports: Ports, order: Order, presented: str) -> None:
+    """Raises `LinkRefusedError` unless the secret opens the order's page."""
+    if not opens(ports.link_keys, order.key_id, order.id, CLIENT, order.link_version, presented):
+        raise LinkRefusedError
+
+
+def check_gate(ports: Ports, order: Order, gate: Gate, presented: str) -> None:
+    """Raises `LinkRefusedError` unless the secret opens the gate's page."""
+    if not opens(ports.link_keys, gate.key_id, gate.subject, gate.audience, version(order, gate), presented):
+        raise LinkRefusedError
+
+
+def order_nonce(ports: Ports, order: Order) -> str:
+    """The nonce of the forms on an order's page."""
+    return nonce(ports.link_keys, order.key_id, order.id, order.link_version, ports.now())
+
+
+def gate_nonce(ports: Ports, order: Order, gate: Gate) -> str:
+    """The nonce of the form on a gate's page."""
+    return nonce(ports.link_keys, gate.key_id, gate.subject, version(order, gate), ports.now())
+
+
+def check_order_nonce(ports: Ports, order: Order, presented: str) -> None:
+    """Raises `NonceRefusedError` unless the nonce is of the last twelve hours."""
+    if not fresh(ports.link_keys, order.key_id, order.id, order.link_version, presented, ports.now()):
+        raise NonceRefusedError
+
+
+def check_gate_nonce(ports: Ports, order: Order, gate: Gate, presented: str) -> None:
+    """Raises `NonceRefusedError` unless the nonce is of the last twelve hours."""
+    if not fresh(ports.link_keys, gate.key_id, gate.subject, version(order, gate), presented, ports.now()):
+        raise NonceRefusedError

@@ -1,0 +1,402 @@
+"""What a GET shows. Reads only: no decision, no write, no call to Stripe, however often a link is opened (promise 4)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from relais.calendar import promised_date
+from relais.gate import Choice, Gate, GateId, Kind, MalformedGateIdError, Role, Status, gate_from_row
+from relais.offer import OfferStatus, Release
+from relais.order import MilestoneStage, Milestone, Order, OrderNotFoundError, OrderStage, milestone_from_row
+from relais.pages.views import (
+    AnsweredView,
+    BriefView,
+    FileView,
+    Frame,
+    GateView,
+    IndexView,
+    NoticeView,
+    OfferView,
+    OrderView,
+    Problem,
+)
+from relais.ports import Ports
+from relais.rows import brief_key, deliverable_key, gate_key
+from relais.shop import Shop
+from relais.steps import letters
+from relais.steps.gates import GateNotFoundError, read_gate
+from relais.steps.intake import brief_gate, current_offer, saved_brief
+from relais.steps.links import (
+    LinkRefusedError,
+    OpenedGate,
+    check_gate,
+    check_order,
+    gate_link,
+    gate_nonce,
+    gate_path,
+    order_link,
+    order_nonce,
+    order_path,
+)
+from relais.steps.situation import OfferNotFoundError, Situation, read_offer, read_order, read_shop, read_situation
+from relais.web import Request
+
+View = IndexView | OfferView | OrderView | GateView | AnsweredView | NoticeView
+IMAGES = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".svg")
+COMMON_DOMAINS = ("gmail.com", "orange.fr", "free.fr", "hotmail.fr", "hotmail.com", "outlook.fr", "outlook.com", "yahoo.fr", "laposte.net", "icloud.com")
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A page to be rendered, with its status."""
+
+    view: View
+    status: int = 200
+
+
+def language(request: Request, otherwise: str = "fr") -> str:
+    """The reader's language: asked for in the address, else the browser's, else the shop's."""
+    asked = request.query.get("lang") or request.first("lang")
+    if asked in {"fr", "en"}:
+        return asked
+    for part in request.headers.get("accept-language", "").lower().split(","):
+        tag = part.split(";")[0].strip()[:2]
+        if tag in {"fr", "en"}:
+            return tag
+    return otherwise
+
+
+def frame(ports: Ports, shop: Shop, lang: str, path: str, *, switch: bool = False) -> Frame:
+    """What surrounds a page; where the language is the visitor's to choose, the way to the other one."""
+    other = "en" if lang == "fr" else "fr"
+    return Frame(
+        shop=shop,
+        lang=lang,
+        zone=shop.zone,
+        home=ports.settings.public_url,
+        path=path,
+        now=ports.now(),
+        other_lang=f"{path}?lang={other}" if switch else None,
+    )
+
+
+def notice(ports: Ports, lang: str, key: str, status: int, **facts: str | int) -> Shown:
+    """A friendly page of its own."""
+    shop, _ = read_shop(ports.store)
+    return Shown(NoticeView(frame(ports, shop, lang, "/"), key, status, facts), status)
+
+
+def show(ports: Ports, request: Request) -> Shown:
+    """The page at a path."""
+    lang = language(request)
+    try:
+        match request.parts:
+            case ():
+                return index(ports, lang)
+            case ("offer", slug):
+                return offer_page(ports, slug, lang)
+            case ("o", order, secret):
+                return order_page(ports, open_order(ports, order, secret), request)
+            case ("g", order, gate, secret):
+                opened = open_gate_link(ports, order, gate, secret)
+                return gate_page(ports, opened, picked=request.query.get("choice"))
+            case _:
+                return notice(ports, lang, "not_found", 404)
+    except (LinkRefusedError, OrderNotFoundError, GateNotFoundError, MalformedGateIdError):
+        return notice(ports, lang, "dead_link", 404)
+    except OfferNotFoundError:
+        return notice(ports, lang, "not_found", 404)
+
+
+def index(ports: Ports, lang: str) -> Shown:
+    """The shop's front page."""
+    shop, window = read_shop(ports.store)
+    offers = [read_offer(ports.store, one.slug, one.version) for one in window if one.status == OfferStatus.OPEN.value]
+    return Shown(IndexView(frame(ports, shop, lang, "/", switch=True), tuple(offers)))
+
+
+def offer_page(
+    ports: Ports, slug: str, lang: str, problems: tuple[Problem, ...] = (), typed: Mapping[str, str] | None = None
+) -> Shown:
+    """Screen A."""
+    offer = current_offer(ports, slug)
+    shop, _ = read_shop(ports.store)
+    path = f"/offer/{offer.slug}"
+    view = OfferView(
+        frame=frame(ports, shop, lang, path, switch=True),
+        offer=offer,
+        delivered_by=promised_date(ports.now(), offer.policy.promise, shop.calendar),
+        action=path,
+        problems=problems,
+        typed=typed or {},
+    )
+    return Shown(view, 422 if problems else 200)
+
+
+def open_order(ports: Ports, order_id: str, presented: str) -> Order:
+    """The order that a link leads to. Raises `LinkRefusedError`, `OrderNotFoundError`."""
+    order = read_order(ports.store, order_id)
+    check_order(ports, order, presented)
+    return order
+
+
+def open_gate_link(ports: Ports, order_id: str, gate_id: str, presented: str) -> OpenedGate:
+    """The gate that a link leads to. Raises `LinkRefusedError`, `OrderNotFoundError`, `GateNotFoundError`."""
+    GateId.parse(gate_id)
+    order = read_order(ports.store, order_id)
+    gate = read_gate(ports, order_id, gate_id)
+    check_gate(ports, order, gate, presented)
+    return OpenedGate(order, gate)
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """A form that comes back: what is wrong, and everything that was typed."""
+
+    problems: tuple[Problem, ...] = ()
+    fields: Mapping[str, str] = field(default_factory=dict)
+    files: tuple[str, ...] = ()
+    status: int = 422
+
+
+def order_page(ports: Ports, order: Order, request: Request, typed: Typed | None = None) -> Shown:
+    """Screen B: the order's own page, in whatever state it is."""
+    shop, _ = read_shop(ports.store)
+    offer = read_offer(ports.store, order.offer, order.offer_version)
+    path = order_path(ports, order)
+    draft = order.stage is OrderStage.DRAFT
+    milestones = () if draft else _milestones(ports, order)
+    brief = brief_gate(ports, order)
+    waiting = None if draft or brief else client_gate(ports, order, milestones)
+    view = OrderView(
+        frame=frame(ports, shop, order.lang, path),
+        order=order,
+        offer=offer,
+        milestones=milestones,
+        nonce=order_nonce(ports, order),
+        confirming=order.stage is OrderStage.PAID
+        or (draft and "paid" in request.query)
+        or (order.stage is OrderStage.BRIEF and brief is None),
+        cancelled=draft and "cancelled" in request.query,
+        checkout_action=f"{path}/checkout" if draft else None,
+        brief=None if brief is None else _brief_view(ports, order, brief, path, shop, offer.policy.promise, typed),
+        waiting=None if waiting is None else gate_link(ports, order, waiting),
+        waiting_kind=None if waiting is None else waiting.id.kind,
+        address_action=path if order.is_open else None,
+        address_hint=address_hint(order.client_email or ""),
+        answers=() if draft or brief else _answers(ports, order),
+        files=_released(ports, order, milestones),
+        problems=() if typed is None else typed.problems,
+    )
+    return Shown(view, 200 if typed is None else typed.status)
+
+
+def _milestones(ports: Ports, order: Order) -> tuple[Milestone, ...]:
+    return tuple(milestone_from_row(row) for row in ports.store.query(f"O#{order.id}", "M#"))
+
+
+def _brief_view(
+    ports: Ports, order: Order, gate: Gate, path: str, shop: Shop, promise: int, typed: Typed | None
+) -> BriefView:
+    saved = saved_brief(ports, order)
+    files = saved.files if typed is None else typed.files
+    return BriefView(
+        gate=gate,
+        action=path,
+        nonce=order_nonce(ports, order),
+        files_action=f"{gate_path(ports, order, gate)}/files",
+        typed=saved.answers if typed is None else typed.fields,
+        files=tuple(_uploaded(ports, key) for key in files),
+        saved_at=None if saved.saved_at is None else datetime.fromisoformat(saved.saved_at),
+        promised_if_today=promised_date(ports.now(), promise, shop.calendar),
+        problems=() if typed is None else typed.problems,
+    )
+
+
+def _uploaded(ports: Ports, key: str) -> FileView:
+    return FileView(name=file_name(key), size=ports.files.size(key) or 0, key=key)
+
+
+def file_name(key: str) -> str:
+    """The name that its owner gave a file: the last part of its key, after the digest."""
+    return key.rsplit("/", 1)[-1].partition("-")[2]
+
+
+def _answers(ports: Ports, order: Order) -> tuple[tuple[str, str], ...]:
+    if order.handed_in is None:
+        return ()
+    return letters.read_brief(ports, read_situation(ports, order.id, "00"))
+
+
+def client_gate(ports: Ports, order: Order, milestones: tuple[Milestone, ...]) -> Gate | None:
+    """The open gate that waits for the client, first milestone first."""
+    for milestone in milestones:
+        if milestone.stage is not MilestoneStage.ACCEPTANCE:
+            continue
+        key = gate_key(order.id, str(GateId(milestone.number, Kind.ACCEPTANCE, milestone.ordinal)))
+        row = ports.store.get(key)
+        if row is not None:
+            return gate_from_row(row)
+    return None
+
+
+def _released(ports: Ports, order: Order, milestones: tuple[Milestone, ...]) -> tuple[FileView, ...]:
+    """The final files: those of every milestone that its client accepted."""
+    accepted = {MilestoneStage.HOLD, MilestoneStage.PAYOUT, MilestoneStage.CLOSED}
+    return tuple(
+        view
+        for milestone in milestones
+        if milestone.stage in accepted or (milestone.parked_from in {"hold", "payout"})
+        for view in delivered(ports, order.id, milestone, released=True)
+    )
+
+
+def address_hint(address: str) -> str | None:
+    """The domain that was probably meant, where the one typed is a letter or two away from a common one."""
+    _, at, domain = address.rpartition("@")
+    if not at or domain in COMMON_DOMAINS:
+        return None
+    near = [one for one in COMMON_DOMAINS if _distance(domain.lower(), one) <= 2]  # noqa: PLR2004 - two slips of the finger
+    return near[0] if near else None
+
+
+def _distance(one: str, other: str) -> int:
+    """Edit distance (insert, drop, replace, swap neighbours)."""
+    before: list[int] = []
+    row = list(range(len(other) + 1))
+    for i, a in enumerate(one, start=1):
+        before, last, row = row, before, [i, *([0] * len(other))]
+        for j, b in enumerate(other, start=1):
+            row[j] = min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (a != b))
+            if i > 1 and j > 1 and a == other[j - 2] and one[i - 2] == b:
+                row[j] = min(row[j], last[j - 2] + 1)
+    return row[-1]
+
+
+def delivered(ports: Ports, order: str, milestone: Milestone, *, released: bool) -> tuple[FileView, ...]:
+    """The files of the last version; images can be previewed, the rest is fetched only where it is released."""
+    if not milestone.version:
+        return ()
+    row = ports.store.get(deliverable_key(order, milestone.number, milestone.version))
+    return () if row is None else tuple(_file_view(ports, one, released=released) for one in row["files"])
+
+
+def _file_view(ports: Ports, file: Mapping[str, Any], *, released: bool) -> FileView:
+    image = file["name"].lower().endswith(IMAGES)
+    return FileView(
+        name=file["name"],
+        size=file["size"],
+        key=file["key"],
+        url=ports.files.link(file["key"], file["name"]) if released else None,
+        preview=ports.files.link(file["key"], file["name"], inline=True) if image else None,
+    )
+
+
+def gate_page(
+    ports: Ports,
+    opened: OpenedGate,
+    *,
+    picked: str | None = None,
+    typed: Typed | None = None,
+    just_now: bool = False,
+) -> Shown:
+    """One gate's page: the question while it is open, what was decided afterwards."""
+    gate = opened.gate
+    situation = read_situation(ports, gate.order, gate.id.milestone)
+    if gate.status is not Status.OPEN:
+        return _answered(ports, situation, gate, just_now=just_now)
+    if gate.id.kind is Kind.BRIEF:
+        request = Request("GET", order_path(ports, situation.order))
+        return order_page(ports, situation.order, request)
+    view = _gate_view(ports, situation, gate, typed or Typed(status=200))
+    if picked in {choice.value for choice in gate.choices}:
+        view = replace(view, picked=Choice(picked))
+    return Shown(view, 200 if typed is None else typed.status)
+
+
+def _gate_view(ports: Ports, situation: Situation, gate: Gate, typed: Typed) -> GateView:
+    order, milestone = situation.order, situation.milestone
+    path = gate_path(ports, order, gate)
+    reads_brief = gate.id.kind in {Kind.PROPOSAL, Kind.WORK, Kind.REVIEW}
+    seller, maker = gate.role is Role.SELLER, gate.role is Role.FREELANCER
+    released = seller or situation.offer.policy.release is Release.FILES
+    looks = gate.id.kind in {Kind.REVIEW, Kind.ACCEPTANCE}
+    return GateView(
+        frame=frame(ports, situation.shop, gate.lang, path),
+        gate=gate,
+        order=order,
+        offer=situation.offer,
+        action=path,
+        nonce=gate_nonce(ports, order, gate),
+        files_action=f"{path}/files" if gate.id.kind is Kind.WORK else None,
+        milestone=milestone,
+        freelancer=situation.freelancer if not maker else letters.read_freelancer(ports.store, gate.owner),
+        pay=gate.shown.get("pay") if maker else None,
+        pay_by=letters.pay_by(situation) if maker else None,
+        deadline=letters.work_deadline(gate) if maker else order.promised,
+        brief=letters.read_brief(ports, situation) if reads_brief else (),
+        brief_files=_brief_files(ports, order) if reads_brief else (),
+        files=delivered(ports, order.id, milestone, released=released) if looks and milestone else (),
+        uploaded=tuple(_uploaded(ports, key) for key in typed.files),
+        delivery_note=_delivery_note(ports, order.id, milestone) if looks else None,
+        note=letters.last_note(ports, situation) if gate.id.kind is Kind.WORK else None,
+        reasons=letters.reasons(gate),
+        margin=_margin(situation) if seller else None,
+        typed=typed.fields,
+        problems=typed.problems,
+        order_link=order_link(ports, order) if gate.role is Role.CLIENT else None,
+    )
+
+
+def _brief_files(ports: Ports, order: Order) -> tuple[FileView, ...]:
+    row = ports.store.get(brief_key(order.id))
+    return () if row is None else tuple(_file_view(ports, one, released=True) for one in row.get("files", []))
+
+
+def _delivery_note(ports: Ports, order: str, milestone: Milestone | None) -> str | None:
+    if milestone is None or not milestone.version:
+        return None
+    row = ports.store.get(deliverable_key(order, milestone.number, milestone.version))
+    return None if row is None or "note" not in row else ports.files.get_text(row["note"])
+
+
+def _margin(situation: Situation) -> int | None:
+    """Paid, less the card fee where it is known, less what was agreed; in minor units. For the seller only."""
+    milestone = situation.milestone
+    if milestone is None or milestone.engagement is None:
+        return None
+    return situation.order.paid - (situation.order.fee or 0) - milestone.engagement.agreed
+
+
+def _answered(ports: Ports, situation: Situation, gate: Gate, *, just_now: bool) -> Shown:
+    decision = gate.decision
+    yours = decision is not None and decision.by == (gate.owner if gate.role is Role.FREELANCER else gate.role.value)
+    view = AnsweredView(
+        frame=frame(ports, situation.shop, gate.lang, gate_path(ports, situation.order, gate)),
+        gate=gate,
+        offer=situation.offer,
+        decision=decision,
+        yours=yours,
+        just_now=just_now,
+        next_link=_next_link(ports, situation, gate),
+    )
+    return Shown(view)
+
+
+def _next_link(ports: Ports, situation: Situation, gate: Gate) -> str | None:
+    """Where this reader goes on: a client on the order's page, the freelancer who accepted on the page of the work."""
+    if gate.role is Role.CLIENT:
+        return order_link(ports, situation.order)
+    if gate.role is not Role.FREELANCER:
+        return None
+    for milestone in _milestones(ports, situation.order):
+        mine = milestone.engagement is not None and milestone.engagement.freelancer == gate.owner
+        if mine and milestone.stage is MilestoneStage.WORK:
+            row = ports.store.get(
+                gate_key(gate.order, str(GateId(milestone.number, Kind.WORK, milestone.ordinal)))
+            )
+            return None if row is None else gate_link(ports, situation.order, gate_from_row(row))
+    return None

@@ -1,0 +1,175 @@
+"""What a step looks at: the rows it needs, read consistently, and the time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+
+from relais.calendar import Calendar
+from relais.errors import RelaisError
+from relais.offer import Offer
+from relais.order import (
+    ORDER_LEVEL,
+    Milestone,
+    Order,
+    OrderNotFoundError,
+    milestone_from_row,
+    order_from_row,
+)
+from relais.ports import Ports, Store
+from relais.roster import Freelancer
+from relais.rows import SHOP_KEY, Key, freelancer_key, milestone_key, offer_key, order_key
+from relais.shop import Shop
+
+
+class ShopEmptyError(RelaisError):
+    """The table holds no shop yet."""
+
+    def __init__(self) -> None:
+        """Say how to fill it."""
+        super().__init__("the shop is empty: run `relais catalog apply`")
+
+
+class OfferNotFoundError(RelaisError):
+    """No offer is sold under this address."""
+
+    def __init__(self, slug: str) -> None:
+        """Keep the slug."""
+        super().__init__(f"no offer {slug}: see `relais catalog apply`")
+        self.slug = slug
+
+
+@dataclass(frozen=True, slots=True)
+class OnSale:
+    """An offer in the shop's window: which version is current, and whether it can be bought."""
+
+    slug: str
+    version: int
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """An order as one of its gates sees it."""
+
+    order: Order
+    milestone: Milestone | None
+    offer: Offer
+    shop: Shop
+    freelancer: Freelancer | None
+    now: datetime
+
+    @property
+    def stage(self) -> str:
+        """The stage of the milestone, or of the order where the gate stands on the order itself."""
+        return (self.milestone or self.order).stage.value
+
+    @property
+    def ordinal(self) -> int:
+        """The ordinal that the next gate gets."""
+        return (self.milestone or self.order).ordinal
+
+    @property
+    def last(self) -> str | None:
+        """The gate whose decision advanced the ordinal last."""
+        return (self.milestone or self.order).last
+
+    @property
+    def number(self) -> str:
+        """The milestone's number, `00` for the order itself."""
+        return ORDER_LEVEL if self.milestone is None else self.milestone.number
+
+    @property
+    def key(self) -> Key:
+        """The row that a decision advances."""
+        if self.milestone is None:
+            return order_key(self.order.id)
+        return milestone_key(self.order.id, self.milestone.number)
+
+    @property
+    def parked_from(self) -> str | None:
+        """The stage to go back to."""
+        return (self.milestone or self.order).parked_from
+
+    @property
+    def client_calendar(self) -> Calendar:
+        """The hours that bind the client's clocks: the shop's."""
+        return self.shop.calendar
+
+
+def read_order(store: Store, order: str) -> Order:
+    """Read an order's head. Raises `OrderNotFoundError`."""
+    row = store.get(order_key(order))
+    if row is None:
+        raise OrderNotFoundError(order)
+    return order_from_row(row)
+
+
+def read_situation(ports: Ports, order: str, milestone: str) -> Situation:
+    """Read what a gate of this milestone (or of the order, `00`) sees. Raises `OrderNotFoundError`."""
+    keys = [order_key(order), SHOP_KEY]
+    if milestone != ORDER_LEVEL:
+        keys.append(milestone_key(order, milestone))
+    rows = ports.store.get_many(keys)
+    if order_key(order) not in rows:
+        raise OrderNotFoundError(order)
+    head = order_from_row(rows[order_key(order)])
+    part = None if milestone == ORDER_LEVEL else milestone_from_row(rows[milestone_key(order, milestone)])
+    return Situation(
+        order=head,
+        milestone=part,
+        offer=read_offer(ports.store, head.offer, head.offer_version),
+        shop=shop_from(rows.get(SHOP_KEY)),
+        freelancer=None
+        if part is None or part.engagement is None
+        else read_freelancer(ports.store, part.engagement.freelancer),
+        now=ports.now(),
+    )
+
+
+def read_freelancer(store: Store, key: str) -> Freelancer:
+    """Read a freelancer of the roster."""
+    row = store.get(freelancer_key(key))
+    if row is None:
+        raise FreelancerNotFoundError(key)
+    return Freelancer.from_row(row)
+
+
+class FreelancerNotFoundError(RelaisError):
+    """Nobody on the roster has this key."""
+
+    def __init__(self, key: str) -> None:
+        """Keep the key."""
+        super().__init__(f"nobody on the roster is called {key}: see `relais roster list`")
+        self.key = key
+
+
+def shop_from(row: Mapping[str, Any] | None) -> Shop:
+    """The shop from its row. Raises `ShopEmptyError`."""
+    if row is None:
+        raise ShopEmptyError
+    return Shop.from_row(row["shop"])
+
+
+def read_shop(store: Store) -> tuple[Shop, tuple[OnSale, ...]]:
+    """The shop and the offers in its window. Raises `ShopEmptyError`."""
+    row = store.get(SHOP_KEY)
+    shop = shop_from(row)
+    on_sale = tuple(OnSale(o["slug"], o["version"], o["status"]) for o in (row or {}).get("offers", []))
+    return shop, on_sale
+
+
+def read_offer(store: Store, slug: str, version: int) -> Offer:
+    """Read one version of an offer; versions never change, so each is read once. Raises `OfferNotFoundError`."""
+    return _offer_version(store, slug, version)
+
+
+@lru_cache(maxsize=64)
+def _offer_version(store: Store, slug: str, version: int) -> Offer:
+    row = store.get(offer_key(slug, version))
+    if row is None:
+        raise OfferNotFoundError(slug)
+    return Offer.from_row(row)
