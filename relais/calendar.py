@@ -27,6 +27,7 @@ MOST_RESERVE_DAYS = 2
 _SHORT_DAYS = 3
 _MIDNIGHT = 24 * 60
 _NOTHING = timedelta(0)
+_TICK = timedelta(microseconds=1)
 _HORIZON_DAYS = 1_100
 _DAY_NAMES = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _DAY_NAMES_FR = ("lun", "mar", "mer", "jeu", "ven", "sam", "dim")
@@ -271,7 +272,11 @@ class Calendar:
 def within_working_hours(instant: datetime, calendar: Calendar) -> bool:
     """Whether the person works at that instant; the minute of opening and that of closing both count."""
     utc = _utc(instant)
-    return any(opening <= utc <= closing for opening, closing in _spans(_local_day(utc, calendar), calendar))
+    days = {
+        _local_day(utc, calendar),
+        _local_day(utc - _TICK, calendar),
+    }  # a closing at midnight belongs to the day before
+    return any(opening <= utc <= closing for day in days for opening, closing in _spans(day, calendar))
 
 
 def next_working_instant(instant: datetime, calendar: Calendar) -> datetime:
@@ -324,7 +329,7 @@ def add_working_days(start: datetime, days: int, calendar: Calendar) -> datetime
 def subtract_working_days(end: datetime, days: int, calendar: Calendar) -> datetime:
     """Return the same point of the working day, that many working days earlier; raises NoWorkingHoursError."""
     until = previous_working_instant(end, calendar)
-    today = _local_day(until - timedelta(microseconds=1), calendar)
+    today = _local_day(until - _TICK, calendar)
     gone = working_time(_spans(today, calendar)[0][0], until, calendar)
     return _at_share(_working_day(today, -days, calendar), gone, _day_length(today, calendar), calendar)
 
@@ -608,9 +613,8 @@ def _day_length(day: date, calendar: Calendar) -> timedelta:
 
 def _at_share(day: date, gone: timedelta, of: timedelta, calendar: Calendar) -> datetime:
     """The instant of `day` at which the share gone/of of its working time is over, rounded up to a microsecond."""
-    tick = timedelta(microseconds=1)
-    ticks = (gone // tick) * (_day_length(day, calendar) // tick)
-    return _forward(_spans(day, calendar)[0][0], -(-ticks // (of // tick)) * tick, calendar)
+    ticks = (gone // _TICK) * (_day_length(day, calendar) // _TICK)
+    return _forward(_spans(day, calendar)[0][0], -(-ticks // (of // _TICK)) * _TICK, calendar)
 
 
 def _evening(day: date, calendar: Calendar) -> datetime:
@@ -682,7 +686,7 @@ def _reminder_instant(reminder: Reminder, since: datetime, until: datetime, cale
         case Anchor.HALF_WAY:
             return _forward(since, working_time(since, until, calendar) / 2, calendar)
         case Anchor.LAST_DAY:
-            last = _local_day(previous_working_instant(until, calendar) - timedelta(microseconds=1), calendar)
+            last = _local_day(previous_working_instant(until, calendar) - _TICK, calendar)
             return _spans(last, calendar)[0][0]
         case _:
             assert_never(reminder.anchor)
