@@ -2,6 +2,7 @@
 
 Both layers come from the same recipe and the same lock, ``requirements/runtime.txt``: wheels only, checked by hash, no
 Docker. An input that didn't change isn't built again: each result stands beside the digest of what it was made of.
+Each is a folder to look at and to measure, and the same as an archive, byte for byte the same for the same inputs.
 """
 
 import hashlib
@@ -9,6 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
+import zipfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +20,7 @@ BUILD = ROOT / "build"
 LOCK = ROOT / "requirements" / "runtime.txt"
 LOCAL_PYTHON = ROOT / ".venv-ministack" / "bin" / "python"
 
+EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest date that the format knows
 SHIPPED_PYTHON = "3.13"
 # What an installed distribution leaves behind that differs from machine to machine; licences and metadata stay.
 INSTALLER_NOTES = {"RECORD", "INSTALLER", "REQUESTED", "WHEEL", "direct_url.json", "uv_cache.json"}
@@ -27,7 +30,7 @@ LEFT_OUT_OF_RELAIS = {"__pycache__", "cli"}
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where a layer runs: what uv is told to choose wheels by, and an interpreter that compiles for it, if any is here."""
+    """Where a layer runs: how uv chooses its wheels, and an interpreter that compiles for it, if one is here."""
 
     name: str
     choose: tuple[str, ...]
@@ -57,7 +60,7 @@ def local() -> Target:
 
 
 def find_python(version: str) -> str | None:
-    """An interpreter of this minor version that runs here; None if there is none: the layer then ships without bytecode."""
+    """An interpreter of this minor version that runs here, or None: the layer then ships without bytecode."""
     candidates = (sys.executable, f"python{version}", str(ROOT / ".tools" / "uv" / "bin" / "python"))
     return next((candidate for candidate in candidates if minor_version(candidate) == version), None)
 
@@ -78,6 +81,7 @@ def build_functions() -> None:
     with Rebuilt(BUILD / "functions", digest([Path(__file__), *sources])) as place:
         if place:
             copy(sources, ROOT, place)
+            archive(place, BUILD / "functions.zip")
 
 
 def build_layer(target: Target) -> None:
@@ -91,6 +95,7 @@ def build_layer(target: Target) -> None:
         copy(sources, ROOT, place / "python")
         if target.compiler:
             compile_all(place / "python" / "relais", place / "python", target.compiler)
+        archive(place, BUILD / f"layer-{target.name}.zip")
 
 
 def dependencies(target: Target) -> Path:
@@ -120,7 +125,7 @@ def prune(place: Path) -> None:
 
 
 def compile_all(place: Path, root: Path, python: str) -> None:
-    """Write bytecode that is never checked against its source: Lambda's file system is read-only and its dates are not ours."""
+    """Write bytecode that is never checked against its source: Lambda can't write it, and files' dates are not ours."""
     options = ["--invalidation-mode", "unchecked-hash", "-s", str(root), "-p", "/opt/python", "-q"]
     # A fixed seed: sets in constants would otherwise be stored in another order each time.
     environment = {**os.environ, "PYTHONHASHSEED": "0"}
@@ -172,6 +177,18 @@ def copy(sources: Iterable[Path], root: Path, place: Path) -> None:
         goal = place / source.relative_to(root)
         goal.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, goal)
+
+
+def archive(place: Path, goal: Path) -> None:
+    """Pack a folder so that the same content gives the same bytes: fixed order, dates and modes."""
+    new = goal.with_name(f"{goal.name}.{os.getpid()}")
+    with zipfile.ZipFile(new, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as packed:
+        for path in files_of(place, set()):
+            entry = zipfile.ZipInfo(path.relative_to(place).as_posix(), EPOCH)
+            entry.external_attr = 0o644 << 16
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            packed.writestr(entry, path.read_bytes())
+    new.rename(goal)
 
 
 def digest(files: Iterable[Path], *words: str) -> str:

@@ -1,0 +1,97 @@
+"""Who may do what: every grant of every function, in one table.
+
+A role gets these grants and nothing else: constructs can't add to it. Beside them each function writes its own log
+group and traces (`infra/functions.py`). Actions are named, resources are named; the few wildcards are explained.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum, auto
+
+
+class Resource(Enum):
+    """What a grant is about; `infra/functions.py` knows each one's ARN."""
+
+    TABLE = auto()
+    DUE_INDEX = auto()
+    DESK_INDEX = auto()
+    FILES = auto()
+    MACHINE = auto()
+    EXECUTIONS = auto()
+    MAIL = auto()
+    RUN_ACT = auto()
+    TICK_CLOCK = auto()
+    DEAD_LETTERS = auto()
+    LINK_KEYS = auto()
+    STRIPE_WEBHOOK = auto()
+    STRIPE_OPEN_CHECKOUT = auto()
+    STRIPE_ENTER_ORDER = auto()
+    STRIPE_RUN_ACT = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """Named actions on one resource."""
+
+    resource: Resource
+    actions: tuple[str, ...]
+
+
+def _secret(resource: Resource) -> Grant:
+    return Grant(resource, ("secretsmanager:GetSecretValue",))
+
+
+READ = Grant(Resource.TABLE, ("dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"))
+# A transaction needs the actions it is made of.
+WRITE = Grant(Resource.TABLE, ("dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:ConditionCheckItem"))
+DELETE = Grant(Resource.TABLE, ("dynamodb:DeleteItem",))
+DUE = Grant(Resource.DUE_INDEX, ("dynamodb:Query",))
+
+READ_FILES = Grant(Resource.FILES, ("s3:GetObject",))
+WRITE_FILES = Grant(Resource.FILES, ("s3:PutObject",))
+
+MAIL = Grant(Resource.MAIL, ("ses:SendEmail",))
+RESUME = Grant(Resource.MACHINE, ("states:SendTaskSuccess", "states:SendTaskFailure"))
+START = Grant(Resource.MACHINE, ("states:StartExecution",))
+WATCH_RUNS = Grant(Resource.EXECUTIONS, ("states:DescribeExecution", "states:StopExecution"))
+RUN_ACT = Grant(Resource.RUN_ACT, ("lambda:InvokeFunction",))
+TICK_AGAIN = Grant(Resource.TICK_CLOCK, ("lambda:InvokeFunction",))
+# What Lambda itself needs of the role to put away an asynchronous call that kept failing.
+GIVE_UP = Grant(Resource.DEAD_LETTERS, ("sqs:SendMessage",))
+
+LINKS = _secret(Resource.LINK_KEYS)
+
+# Resources that can only be named in part, and why.
+WILDCARDS: Mapping[Resource, str] = {
+    Resource.FILES: "Objects are named after orders that don't exist yet.",
+    Resource.EXECUTIONS: "Executions are named after orders that don't exist yet.",
+}
+
+GRANTS: Mapping[str, tuple[Grant, ...]] = {
+    "show-page": (READ, READ_FILES, LINKS),
+    "open-checkout": (READ, WRITE, MAIL, LINKS, _secret(Resource.STRIPE_OPEN_CHECKOUT)),
+    "receive-stripe-event": (READ, WRITE, START, RUN_ACT, _secret(Resource.STRIPE_WEBHOOK)),
+    "enter-order": (READ, WRITE, MAIL, LINKS, _secret(Resource.STRIPE_ENTER_ORDER)),
+    "open-proposal": (READ, WRITE, DELETE, READ_FILES, MAIL, RESUME, LINKS),
+    "open-gate": (READ, WRITE, DELETE, READ_FILES, MAIL, RESUME, LINKS),
+    "answer-gate": (READ, WRITE, DELETE, READ_FILES, WRITE_FILES, MAIL, RESUME, RUN_ACT, LINKS),
+    "permit-upload": (READ, WRITE_FILES, LINKS),
+    "run-act": (READ, WRITE, DELETE, MAIL, RESUME, START, GIVE_UP, LINKS, _secret(Resource.STRIPE_RUN_ACT)),
+    "close-order": (READ, WRITE, MAIL, LINKS),
+    "tick-clock": (
+        READ,
+        DUE,
+        WRITE,
+        DELETE,
+        READ_FILES,
+        MAIL,
+        RESUME,
+        START,
+        WATCH_RUNS,
+        RUN_ACT,
+        TICK_AGAIN,
+        GIVE_UP,
+        LINKS,
+    ),
+    "record-execution": (READ, WRITE, GIVE_UP),
+}
