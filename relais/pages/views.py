@@ -12,8 +12,9 @@ A `Problem.field` is one of those names (`file` for the uploads).
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
 from relais.gate import Choice, Decision, Gate, Kind, Role
@@ -45,7 +46,7 @@ class Problem:
 
     key: str
     field: str | None = None
-    facts: Mapping[str, str | int] = field(default_factory=dict)
+    facts: Mapping[str, str | int] = dataclasses.field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,7 @@ class OfferView:
     delivered_by: datetime
     action: str
     problems: tuple[Problem, ...] = ()
-    typed: Mapping[str, str] = field(default_factory=dict)
+    typed: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,8 @@ class OrderView:
     """The order's own page for its client, in every state: to pay, being confirmed, brief, under way, to answer, completed.
 
     `checkout_action` is set while it can be paid; `brief` while the brief is open; `waiting` is the client's open gate elsewhere (its link);
-    `address_action` lets the address be corrected, `address_hint` is the domain that was probably meant ("gmail.com").
+    `address_action` lets the address be corrected, `address_hint` is the domain that was probably meant ("gmail.com"), `typed` what a
+    refused correction held.
     """
 
     frame: Frame
@@ -118,6 +120,7 @@ class OrderView:
     answers: tuple[tuple[str, str], ...] = ()
     files: tuple[FileView, ...] = ()
     problems: tuple[Problem, ...] = ()
+    typed: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +153,7 @@ class GateView:
     reasons: tuple[Reason, ...] = ()
     margin: int | None = None
     picked: Choice | None = None
-    typed: Mapping[str, str] = field(default_factory=dict)
+    typed: Mapping[str, str] = dataclasses.field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
     next_link: str | None = None
     order_link: str | None = None
@@ -176,14 +179,15 @@ class NoticeView:
     frame: Frame
     key: str
     status: int
-    facts: Mapping[str, str | int] = field(default_factory=dict)
+    facts: Mapping[str, str | int] = dataclasses.field(default_factory=dict)
     back: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class LetterView:
-    """A mail. `key` names its words: `brief`, `proposal`, `work`, `rework`, `revision`, `review`, `acceptance`, `accepted`, `to_pay`, `paid`,
-    `completed`, `parked`, `late`, and `<key>.reminder` for a reminder. `link` is the one button's address.
+    """A mail. `key` names its words: `brief`, `proposal`, `work`, `rework`, `revision`, `review`, `acceptance`, `accepted`, `to_pay` (to the
+    freelancer: accepted, will be paid), `paid`, `completed`, `parked`, `late`, and `<key>.reminder` for a reminder. `link` is the one
+    button's address; `deadline` the reader's own date (the client's promised one, the freelancer's working one).
 
     The facts that may be shown depend on the reader (`role`), as on `GateView`.
     """
@@ -204,7 +208,7 @@ class LetterView:
     brief: tuple[tuple[str, str], ...] = ()
     note: str | None = None
     reasons: tuple[Reason, ...] = ()
-    facts: Mapping[str, str | int] = field(default_factory=dict)
+    facts: Mapping[str, str | int] = dataclasses.field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,275 @@
+"""Mails from what they are given to say: subject with the facts, one button, what silence means, plain text beside HTML.
+
+Who may know what is decided here once, by the reader's role: a freelancer's mail knows no price, name or address of the client's, a
+client's mail nothing of the freelancer but, where the offer says so, the name (design: people 2 and 5).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import assert_never
+
+from relais.gate import Kind, Role
+from relais.offer import Disclosure, RefundCause
+from relais.pages import words
+from relais.pages.render import (
+    bears_in_words,
+    environment,
+    first_name,
+    minutes_for,
+    park_reason,
+    speech,
+    why_you,
+)
+from relais.pages.views import LetterView, Mail
+
+REMINDER = ".reminder"
+PREHEADER_LENGTH = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One labelled fact of a mail."""
+
+    label: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A mail before it is set as HTML and as plain text: the same words in both."""
+
+    subject: str
+    preheader: str
+    hello: str
+    lead: tuple[str, ...]
+    facts: tuple[Fact, ...]
+    note: str | None
+    brief: tuple[tuple[str, str], ...]
+    terms: tuple[str, ...]
+    refunds: tuple[Fact, ...]
+    button: str
+    link: str | None
+    contract: str | None
+    reminded: str | None
+    why: str
+
+
+def write(view: LetterView) -> Mail:
+    """Write a mail in its reader's language."""
+    letter = compose(view)
+    given = speech(view.frame) | {"letter": letter, "reference": view.order.id}
+    return Mail(
+        to=view.to,
+        subject=letter.subject,
+        text=environment().get_template("mail.txt").render(given).strip() + "\n",
+        html=environment().get_template("mail.html").render(given),
+    )
+
+
+def compose(view: LetterView) -> Letter:
+    """What a mail says, free of its setting."""
+    lang = words.language(view.frame.lang)
+    named, reminded = view.key.removesuffix(REMINDER), view.key.endswith(REMINDER)
+    key = _words_of(named, view.role)
+    given = _sayable(view)
+    proposal = named == "proposal" and view.role is Role.FREELANCER
+    subject = words.say(lang, f"{key}.subject", **given)
+    lead = words.say(lang, f"{key}.lead", **given)
+    first = _first_sentence(view, lang) if proposal else ""
+    letter = Letter(
+        subject=_one_line(subject),
+        preheader=_one_line(first or words.say(lang, f"{key}.preheader", **given)),
+        hello=_hello(view, lang),
+        lead=(lead,),
+        facts=_facts(view, named),
+        note=view.note if view.role is not Role.CLIENT else None,
+        brief=view.brief if view.role is Role.FREELANCER else (),
+        terms=_terms(view, lang) if proposal else (),
+        refunds=_refunds(view, lang) if proposal else (),
+        button=words.say(lang, f"{key}.button"),
+        link=view.link,
+        contract=_contract(view, named),
+        reminded=None if view.gate is None or named == "late" else _reminders(view),
+        why=why_you(view.reasons, view.offer.skill, lang) if proposal else "",
+    )
+    if not reminded:
+        return letter
+    return replace(
+        letter,
+        subject=words.say(lang, "mail.reminder.subject", subject=letter.subject),
+        lead=(words.say(lang, "mail.reminder.lead"), *letter.lead),
+    )
+
+
+def _words_of(named: str, role: Role) -> str:
+    reader = _reader(role)
+    key = f"mail.{named}.{reader}"
+    return key if words.has(f"{key}.subject") else f"mail.any.{reader}"
+
+
+def _reader(role: Role) -> str:
+    """Who reads: what is addressed to nobody goes to the seller."""
+    match role:
+        case Role.CLIENT | Role.FREELANCER | Role.SELLER:
+            return role.value
+        case Role.CLOCK | Role.ENGINE:
+            return Role.SELLER.value
+        case _:
+            assert_never(role)
+
+
+def _sayable(view: LetterView) -> Mapping[str, object]:
+    """The facts that the reader may be told, by the names that sentences use; a sentence that asks for another fails."""
+    lang = words.language(view.frame.lang)
+    shared: dict[str, object] = {
+        "offer": view.offer.title.in_(lang),
+        "skill": view.offer.skill,
+        "count": len(view.offer.brief),
+        "minutes": minutes_for(view.offer),
+        "until": _short(view, view.gate.deadline if view.gate else None, "soon"),
+        "due": _short(view, view.deadline, "short"),
+        "brand": view.frame.shop.brand,
+        "first": "",
+    }
+    match _reader(view.role):
+        case "client":
+            return shared | {"price": words.money(view.order.price, view.order.currency, lang)}
+        case "freelancer":
+            return shared | {"pay": "" if view.pay is None else words.money(view.pay, view.order.currency, lang)}
+        case _:
+            return shared | {
+                "price": words.money(view.order.price, view.order.currency, lang),
+                "name": view.freelancer.name if view.freelancer else words.say(lang, "fact.unknown"),
+                "why": park_reason(view.facts.get("why"), lang),
+                "awaited": words.say(lang, _awaited(view)),
+            }
+
+
+def _awaited(view: LetterView) -> str:
+    key = f"late.{view.facts.get('kind', 'any')}"
+    return key if words.has(key) else "late.any"
+
+
+def _short(view: LetterView, at: datetime | None, style: words.Style) -> str:
+    return "" if at is None else words.when(at, view.frame.lang, view.frame.zone, style)
+
+
+def _hello(view: LetterView, lang: str) -> str:
+    match view.role:
+        case Role.CLIENT:
+            name = first_name(view.order.client_name)
+        case Role.FREELANCER:
+            name = first_name(view.freelancer.name) if view.freelancer else ""
+        case Role.SELLER | Role.CLOCK | Role.ENGINE:
+            name = first_name(view.frame.shop.seller)
+        case _:
+            assert_never(view.role)
+    return words.say(lang, "mail.hello", name=name) if name else words.say(lang, "mail.hello.nobody")
+
+
+def _facts(view: LetterView, named: str) -> tuple[Fact, ...]:
+    match view.role:
+        case Role.CLIENT:
+            found = _client_facts(view, named)
+        case Role.FREELANCER:
+            found = _freelancer_facts(view)
+        case Role.SELLER | Role.CLOCK | Role.ENGINE:
+            found = _seller_facts(view, named)
+        case _:
+            assert_never(view.role)
+    lang = view.frame.lang
+    return tuple(Fact(words.say(lang, f"fact.{label}"), value) for label, value in found if value)
+
+
+def _client_facts(view: LetterView, named: str) -> list[tuple[str, str]]:
+    lang = view.frame.lang
+    price = words.money(view.order.price, view.order.currency, lang) if named in {"to_pay", "paid", "brief"} else ""
+    open_gate = view.gate is not None and view.gate.deadline is not None
+    return [
+        ("offer", view.offer.title.in_(lang)),
+        ("maker", _maker(view)),
+        ("price", price),
+        ("until", _short(view, view.gate.deadline if view.gate and open_gate else None, "moment")),
+        ("promised_client", "" if named in {"accepted", "completed"} else _short(view, view.deadline, "day")),
+    ]
+
+
+def _maker(view: LetterView) -> str:
+    """The freelancer's name, where the offer lets the client know it."""
+    by_name = view.offer.policy.disclosure is Disclosure.BY_NAME
+    return view.freelancer.name if by_name and view.freelancer else ""
+
+
+def _freelancer_facts(view: LetterView) -> list[tuple[str, str]]:
+    lang = view.frame.lang
+    asked = view.gate is not None and view.gate.id.kind is Kind.PROPOSAL
+    return [
+        ("offer", view.offer.title.in_(lang)),
+        ("pay", "" if view.pay is None else words.money(view.pay, view.order.currency, lang)),
+        ("due", _short(view, view.deadline, "moment")),
+        ("answer_by", _short(view, view.gate.deadline if view.gate and asked else None, "moment")),
+        ("paid_by", "" if asked else _short(view, view.pay_by, "day")),
+    ]
+
+
+def _seller_facts(view: LetterView, named: str) -> list[tuple[str, str]]:
+    lang, late = view.frame.lang, named == "late"
+    phone = view.freelancer.phone if view.freelancer and late else ""
+    return [
+        ("offer", view.offer.title.in_(lang)),
+        ("client", view.order.client_name or view.order.client_email or ""),
+        ("by", view.freelancer.name if view.freelancer else ""),
+        ("phone", phone),
+        ("price", words.money(view.order.price, view.order.currency, lang) if named == "paid" else ""),
+        ("before" if late else "until", _short(view, view.gate.deadline if view.gate else None, "moment")),
+        ("promised", _short(view, view.deadline, "day")),
+    ]
+
+
+def _terms(view: LetterView, lang: str) -> tuple[str, ...]:
+    policy, offer = view.offer.policy, view.offer
+    paid = words.say(lang, "bind.paid", hold=words.duration(offer.clocks.hold_spoken, lang))
+    if view.pay_by is not None:
+        paid += " " + words.say(lang, "bind.paid_by", date=_short(view, view.pay_by, "day"))
+    rights = (words.say(lang, "bind.rights", rights=offer.rights.in_(lang)),) if offer.rights else ()
+    return (
+        words.say(lang, "bind.revisions", count=policy.revisions),
+        paid,
+        words.say(lang, f"bind.portfolio.{policy.portfolio.name.lower()}"),
+        *rights,
+    )
+
+
+def _refunds(view: LetterView, lang: str) -> tuple[Fact, ...]:
+    pay = None if view.pay is None else words.money(view.pay, view.order.currency, lang)
+    bears = view.offer.policy.bears
+    return tuple(
+        Fact(words.say(lang, f"cause.{cause.value}"), bears_in_words(bears, cause, pay, lang)) for cause in RefundCause
+    )
+
+
+def _contract(view: LetterView, named: str) -> str | None:
+    """What silence means, said to the one who must act; the others have nothing to answer."""
+    if view.gate is None or named == "late" or view.gate.role is not view.role:
+        return None
+    return words.contract(view.gate, view.frame.lang, view.frame.zone)
+
+
+def _reminders(view: LetterView) -> str | None:
+    if view.gate is None or view.gate.role is not view.role:
+        return None
+    return words.reminders(view.gate, view.frame.lang, view.frame.zone, view.frame.now)
+
+
+def _first_sentence(view: LetterView, lang: str) -> str:
+    answer = next((answer for _, answer in view.brief if answer.strip()), "")
+    text = _one_line(answer) or view.offer.summary.in_(lang)
+    return text if len(text) <= PREHEADER_LENGTH else text[: PREHEADER_LENGTH - 1].rstrip() + "…"
+
+
+def _one_line(text: str) -> str:
+    """Without breaks and control characters: fit for a header."""
+    return " ".join("".join(letter if letter.isprintable() or letter == "\u00a0" else " " for letter in text).split(" ")).strip()

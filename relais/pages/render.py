@@ -1,0 +1,433 @@
+"""Pages from what they are given to show. No decision is taken here, and nothing is written.
+
+All text of people is escaped by the templates' engine; style and script stand inside the page and are allowed by their hash alone.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Mapping
+from functools import cache, partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, assert_never
+
+from relais.gate import Choice, Gate, Kind, Via
+from relais.offer import Bears, FreelancerPaid, Offer, OfferStatus, RefundCause
+from relais.order import MilestoneStage, OrderStage
+from relais.pages import words
+from relais.pages.views import (
+    AnsweredView,
+    BriefView,
+    Frame,
+    GateView,
+    IndexView,
+    NoticeView,
+    OfferView,
+    OrderView,
+    Problem,
+)
+from relais.roster import Reason
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+HERE = Path(__file__).parent
+Page = IndexView | OfferView | OrderView | GateView | AnsweredView | NoticeView
+
+REFRESH_SECONDS = 5
+REFRESH_MINUTES = 60
+SECONDS_PER_QUESTION = 40
+_BEST_FIRST = ("quality", "punctuality", "free")
+_STEPS = ("paid", "brief", "work", "answer", "done")
+
+GIVEN: Mapping[Kind, tuple[Choice, ...]] = {
+    Kind.BRIEF: (Choice.HAND_IN,),
+    Kind.PROPOSAL: (Choice.ACCEPTED, Choice.AGAIN),
+    Kind.WORK: (Choice.DELIVER,),
+    Kind.REVIEW: (Choice.APPROVE, Choice.REWORK),
+    Kind.ACCEPTANCE: (Choice.ACCEPT, Choice.REVISE),
+    Kind.HOLD: (),
+    Kind.PAYOUT: (),
+    Kind.PARK: (
+        Choice.RETRY,
+        Choice.WORK,
+        Choice.REVIEW,
+        Choice.ACCEPTANCE,
+        Choice.HOLD,
+        Choice.PAYOUT,
+        Choice.CLOSED,
+    ),
+}
+"""The answers that a person gives, in the order in which they are shown; a gate offers those of them that it routes."""
+
+NOTED = frozenset({Choice.AGAIN, Choice.DELIVER, Choice.REWORK, Choice.REVISE})
+"""The answers that words may come with."""
+
+
+def page(view: Page) -> str:
+    """Return the whole HTML document of a view, in the language of its frame."""
+    match view:
+        case IndexView():
+            return _document("index.html", view, view.frame)
+        case OfferView():
+            return _document("offer.html", view, view.frame, **_offer_facts(view))
+        case OrderView():
+            return _document("order.html", view, view.frame, **_order_facts(view))
+        case GateView():
+            return _document("gate.html", view, view.frame, **_gate_facts(view))
+        case AnsweredView():
+            return _document("answered.html", view, view.frame, **_answered_facts(view))
+        case NoticeView():
+            return _document("notice.html", view, view.frame, **_notice_facts(view))
+        case _:
+            assert_never(view)
+
+
+def security_headers(files_origin: str, checkout_origins: tuple[str, ...]) -> dict[str, str]:
+    """Headers of every page: nothing of third parties, no framing, no referrer, nothing kept by caches.
+
+    `files_origin` is where files are sent and shown from, `checkout_origins` where the payment button leads: browsers hold
+    the redirect after a form to `form-action` too (w3c.github.io/webappsec-csp, form-action).
+    """
+    policy = {
+        "default-src": "'none'",
+        "style-src": _source_hash("style.css"),
+        "script-src": _source_hash("upload.js"),
+        "img-src": f"'self' data: {files_origin}",
+        "connect-src": f"'self' {files_origin}",
+        "form-action": " ".join(("'self'", *checkout_origins)),
+        "base-uri": "'none'",
+        "frame-ancestors": "'none'",
+    }
+    return {
+        "content-security-policy": "; ".join(f"{name} {sources}" for name, sources in policy.items()),
+        "referrer-policy": "no-referrer",
+        "cache-control": "no-store",
+        "x-content-type-options": "nosniff",
+        "x-frame-options": "DENY",
+        "permissions-policy": "camera=(), geolocation=(), microphone=(), payment=()",
+        "cross-origin-opener-policy": "same-origin",
+    }
+
+
+def say_problem(problem: Problem, lang: str) -> str:
+    """What is wrong, as a sentence; a problem without words of its own is named in general."""
+    key = f"problem.{problem.key}"
+    return words.say(lang, key, **problem.facts) if words.has(key) else words.say(lang, "problem.any")
+
+
+def minutes_for(offer: Offer) -> int:
+    """How long its brief takes, in minutes."""
+    return max(1, round(len(offer.brief) * SECONDS_PER_QUESTION / 60))
+
+
+def first_name(name: str | None) -> str:
+    """The first of somebody's names; empty where none is known."""
+    return (name or "").split(" ")[0]
+
+
+def park_reason(why: object, lang: str) -> str:
+    """Why an order or milestone stopped, in words."""
+    known = str(why or "")
+    key = "park.why.unanswered" if known.endswith("_unanswered") else f"park.why.{known}"
+    return words.say(lang, key if words.has(key) else "park.why.any")
+
+
+def why_you(reasons: tuple[Reason, ...], skill: str, lang: str) -> str:
+    """Why a freelancer is asked: the skill, what speaks for them, nothing that rests on no observation."""
+    seen = {reason.key: reason.value for reason in reasons}
+    if not seen:
+        return ""
+    rated = seen.get("quality_count", 0) > 0
+    parts = [skill]
+    for key in _BEST_FIRST:
+        if key in seen and (rated or key == "free"):
+            parts.append(words.say(lang, f"reason.{key}", **_reason_facts(key, seen[key], lang)))
+    return ", ".join(parts)
+
+
+def bears_in_words(bears: Bears, cause: RefundCause, pay: str | None, lang: str) -> str:
+    """What a freelancer receives when the client is refunded for that cause."""
+    kept = bears.on(cause)
+    if kept is FreelancerPaid.FULL and pay is not None:
+        return words.say(lang, "bears.full.amount", amount=pay)
+    return words.say(lang, f"bears.{kept.name.lower()}")
+
+
+@cache
+def environment() -> Environment:
+    """The template engine: everything escaped, a missing name is an error."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    return Environment(
+        loader=FileSystemLoader(HERE / "templates"),
+        autoescape=lambda name: name is None or not name.endswith(".txt"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+
+
+def speech(frame: Frame) -> dict[str, Any]:
+    """What every template may call: sentences, amounts, dates and sizes in the reader's language and zone."""
+    lang = words.language(frame.lang)
+    zone = frame.zone
+    return {
+        "frame": frame,
+        "shop": frame.shop,
+        "lang": lang,
+        "t": partial(words.say, lang),
+        "text": lambda text: text.in_(lang),
+        "money": lambda amount, currency: words.money(amount, currency, lang),
+        "when": lambda at, style="moment": words.when(at, lang, zone, style),
+        "duration": lambda length: words.duration(length, lang),
+        "size": lambda count: words.size(count, lang),
+        "contract": lambda gate: words.contract(gate, lang, zone),
+        "reminders": lambda gate: words.reminders(gate, lang, zone, frame.now),
+        "opening_hours": words.opening_hours(frame.shop.hours, lang),
+        "city": words.city(zone),
+    }
+
+
+def _document(template: str, view: Page, frame: Frame, **facts: Any) -> str:
+    from markupsafe import Markup
+
+    lang = words.language(frame.lang)
+    order = _order_of(view)
+    given = speech(frame) | {
+        "view": view,
+        "style": Markup(_source("style.css")),  # noqa: S704 (our own file)
+        "script": Markup(_source("upload.js")),  # noqa: S704 (our own file)
+        "anchor": _anchor,
+        "say_problem": lambda problem: say_problem(problem, lang),
+        "reference": order,
+        "about": words.say(lang, "base.reference", order=order) if order else "",
+    }
+    return environment().get_template(template).render(given | facts)
+
+
+def _order_of(view: Page) -> str:
+    match view:
+        case OrderView() | GateView():
+            return view.order.id
+        case AnsweredView():
+            return view.gate.order
+        case IndexView() | OfferView() | NoticeView():
+            return ""
+        case _:
+            assert_never(view)
+
+
+@cache
+def _source(name: str) -> str:
+    return (HERE / "static" / name).read_text(encoding="utf-8")
+
+
+@cache
+def _source_hash(name: str) -> str:
+    digest = hashlib.sha256(_source(name).encode()).digest()
+    return f"'sha256-{base64.b64encode(digest).decode()}'"
+
+
+def _anchor(field: str) -> str:
+    return "".join(letter if letter.isalnum() else "-" for letter in field)
+
+
+def _reason_facts(key: str, value: int, lang: str) -> Mapping[str, object]:
+    if key == "quality":
+        return {"value": f"{value / 100:.1f}".replace(".", words.say(lang, "number.point"))}
+    return {"value": value, "count": value}
+
+
+def _offer_facts(view: OfferView) -> dict[str, Any]:
+    return {"open": view.offer.status is OfferStatus.OPEN, "minutes": minutes_for(view.offer)}
+
+
+def _order_facts(view: OrderView) -> dict[str, Any]:
+    state = order_state(view)
+    now = progress(view)
+    return {
+        "state": state,
+        "now": now,
+        "steps": _steps(now),
+        "name": first_name(view.order.client_name),
+        "minutes": minutes_for(view.offer),
+        "left": questions_left(view.offer, view.brief) if view.brief else 0,
+        "upload_at": next((question.key for question in view.offer.brief if question.files), None),
+        "refresh": _refresh(view, state),
+        "suggested": _suggested(view),
+    }
+
+
+def order_state(view: OrderView) -> str:
+    """Which of its faces the order's page shows: the template of that name."""
+    if view.confirming:
+        return "confirming"
+    match view.order.stage:
+        case OrderStage.DRAFT:
+            return "to_pay" if view.checkout_action else "unpayable"
+        case OrderStage.PAID:
+            return "preparing"
+        case OrderStage.BRIEF:
+            if view.brief:
+                return "brief"
+            return "under_way" if view.order.handed_in else "preparing"
+        case OrderStage.ASSIGN | OrderStage.MILESTONES | OrderStage.PARK:
+            return "under_way"
+        case OrderStage.COMPLETED:
+            return "completed"
+        case _:
+            assert_never(view.order.stage)
+
+
+def progress(view: OrderView) -> str:
+    """How far an order is for its client: that of the milestone which is furthest behind."""
+    order = view.order
+    if order.stage is OrderStage.PARK:
+        return "park"
+    if order.stage is not OrderStage.MILESTONES or not view.milestones:
+        return "hold" if order.stage is OrderStage.COMPLETED else "assign"
+    reached = [_reached(milestone.stage) for milestone in view.milestones]
+    behind = ("park", "work", "review", "answer", "hold")
+    return next(name for name in behind if name in reached)
+
+
+def questions_left(offer: Offer, brief: BriefView) -> int:
+    """How many questions of the brief have neither an answer nor an "advise me"."""
+    return sum(not _answered(question.key, brief, files=question.files) for question in offer.brief)
+
+
+def _answered(key: str, brief: BriefView, *, files: bool) -> bool:
+    said = bool(brief.files) if files else bool(brief.typed.get(f"q_{key}", "").strip())
+    return said or bool(brief.typed.get(f"skip_{key}"))
+
+
+def _reached(stage: MilestoneStage) -> str:
+    match stage:
+        case MilestoneStage.PENDING | MilestoneStage.WORK:
+            return "work"
+        case MilestoneStage.REVIEW:
+            return "review"
+        case MilestoneStage.ACCEPTANCE:
+            return "answer"
+        case MilestoneStage.HOLD | MilestoneStage.PAYOUT | MilestoneStage.CLOSED:
+            return "hold"
+        case MilestoneStage.PARK:
+            return "park"
+        case _:
+            assert_never(stage)
+
+
+def _steps(now: str) -> list[tuple[str, str]]:
+    at = {"assign": 2, "work": 2, "review": 2, "park": 2, "answer": 3, "hold": len(_STEPS)}[now]
+    return [(step, "done" if i < at else "now" if i == at else "todo") for i, step in enumerate(_STEPS)]
+
+
+def _refresh(view: OrderView, state: str) -> int | None:
+    """Look again by itself while something is about to come, more slowly where it takes long."""
+    if state not in {"confirming", "preparing"}:
+        return None
+    waited = (view.frame.now - view.order.created).total_seconds() / 60
+    return REFRESH_SECONDS if waited < REFRESH_MINUTES else REFRESH_SECONDS * 4
+
+
+def _suggested(view: OrderView) -> str:
+    if "address" in view.typed:
+        return view.typed["address"]
+    address = view.order.client_email or ""
+    return f"{address.rpartition('@')[0]}@{view.address_hint}" if view.address_hint else address
+
+
+def _gate_facts(view: GateView) -> dict[str, Any]:
+    lang = words.language(view.frame.lang)
+    kind = view.gate.id.kind
+    choices = tuple(choice for choice in GIVEN[kind] if choice in view.gate.choices)
+    pay = None if view.pay is None else words.money(view.pay, view.order.currency, lang)
+    return {
+        "choices": choices,
+        "noted": NOTED.intersection(choices),
+        "choice_facts": _choice_facts(view, lang),
+        "freelancer_name": view.freelancer.name if view.freelancer else words.say(lang, "fact.unknown"),
+        "why": why_you(view.reasons, view.offer.skill, lang),
+        "causes": tuple(RefundCause),
+        "bears": lambda cause: bears_in_words(view.offer.policy.bears, cause, pay, lang),
+        "park_why": park_reason(view.gate.shown.get("why"), lang),
+    }
+
+
+def _choice_facts(view: GateView, lang: str) -> Mapping[str, str]:
+    used = view.milestone.revisions_used if view.milestone else 0
+    included = used + view.milestone.revisions_left if view.milestone else view.offer.policy.revisions
+    return {
+        "name": first_name(view.freelancer.name) if view.freelancer else words.say(lang, "fact.unknown"),
+        "included": words.say(lang, "acceptance.included", count=included),
+        "used": words.say(lang, "acceptance.used", count=used),
+        "accepting": words.say(lang, f"acceptance.accepting.{view.offer.policy.release.name.lower()}"),
+    }
+
+
+def _answered_facts(view: AnsweredView) -> dict[str, Any]:
+    lang = words.language(view.frame.lang)
+    key = f"answered.{_answered_key(view)}"
+    return {
+        "title": words.say(lang, key),
+        "lead": words.say(lang, f"{key}.lead"),
+        "decided": _decided(view, lang),
+        "next_label": words.say(lang, f"next.{_reader(view.gate)}"),
+    }
+
+
+def _answered_key(view: AnsweredView) -> str:
+    if view.decision is None:
+        return "withdrawn"
+    kind = view.gate.id.kind
+    if not view.yours:
+        return "taken" if kind is Kind.PROPOSAL else "already"
+    if not view.just_now:
+        return "already"
+    known = f"{kind.value}.{view.decision.choice.value}"
+    if words.has(f"answered.{known}"):
+        return known
+    return "park.any" if kind is Kind.PARK else "any"
+
+
+def _decided(view: AnsweredView, lang: str) -> str:
+    if view.decision is None or view.just_now:
+        return ""
+    kind, choice = view.gate.id.kind.value, view.decision.choice.value
+    names = (f"decided.{kind}.{choice}", f"decided.any.{choice}", "decided.any.any")
+    named = words.say(lang, next(name for name in names if words.has(name)))
+    at = words.when(view.decision.at, lang, view.frame.zone, "full")
+    how = "yours" if view.yours and view.decision.via is Via.LINK else _how(view.decision.via)
+    return words.say(lang, f"decided.{how}", choice=named, at=at, seller=view.frame.shop.seller)
+
+
+def _how(via: Via) -> str:
+    match via:
+        case Via.LINK:
+            return "other"
+        case Via.CLOCK:
+            return "clock"
+        case Via.ENGINE:
+            return "engine"
+        case Via.COMMAND:
+            return "command"
+        case _:
+            assert_never(via)
+
+
+def _reader(gate: Gate) -> str:
+    role = gate.role.value
+    return role if words.has(f"next.{role}") else "seller"
+
+
+def _notice_facts(view: NoticeView) -> dict[str, Any]:
+    key = f"notice.{view.key}"
+    if not words.has(f"{key}.lead"):
+        key = "notice.trouble"
+    return {
+        "title": words.say(view.frame.lang, key, **view.facts),
+        "lead": words.say(view.frame.lang, f"{key}.lead", **view.facts),
+    }

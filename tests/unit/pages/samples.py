@@ -1,0 +1,363 @@
+"""One shop, one offer and one order in every state, as the steps would hand them to the pages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from itertools import product
+
+from relais.calendar import Hours
+from relais.gate import Choice, Decision, Default, Gate, GateId, Kind, Role, Status, Via
+from relais.offer import Disclosure, Offer, OfferStatus, Policy, Portfolio, Question, Release, Review, Text
+from relais.order import Engagement, Milestone, MilestoneStage, Order, OrderStage
+from relais.pages.render import Page
+from relais.pages.views import (
+    AnsweredView,
+    BriefView,
+    FileView,
+    Frame,
+    GateView,
+    IndexView,
+    LetterView,
+    NoticeView,
+    OfferView,
+    OrderView,
+    Problem,
+)
+from relais.roster import Freelancer, Rate, Reason, Score
+from relais.roster import Kind as Performer
+from relais.shop import Shop
+
+HOME = "https://shop.example"
+NOW = datetime(2026, 11, 27, 9, 30, tzinfo=UTC)
+ZONE = "Europe/Paris"
+CLIENT_NAME = "Marie Quatremer"
+CLIENT_EMAIL = "marie.quatremer@gmial.example"
+FREELANCER_NAME = "Inès Moreau"
+PRICE = 29_000
+PAY = 13_000
+
+SHOP = Shop(
+    brand="Atelier Mistral",
+    seller="Claire Fontaine",
+    email="claire@atelier-mistral.example",
+    phone="+33 6 39 98 10 20",
+    sender="bonjour@atelier-mistral.example",
+    lang="fr",
+    currency="eur",
+    hours=Hours(),
+    legal=Text("Claire Fontaine, entrepreneure individuelle", "Claire Fontaine, sole trader"),
+    vat=Text("TVA non applicable, art. 293 B du CGI", "No VAT (art. 293 B CGI)"),
+    address="12 quai des Lices, 13002 Marseille",
+    mediator=Text("Médiateur de la consommation : mediation.example", "Consumer mediator: mediation.example"),
+)
+
+OFFER = Offer(
+    slug="logo",
+    version=1,
+    title=Text("Un logo prêt à l’emploi en 5 jours ouvrés", "A logo ready to use in 5 working days"),
+    summary=Text("Un logo dessiné pour vous, lisible partout.", "A logo drawn for you, readable everywhere."),
+    price=PRICE,
+    currency="eur",
+    cost=PAY,
+    skill="logo",
+    policy=Policy(promise=5, release=Release.PREVIEW_FIRST, portfolio=Portfolio.WITH_CREDIT),
+    guarantee=Text(
+        "2 retouches comprises. Toujours pas convaincu ? Remboursé.",
+        "2 rounds of changes included. Still not right? Refunded.",
+    ),
+    what_you_get=(
+        Text("Un logo original, dessiné à partir de vos réponses", "An original logo, drawn from your answers"),
+        Text("Vos fichiers en SVG, PDF et PNG", "Your files as SVG, PDF and PNG"),
+        Text("Une version noir et blanc", "A black and white version"),
+        Text("Une petite version lisible à 16 pixels", "A small version, readable at 16 pixels"),
+        Text("Les droits d’utilisation, sans limite de durée", "The rights to use it, for as long as you like"),
+    ),
+    brief=(
+        Question(
+            "name",
+            Text("Quel est le nom exact à écrire ?", "What exact name should we write?"),
+            Text("« Boulangerie Aubépine »", "“Hawthorn Bakery”"),
+        ),
+        Question(
+            "activity",
+            Text("Que faites-vous, en une phrase ?", "What do you do, in one sentence?"),
+            Text("Nous cuisons du pain au levain.", "We bake sourdough bread."),
+        ),
+        Question(
+            "brands",
+            Text("Trois marques que vous aimez, et pourquoi ?", "Three brands you like, and why?"),
+            Text("Opinel, parce que rien n’est en trop.", "Opinel, because nothing is superfluous."),
+            multiline=True,
+        ),
+        Question(
+            "files",
+            Text("Des fichiers à nous montrer ?", "Any files to show us?"),
+            Text("Une photo de la devanture, l’ancien logo.", "A photo of the shop front, the old logo."),
+            required=False,
+            files=True,
+        ),
+    ),
+    checks=(
+        Text("SVG, PDF et PNG sont là", "SVG, PDF and PNG are there"),
+        Text("Il tient en noir et blanc", "It works in black and white"),
+        Text("Il se lit à 16 pixels", "It is readable at 16 pixels"),
+    ),
+    rights=Text("Reproduction sur tous supports, dans le monde entier.", "Reproduction in all media, worldwide."),
+    status=OfferStatus.OPEN,
+)
+
+FREELANCER = Freelancer(
+    key="ines-moreau",
+    name=FREELANCER_NAME,
+    email="ines@moreau.example",
+    lang="fr",
+    languages=("fr", "en"),
+    kind=Performer.FREELANCER,
+    rates=(Rate("logo", PAY),),
+    capacity=2,
+    quality=Score(480, 23),
+    phone="+33 6 39 98 11 01",
+)
+
+ORDER = Order(
+    id="K7Q2M8RD4TZX",
+    stage=OrderStage.MILESTONES,
+    run=1,
+    ordinal=3,
+    offer="logo",
+    offer_version=1,
+    lang="fr",
+    currency="eur",
+    price=PRICE,
+    consumer=True,
+    key_id="k1",
+    link_version=1,
+    created=NOW - timedelta(minutes=4),
+    client_email=CLIENT_EMAIL,
+    client_name=CLIENT_NAME,
+    paid=PRICE,
+    handed_in=NOW,
+    promised=datetime(2026, 12, 4, 17, 0, tzinfo=UTC),
+)
+
+WORK_DEADLINE = datetime(2026, 12, 3, 17, 0, tzinfo=UTC)
+MILESTONE = Milestone(
+    order=ORDER.id,
+    number="01",
+    stage=MilestoneStage.WORK,
+    ordinal=2,
+    price=PRICE,
+    cost=PAY,
+    revisions_left=2,
+    version=1,
+    engagement=Engagement(FREELANCER.key, PAY, NOW, WORK_DEADLINE),
+)
+
+BRIEF = (
+    ("Quel est le nom exact à écrire ?", "Boulangerie Aubépine"),
+    ("Que faites-vous, en une phrase ?", "Nous cuisons du pain au levain pour les habitants du quartier."),
+    ("Trois marques que vous aimez, et pourquoi ?", "Opinel, parce que rien n’est en trop.\nDuralex."),
+)
+PICTURE = (
+    "data:image/svg+xml;utf8,"
+    "%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 640 400'%3E%3Crect width='640' height='400' fill='%23f3efe3'/%3E"
+    "%3Ccircle cx='320' cy='160' r='84' fill='%232f5d50'/%3E%3Cpath d='M270 180q50-90 100 0' stroke='%23f3efe3' stroke-width='14' fill='none'/%3E"
+    "%3Ctext x='320' y='320' font-family='serif' font-size='44' text-anchor='middle' fill='%232f5d50'%3EAubépine%3C/text%3E%3C/svg%3E"
+)
+LOGO = FileView("aubepine-v1.png", 182_400, "O/up/1", None, PICTURE)
+SOURCE = FileView("aubepine-v1.svg", 24_300, "O/up/2", f"{HOME}/f/2")
+REASONS = (Reason("rate", PAY), Reason("free", 1), Reason("quality", 474), Reason("quality_count", 23), Reason("punctuality", 96))
+
+OWNERS = {
+    Kind.BRIEF: (Role.CLIENT, "client", Default.PARK),
+    Kind.PROPOSAL: (Role.FREELANCER, FREELANCER.key, Default.AGAIN),
+    Kind.WORK: (Role.FREELANCER, FREELANCER.key, Default.STAY),
+    Kind.REVIEW: (Role.SELLER, "seller", Default.STAY),
+    Kind.ACCEPTANCE: (Role.CLIENT, "client", Default.ACCEPT),
+    Kind.HOLD: (Role.CLOCK, "clock", Default.RELEASE),
+    Kind.PAYOUT: (Role.ENGINE, "engine", Default.STAY),
+    Kind.PARK: (Role.SELLER, "seller", Default.STAY),
+}
+ROUTED = {
+    Kind.BRIEF: (Choice.HAND_IN,),
+    Kind.PROPOSAL: (Choice.ACCEPTED, Choice.AGAIN, Choice.EXHAUSTED),
+    Kind.WORK: (Choice.DELIVER,),
+    Kind.REVIEW: (Choice.APPROVE, Choice.REWORK),
+    Kind.ACCEPTANCE: (Choice.ACCEPT, Choice.REVISE),
+    Kind.HOLD: (Choice.RELEASE,),
+    Kind.PAYOUT: (Choice.PAID, Choice.NOTHING_DUE),
+    Kind.PARK: (Choice.WORK, Choice.REVIEW, Choice.ACCEPTANCE, Choice.HOLD, Choice.PAYOUT, Choice.CLOSED),
+}
+ASKED = (Kind.PROPOSAL, Kind.WORK, Kind.REVIEW, Kind.ACCEPTANCE, Kind.PARK)
+"""The kinds that have a page of their own."""
+NOTICES = (
+    "dead_link", "not_found", "already_answered", "form_refused", "form_expired", "offer_paused", "too_large", "too_many", "trouble",
+    "parked", "method", "checkout_trouble", "already_paid", "address_changed",
+)  # fmt: skip
+LETTERS = (
+    "brief", "proposal", "work", "rework", "revision", "review", "acceptance", "accepted", "to_pay", "paid", "completed", "parked", "late",
+)  # fmt: skip
+
+
+def frame(lang: str) -> Frame:
+    other = "en" if lang == "fr" else "fr"
+    return Frame(SHOP, lang, ZONE, HOME, "/o/x", NOW, other_lang=f"{HOME}/offer/logo?lang={other}")
+
+
+def gate(kind: Kind, lang: str = "fr", *, order_level: bool = False) -> Gate:
+    role, owner, default = OWNERS[kind]
+    level = "00" if order_level or kind in {Kind.BRIEF, Kind.PROPOSAL} else "01"
+    return Gate(
+        order=ORDER.id,
+        id=GateId(level, kind, 3),
+        role=role,
+        owner=owner,
+        lang=lang,
+        choices=ROUTED[kind],
+        default=default,
+        opened=NOW,
+        deadline=datetime(2026, 12, 1, 16, 0, tzinfo=UTC),
+        reminders=(datetime(2026, 11, 30, 8, 0, tzinfo=UTC),),
+        shown={"why": "exhausted"},
+        key_id="k1",
+    )
+
+
+def offer_view(lang: str, **changed: object) -> OfferView:
+    view = OfferView(frame(lang), OFFER, ORDER.promised or NOW, f"{HOME}/offer/logo")
+    return replace(view, **changed)  # type: ignore[arg-type]
+
+
+def brief_view(lang: str, **changed: object) -> BriefView:
+    view = BriefView(
+        gate=gate(Kind.BRIEF, lang),
+        action=f"{HOME}/o/x",
+        nonce="n0nce",
+        files_action=f"{HOME}/g/x/files",
+        typed={"q_name": "Boulangerie Aubépine"},
+        files=(FileView("devanture.jpg", 2_400_000, "O/up/9"),),
+        saved_at=NOW,
+        promised_if_today=ORDER.promised or NOW,
+    )
+    return replace(view, **changed)  # type: ignore[arg-type]
+
+
+def order_view(lang: str, stage: OrderStage, **changed: object) -> OrderView:
+    view = OrderView(frame(lang), replace(ORDER, stage=stage), OFFER, (MILESTONE,), "n0nce")
+    return replace(view, **changed)  # type: ignore[arg-type]
+
+
+def gate_view(lang: str, kind: Kind, **changed: object) -> GateView:
+    """What a step hands over for this kind: everything it may hold, whoever reads it."""
+    view = GateView(
+        frame=frame(lang),
+        gate=gate(kind, lang),
+        order=ORDER,
+        offer=OFFER,
+        action=f"{HOME}/g/x",
+        nonce="n0nce",
+        files_action=f"{HOME}/g/x/files" if kind in {Kind.WORK, Kind.ACCEPTANCE} else None,
+        milestone=MILESTONE,
+        freelancer=FREELANCER,
+        pay=PAY if kind in {Kind.PROPOSAL, Kind.WORK} else None,
+        pay_by=datetime(2026, 12, 18, 17, 0, tzinfo=UTC),
+        deadline=WORK_DEADLINE,
+        brief=BRIEF,
+        brief_files=(FileView("devanture.jpg", 2_400_000, "O/up/9", f"{HOME}/f/9"),),
+        files=(LOGO, SOURCE) if kind in {Kind.REVIEW, Kind.ACCEPTANCE} else (),
+        delivery_note="Voici la première piste." if kind is Kind.REVIEW else None,
+        note="Le vert est trop clair." if kind is Kind.WORK else None,
+        reasons=REASONS,
+        margin=15_540 if kind is Kind.REVIEW else None,
+    )
+    return replace(view, **changed)  # type: ignore[arg-type]
+
+
+def letter_view(lang: str, key: str, role: Role, **changed: object) -> LetterView:
+    """A letter with everything that could be put into it: what the reader may not know has to be left out by the words."""
+    kinds = {Role.CLIENT: Kind.ACCEPTANCE, Role.FREELANCER: Kind.WORK, Role.SELLER: Kind.REVIEW}
+    named = key.removesuffix(".reminder")
+    kind = Kind(named) if named in tuple(Kind) else Kind.PARK if named == "parked" else kinds.get(role, Kind.HOLD)
+    view = LetterView(
+        frame=frame(lang),
+        key=key,
+        role=role,
+        to="reader@example.test",
+        link=f"{HOME}/g/{ORDER.id}/01-work-0003/s3cret",
+        order=ORDER,
+        offer=OFFER,
+        gate=gate(kind, lang),
+        milestone=MILESTONE,
+        freelancer=FREELANCER,
+        pay=PAY,
+        pay_by=datetime(2026, 12, 18, 17, 0, tzinfo=UTC),
+        deadline=ORDER.promised if role is Role.CLIENT else WORK_DEADLINE,
+        brief=BRIEF,
+        note="Le vert est trop clair." if named in {"rework", "revision"} else None,
+        reasons=REASONS,
+        facts={"kind": "work", "why": "exhausted"},
+    )
+    return replace(view, **changed)  # type: ignore[arg-type]
+
+
+def order_pages(lang: str) -> Iterator[tuple[str, OrderView]]:
+    draft = replace(ORDER, stage=OrderStage.DRAFT, client_email=None, client_name=None, promised=None, handed_in=None)
+    to_pay = replace(order_view(lang, OrderStage.DRAFT, checkout_action=f"{HOME}/o/x/checkout"), order=draft)
+    wrong = (Problem("answer_missing", "q_brands", {"question": OFFER.brief[2].text.in_(lang)}),)
+    address = {"address_action": f"{HOME}/o/x", "address_hint": "gmail.com"}
+    yield "to-pay", to_pay
+    yield "cancelled", replace(to_pay, cancelled=True)
+    yield "unpayable", replace(to_pay, checkout_action=None)
+    yield "confirming", replace(to_pay, confirming=True)
+    yield "preparing", order_view(lang, OrderStage.PAID)
+    yield "brief", order_view(lang, OrderStage.BRIEF, brief=brief_view(lang), **address)
+    yield "brief-empty", order_view(lang, OrderStage.BRIEF, brief=brief_view(lang, typed={}, files=(), saved_at=None))
+    yield "brief-wrong", order_view(lang, OrderStage.BRIEF, brief=brief_view(lang, problems=wrong), **address)
+    yield "assign", order_view(lang, OrderStage.ASSIGN, answers=BRIEF)
+    for stage in MilestoneStage:
+        changed = replace(MILESTONE, stage=stage)
+        yield f"milestone-{stage}", order_view(lang, OrderStage.MILESTONES, milestones=(changed,), answers=BRIEF)
+    yield "waiting", order_view(lang, OrderStage.MILESTONES, waiting=f"{HOME}/g/y", waiting_kind=Kind.ACCEPTANCE)
+    yield "parked", order_view(lang, OrderStage.PARK)
+    yield "completed", order_view(lang, OrderStage.COMPLETED, files=(LOGO, SOURCE), answers=BRIEF)
+
+
+def answered_pages(lang: str) -> Iterator[tuple[str, AnsweredView]]:
+    decided = ((kind, choice) for kind in Kind for choice in (*ROUTED[kind], Choice.PARK))
+    for (kind, choice), via, yours, just_now in product(decided, Via, (True, False), (True, False)):
+        decision = Decision(choice, "someone", NOW, via)
+        shown = replace(gate(kind, lang), status=Status.ANSWERED, decision=decision)
+        name = f"{kind}-{choice}-{via}-{'yours' if yours else 'other'}-{'now' if just_now else 'then'}"
+        yield name, AnsweredView(frame(lang), shown, OFFER, decision, yours, just_now, f"{HOME}/o/x")
+    yield "withdrawn", AnsweredView(frame(lang), gate(Kind.PROPOSAL, lang), OFFER, None, yours=False, just_now=False)
+
+
+def pages(lang: str) -> Iterator[tuple[str, Page]]:
+    """Every page in every state, with a name."""
+    wrong = (Problem("choice_missing", "choice"), Problem("note_missing", "note"), Problem("file_empty", "file", {"name": "a.png"}))
+    yield "index", IndexView(frame(lang), (OFFER,))
+    yield "index-empty", IndexView(frame(lang), ())
+    yield "offer", offer_view(lang)
+    yield "offer-wrong", offer_view(
+        lang, problems=(Problem("kind_missing", "client_kind"), Problem("consent_missing", "start_now")), typed={"client_kind": "consumer"}
+    )
+    for status, disclosure, review in product(OfferStatus, Disclosure, Review):
+        policy = replace(OFFER.policy, disclosure=disclosure, review=review)
+        name = f"offer-{status}-{disclosure.name}-{review.name}"
+        yield name, offer_view(lang, offer=replace(OFFER, status=status, policy=policy))
+    for name, shown in order_pages(lang):
+        yield f"order-{name}", shown
+    for kind in ASKED:
+        yield f"gate-{kind}", gate_view(lang, kind)
+        yield f"gate-{kind}-wrong", gate_view(lang, kind, problems=wrong, typed={"note": "presque"}, uploaded=(LOGO,))
+        yield f"gate-{kind}-bare", gate_view(
+            lang, kind, milestone=None, freelancer=None, pay=None, pay_by=None, deadline=None, brief=(), brief_files=(), files=(),
+            reasons=(), margin=None, files_action=None, gate=replace(gate(kind, lang), deadline=None, reminders=(), shown={}),
+        )  # fmt: skip
+    yield "gate-park-order", gate_view(lang, Kind.PARK, gate=replace(gate(Kind.PARK, lang, order_level=True), choices=(Choice.RETRY,)))
+    for name, answered in answered_pages(lang):
+        yield f"answered-{name}", answered
+    for key in (*NOTICES, "never_heard_of"):
+        yield f"notice-{key}", NoticeView(frame(lang), key, 404, back=f"{HOME}/o/x")
