@@ -42,6 +42,8 @@ from relais.steps.runs import next_run, start_owed
 from relais.steps.situation import Situation, read_situation
 
 PAGE = 50
+RESERVE_MS = 20_000
+"""Time that a tick keeps to finish the row it is at: longer than a call to anybody may take."""
 RESUMES_BEFORE_NEXT_RUN = 3
 ASK_AGAIN = Duration.parse("1 wd")
 
@@ -69,6 +71,14 @@ def tick(ports: Ports, shards: tuple[str, ...] | None = None, *, enough: Callabl
     ports.counter.count("ClockTick")
     ports.counter.count("ClockFailed", failed)
     return Tick(settled, failed, tuple(todo))
+
+
+def tick_within(ports: Ports, shards: list[str] | None, remaining_ms: Callable[[], int]) -> dict[str, int]:
+    """Tick while there is time, and have the clock called again with the shards that remain."""
+    done = tick(ports, None if shards is None else tuple(shards), enough=lambda: remaining_ms() < RESERVE_MS)
+    if done.remaining:
+        ports.background.tick_again({"shards": list(done.remaining)})
+    return {"settled": done.settled, "failed": done.failed, "remaining": len(done.remaining)}
 
 
 def all_shards() -> tuple[str, ...]:

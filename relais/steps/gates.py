@@ -6,8 +6,10 @@ Opening is idempotent and may be repeated with a fresh token at any time; the do
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from relais.errors import RelaisError
 from relais.gate import (
@@ -108,7 +110,18 @@ class GateCall:
     stage: str
     attempt: str
     token: str
-    choices: tuple[str, ...] = ()
+
+    @classmethod
+    def from_payload(cls, payload: Mapping[str, Any]) -> GateCall:
+        """Read what a state passed, whatever it passed besides: old definitions meet new code."""
+        return cls(
+            order=payload["order"],
+            run=int(payload["run"]),
+            milestone=payload["milestone"],
+            stage=payload["stage"],
+            attempt=payload["attempt"],
+            token=payload["token"],
+        )
 
 
 def fence(situation: Situation, run: int) -> None:

@@ -12,8 +12,9 @@ from datetime import timedelta
 from relais import ledger
 from relais.act import KEY_GOOD_HOURS, LEASE_SECONDS, Act, ActKind, ActState, act_from_row, act_row
 from relais.errors import RelaisError
-from relais.gate import HEARTBEAT, OWED_AFTER, Choice, Gate, Kind, Role, Status, Via, due_shard
+from relais.gate import HEARTBEAT, OWED_AFTER, Choice, Gate, Kind, Owed, Role, Status, Via, due_shard
 from relais.order import Milestone, MilestoneStage, Order, OrderStage, milestone_from_row, stamp
+from relais.pages.views import LetterView
 from relais.ports import (
     AnswerUnknownError,
     ConditionFailedError,
@@ -314,6 +315,14 @@ def _done(
     ports.counter.count("TransferDone")
 
 
+def run_owed(ports: Ports, order_id: str, owed: str) -> None:
+    """Do what an order owes that needs Stripe: book its card fee, or go on with its acts."""
+    if owed == Owed.FEE.value:
+        book_fee(ports, order_id)
+        return
+    run_acts(ports, order_id)
+
+
 def run_acts(ports: Ports, order_id: str) -> None:
     """Go on with the acts of an order that are under way (called by the clock)."""
     order = read_order(ports.store, order_id)
@@ -402,8 +411,8 @@ def tell_completed(ports: Ports, order: Order) -> None:
     )
 
 
-def _last_letters(ports: Ports, order: Order, milestones: list[Milestone]) -> list[letters.LetterView]:
-    written: list[letters.LetterView] = []
+def _last_letters(ports: Ports, order: Order, milestones: list[Milestone]) -> list[LetterView]:
+    written: list[LetterView] = []
     for milestone in milestones:
         situation = read_situation(ports, order.id, milestone.number)
         mails = letters.completed(ports, situation)

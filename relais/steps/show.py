@@ -41,7 +41,15 @@ from relais.steps.links import (
     order_nonce,
     order_path,
 )
-from relais.steps.situation import OfferNotFoundError, Situation, read_offer, read_order, read_shop, read_situation
+from relais.steps.situation import (
+    OfferNotFoundError,
+    Situation,
+    read_freelancer,
+    read_offer,
+    read_order,
+    read_shop,
+    read_situation,
+)
 from relais.web import Request
 
 View = IndexView | OfferView | OrderView | GateView | AnsweredView | NoticeView
@@ -333,7 +341,7 @@ def _gate_view(ports: Ports, situation: Situation, gate: Gate, typed: Typed) -> 
         nonce=gate_nonce(ports, order, gate),
         files_action=f"{path}/files" if gate.id.kind is Kind.WORK else None,
         milestone=milestone,
-        freelancer=situation.freelancer if not maker else letters.read_freelancer(ports.store, gate.owner),
+        freelancer=situation.freelancer if not maker else read_freelancer(ports.store, gate.owner),
         pay=gate.shown.get("pay") if maker else None,
         pay_by=letters.pay_by(situation) if maker else None,
         deadline=letters.work_deadline(gate) if maker else order.promised,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
 from typing import Any
 
 from relais.calendar import Calendar
@@ -163,12 +162,7 @@ def read_shop(store: Store) -> tuple[Shop, tuple[OnSale, ...]]:
 
 
 def read_offer(store: Store, slug: str, version: int) -> Offer:
-    """Read one version of an offer; versions never change, so each is read once. Raises `OfferNotFoundError`."""
-    return _offer_version(store, slug, version)
-
-
-@lru_cache(maxsize=64)
-def _offer_version(store: Store, slug: str, version: int) -> Offer:
+    """Read one version of an offer. Raises `OfferNotFoundError`."""
     row = store.get(offer_key(slug, version))
     if row is None:
         raise OfferNotFoundError(slug)

@@ -1,0 +1,1 @@
+"""One file per function: events are translated here, nothing is decided."""

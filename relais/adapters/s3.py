@@ -1,0 +1,100 @@
+"""The bucket: texts, briefs and deliverables. Links and upload forms are signed here; signing asks nobody."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlsplit
+
+from botocore.exceptions import ClientError
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+LINK_SECONDS = 900
+PERMIT_SECONDS = 3_600
+CHUNK = 1024 * 1024
+INLINE_TYPES = {
+    "png": "image/png",
+    "jpg": "image/jpeg",
+    "jpeg": "image/jpeg",
+    "gif": "image/gif",
+    "webp": "image/webp",
+    "svg": "image/svg+xml",
+}
+_MISSING = frozenset({"404", "NoSuchKey", "NotFound"})
+
+
+class S3Files:
+    """The files of one stage."""
+
+    def __init__(self, client: S3Client, bucket: str) -> None:
+        """Talk to one bucket."""
+        self._client = client
+        self._bucket = bucket
+
+    def put_text(self, key: str, body: str) -> None:
+        """Keep a text."""
+        self._client.put_object(
+            Bucket=self._bucket, Key=key, Body=body.encode(), ContentType="text/plain; charset=utf-8"
+        )
+
+    def get_text(self, key: str) -> str | None:
+        """Read a text, or nothing where there is none."""
+        try:
+            return self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read().decode()
+        except ClientError as error:
+            if _code(error) in _MISSING:
+                return None
+            raise
+
+    def permit(self, key: str, size: int, content_type: str) -> dict[str, Any]:
+        """A form that uploads this object of exactly `size` bytes."""
+        fields = {"Content-Type": content_type or "application/octet-stream"}
+        return dict(
+            self._client.generate_presigned_post(
+                Bucket=self._bucket,
+                Key=key,
+                Fields=dict(fields),
+                Conditions=[fields, ["content-length-range", size, size]],
+                ExpiresIn=PERMIT_SECONDS,
+            )
+        )
+
+    def link(self, key: str, name: str, *, inline: bool = False) -> str:
+        """A short-lived address to fetch an object under its name; only images are ever shown inline."""
+        kind = INLINE_TYPES.get(name.rsplit(".", 1)[-1].lower()) if inline else None
+        disposition = "inline" if kind else "attachment"
+        params = {
+            "Bucket": self._bucket,
+            "Key": key,
+            "ResponseContentDisposition": f"{disposition}; filename*=UTF-8''{quote(name)}",
+        } | ({"ResponseContentType": kind} if kind else {})
+        return self._client.generate_presigned_url("get_object", Params=params, ExpiresIn=LINK_SECONDS)
+
+    def size(self, key: str) -> int | None:
+        """The size in bytes, or nothing where there is no such object."""
+        try:
+            return self._client.head_object(Bucket=self._bucket, Key=key)["ContentLength"]
+        except ClientError as error:
+            if _code(error) in _MISSING:
+                return None
+            raise
+
+    def digest(self, key: str) -> str:
+        """The SHA-256 of an object's content, read in pieces."""
+        digest = hashlib.sha256()
+        body = self._client.get_object(Bucket=self._bucket, Key=key)["Body"]
+        for chunk in body.iter_chunks(CHUNK):
+            digest.update(chunk)
+        return digest.hexdigest()
+
+    @property
+    def origin(self) -> str:
+        """Where browsers fetch objects from and send them to."""
+        address = urlsplit(self._client.generate_presigned_url("get_object", Params={"Bucket": self._bucket, "Key": "x"}))
+        return f"{address.scheme}://{address.netloc}"
+
+
+def _code(error: ClientError) -> str:
+    return error.response["Error"]["Code"]

@@ -1,0 +1,65 @@
+"""The post: letters are written by the pages and sent with SES."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from email.utils import formataddr
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from relais.errors import RelaisError
+from relais.pages.letters import write
+
+if TYPE_CHECKING:
+    from mypy_boto3_sesv2 import SESV2Client
+
+    from relais.pages.views import LetterView
+
+
+class MailRefusedError(RelaisError):
+    """SES did not take a mail."""
+
+    def __init__(self, code: str) -> None:
+        """Keep the code; never the address."""
+        super().__init__(f"the mail was refused ({code}): check the identity and the sending limits with `relais doctor`")
+        self.code = code
+
+
+class SesMailer:
+    """Sends from one verified address."""
+
+    def __init__(
+        self, client: SESV2Client, sender: str, configuration_set: str, sent: Callable[[str], None] = lambda _: None
+    ) -> None:
+        """`sent` is told the key of each letter that was accepted."""
+        self._client = client
+        self._sender = sender
+        self._configuration_set = configuration_set
+        self._sent = sent
+
+    def send(self, letter: LetterView) -> None:
+        """Write and send one mail. Raises `MailRefusedError`."""
+        mail = write(letter)
+        request: dict[str, Any] = {
+            "FromEmailAddress": formataddr((letter.frame.shop.brand, self._sender)),
+            "Destination": {"ToAddresses": [mail.to]},
+            "ReplyToAddresses": [letter.frame.shop.email],
+            "Content": {
+                "Simple": {
+                    "Subject": {"Data": mail.subject, "Charset": "UTF-8"},
+                    "Body": {
+                        "Text": {"Data": mail.text, "Charset": "UTF-8"},
+                        "Html": {"Data": mail.html, "Charset": "UTF-8"},
+                    },
+                }
+            },
+        }
+        if self._configuration_set:
+            request["ConfigurationSetName"] = self._configuration_set
+        try:
+            self._client.send_email(**request)
+        except ClientError as error:
+            raise MailRefusedError(error.response["Error"]["Code"]) from error
+        self._sent(letter.key)
+

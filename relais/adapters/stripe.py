@@ -1,0 +1,165 @@
+"""Stripe, through its official library: one try per call, so that our own loop sees every answer (design: money section C 2).
+
+API version 2026-10-28.endive, the one this library pins. Keys are restricted per function and come from their own secret.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import stripe
+
+from relais.ports import (
+    AnswerUnknownError,
+    PaidSession,
+    Sent,
+    SessionRequest,
+    Settlement,
+    TransferRefusedError,
+    TryAgainError,
+)
+
+TIMEOUT_SECONDS = 20
+_NOT_BEGUN = frozenset({409, 429})
+_NOT_ALLOWED = frozenset({401, 403})
+_OUR_MISTAKE = "idempotency_error"
+
+
+class StripePayments:
+    """Payments on one Stripe account."""
+
+    def __init__(self, key: str, url: str | None = None) -> None:
+        """Talk to Stripe, or to a stand-in at `url`."""
+        addresses: Any = {"api": url} if url else {}
+        self._stripe = stripe.StripeClient(
+            key,
+            max_network_retries=0,
+            http_client=stripe.RequestsClient(timeout=TIMEOUT_SECONDS),
+            base_addresses=addresses,
+        )
+
+    def open_session(self, request: SessionRequest) -> PaidSession:
+        """Open a hosted checkout by card; the same request gives the same session (its number is the key)."""
+        metadata = {"order": request.order}
+        params: Any = {
+            "mode": "payment",
+            "client_reference_id": request.order,
+            "line_items": [
+                {
+                    "quantity": 1,
+                    "price_data": {
+                        "currency": request.currency,
+                        "unit_amount": request.amount,
+                        "product_data": {"name": request.title},
+                    },
+                }
+            ],
+            "payment_method_types": ["card"],
+            "locale": request.lang,
+            "success_url": request.success_url,
+            "cancel_url": request.cancel_url,
+            "expires_at": int(request.expires_at.timestamp()),
+            "metadata": metadata,
+            # Metadata is not inherited by the intent, nor the group by the charge from elsewhere (design: money A 4, A 7)
+            "payment_intent_data": {"metadata": metadata, "transfer_group": request.order},
+        }
+        if request.email:
+            params["customer_email"] = request.email
+        key = f"{request.order}:checkout:00:{request.number}:0"
+        session = self._stripe.v1.checkout.sessions.create(params, {"idempotency_key": key})
+        return _paid_session(session, None)
+
+    def session(self, session: str) -> PaidSession:
+        """Re-read a session, with its payment's charge."""
+        found = self._stripe.v1.checkout.sessions.retrieve(session)
+        intent = _id(found.payment_intent)
+        charge = None if intent is None else _id(self._stripe.v1.payment_intents.retrieve(intent).latest_charge)
+        return _paid_session(found, charge)
+
+    def settlement_of(self, charge: str) -> Settlement | None:
+        """The balance transaction of a charge, once there is one: null at first (design: money A 3)."""
+        transaction = _id(self._stripe.v1.charges.retrieve(charge).balance_transaction)
+        return None if transaction is None else self.settlement(transaction)
+
+    def settlement(self, transaction: str) -> Settlement:
+        """A balance transaction by its id."""
+        found = self._stripe.v1.balance_transactions.retrieve(transaction)
+        return Settlement(
+            id=found.id,
+            type=found.type,
+            amount=found.amount,
+            fee=found.fee,
+            net=found.net,
+            currency=found.currency,
+            source=_id(found.source),
+            created=datetime.fromtimestamp(found.created, UTC),
+            available_on=datetime.fromtimestamp(found.available_on, UTC),
+        )
+
+    def ready(self, account: str) -> bool:
+        """Whether the account's transfers are active at this moment (design: money A 8)."""
+        found = self._stripe.v2.core.accounts.retrieve(account, {"include": ["configuration.recipient"]})
+        recipient = found.configuration and found.configuration.recipient
+        balance = recipient and recipient.capabilities and recipient.capabilities.stripe_balance
+        transfers = balance and balance.stripe_transfers
+        return bool(transfers and transfers.status == "active")
+
+    def transfer(self, body: dict[str, Any], key: str) -> Sent:
+        """Send a transfer once, and say which of three things happened besides success.
+
+        Raises `TransferRefusedError` (Stripe's final no under this key), `TryAgainError` (it did not begin), `AnswerUnknownError`.
+        """
+        params: Any = {name: value for name, value in body.items() if value != ""}
+        try:
+            made = self._stripe.v1.transfers.create(params, {"idempotency_key": key})
+        except stripe.APIConnectionError as error:
+            raise AnswerUnknownError("connection") from error
+        except stripe.StripeError as error:
+            raise _meaning(error) from error
+        return Sent(
+            id=made.id,
+            amount=made.amount,
+            currency=made.currency,
+            destination=_id(made.destination) or "",
+            operation=made.to_dict().get("metadata", {}).get("op"),
+            settlement=_id(made.balance_transaction),
+        )
+
+
+def _meaning(error: stripe.StripeError) -> Exception:
+    """What an error answer says of the movement (design: money section C 4)."""
+    status = error.http_status or 0
+    if status in _NOT_BEGUN:
+        return TryAgainError(str(status))
+    if isinstance(error, stripe.IdempotencyError):
+        return AnswerUnknownError(_OUR_MISTAKE)
+    if status in _NOT_ALLOWED:
+        return TransferRefusedError(f"not_allowed_{status}")
+    if 400 <= status < 500:  # noqa: PLR2004 - the class of a client's error
+        return TransferRefusedError(error.code or str(status))
+    return AnswerUnknownError(str(status or "none"))
+
+
+def _paid_session(session: Any, charge: str | None) -> PaidSession:
+    details = session.customer_details
+    return PaidSession(
+        id=session.id,
+        status=session.status or "",
+        payment_status=session.payment_status,
+        url=session.url,
+        amount=session.amount_total or 0,
+        currency=session.currency or "",
+        order=session.client_reference_id,
+        email=None if details is None else details.email,
+        name=None if details is None else details.name,
+        payment_intent=_id(session.payment_intent),
+        charge=charge,
+    )
+
+
+def _id(value: Any) -> str | None:
+    """The id of something that Stripe gives as an id, an object or nothing."""
+    if value is None or isinstance(value, str):
+        return value
+    return str(value.id)

@@ -1,0 +1,216 @@
+"""Puts adapters behind the ports. Nothing is made before it is asked for: importing this touches nothing.
+
+One process serves many invocations: clients, keys and templates stay; the virtual time is read anew each time.
+"""
+
+from __future__ import annotations
+
+import secrets as randomness
+import time as stopwatch
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from functools import cache, cached_property
+from typing import TYPE_CHECKING, Any
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+
+from relais.adapters import time
+from relais.adapters.settings import Environment, from_environment
+from relais.ports import Settings
+
+if TYPE_CHECKING:
+    from relais.link import LinkKeys
+    from relais.ports import Background, Files, Machine, Mailer, Payments, Store
+
+CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
+ORDER_ID_LENGTH = 12
+SECRET_SECONDS = 300
+TIMEOUT_SECONDS = 20
+NAMESPACE = "Relais"
+
+
+class WiredPorts:
+    """The ports of one deployment. Each adapter is made when it is first used, with one try and a timeout per call."""
+
+    def __init__(self, environment: Environment) -> None:
+        """Keep what the environment says."""
+        self.environment = environment
+        self.write_units = 0.0
+        self.counts: dict[str, int] = {}
+        self._secrets: dict[str, tuple[float, Any]] = {}
+
+    @cached_property
+    def settings(self) -> Settings:
+        """What the deployment says of itself."""
+        return Settings(self.environment.stage, self.environment.public_url)
+
+    def _client(self, service: str) -> Any:
+        import boto3  # noqa: PLC0415 - only when a client is first needed
+        from botocore.config import Config  # noqa: PLC0415
+
+        config = Config(
+            connect_timeout=TIMEOUT_SECONDS,
+            read_timeout=TIMEOUT_SECONDS,
+            retries={"total_max_attempts": 1},
+            s3={"addressing_style": "path" if self.environment.endpoint_url else "virtual"},
+            signature_version="s3v4" if service == "s3" else None,
+        )
+        return boto3.client(service, config=config)  # type: ignore[call-overload]
+
+    @cached_property
+    def store(self) -> Store:
+        """The table."""
+        from relais.adapters.dynamodb import DynamoStore  # noqa: PLC0415
+
+        return DynamoStore(self._client("dynamodb"), self.environment.table, consumed=self._consumed)
+
+    def _consumed(self, units: float) -> None:
+        self.write_units += units
+
+    @cached_property
+    def machine(self) -> Machine:
+        """Step Functions."""
+        from relais.adapters.stepfunctions import StepFunctionsMachine  # noqa: PLC0415
+
+        return StepFunctionsMachine(self._client("stepfunctions"), self.environment.machine)
+
+    @cached_property
+    def files(self) -> Files:
+        """The bucket."""
+        from relais.adapters.s3 import S3Files  # noqa: PLC0415
+
+        return S3Files(self._client("s3"), self.environment.bucket)
+
+    @cached_property
+    def mailer(self) -> Mailer:
+        """The post."""
+        from relais.adapters.ses import SesMailer  # noqa: PLC0415
+
+        return SesMailer(self._client("sesv2"), self.environment.sender, self.environment.configuration_set)
+
+    @property
+    def payments(self) -> Payments:
+        """Stripe, with this function's own key."""
+        from relais.adapters import secrets  # noqa: PLC0415
+
+        key = secrets.stripe_key(self._secret(self.environment.secret_stripe))
+        return _payments(key, self.environment.stripe_url)
+
+    @cached_property
+    def background(self) -> Background:
+        """Functions called without waiting."""
+        from relais.adapters.lambdas import LambdaBackground  # noqa: PLC0415
+
+        return LambdaBackground(
+            self._client("lambda"), self.environment.act_function, self.environment.clock_function
+        )
+
+    @property
+    def counter(self) -> WiredPorts:
+        """The metrics of this invocation."""
+        return self
+
+    def count(self, name: str, value: int = 1) -> None:
+        """Add to a metric; sent at the end of the invocation."""
+        self.counts[name] = self.counts.get(name, 0) + value
+
+    @property
+    def link_keys(self) -> LinkKeys:
+        """The keys that links are made with."""
+        from relais.adapters import secrets  # noqa: PLC0415
+
+        return secrets.link_keys(self._secret(self.environment.secret_link))
+
+    @property
+    def webhook_secrets(self) -> tuple[str, ...]:
+        """The webhook's signing secrets."""
+        from relais.adapters import secrets  # noqa: PLC0415
+
+        return secrets.webhook_secrets(self._secret(self.environment.secret_webhook))
+
+    def _secret(self, name: str) -> Any:
+        from relais.adapters import secrets  # noqa: PLC0415
+
+        read_at, value = self._secrets.get(name, (0.0, None))
+        if value is None or stopwatch.monotonic() - read_at > SECRET_SECONDS:
+            value = secrets.read(self._secrets_client, name)
+            self._secrets[name] = (stopwatch.monotonic(), value)
+        return value
+
+    @cached_property
+    def _secrets_client(self) -> Any:
+        return self._client("secretsmanager")
+
+    @cached_property
+    def _clock(self) -> time.VirtualClock:
+        return time.VirtualClock(self.store)
+
+    def now(self) -> datetime:
+        """The time of the business."""
+        return self._clock.now() if self.environment.virtual_time else time.wall()
+
+    def wall(self) -> datetime:
+        """The time of the wall."""
+        return time.wall()
+
+    def order_id(self) -> str:
+        """A fresh order id."""
+        return "".join(randomness.choice(CROCKFORD) for _ in range(ORDER_ID_LENGTH))
+
+    def trouble(self, error: Exception) -> None:
+        """Tell the watchers of something nobody foresaw."""
+        self.count("PageTrouble")
+        _logger().exception("trouble", extra={"error": type(error).__name__})
+
+    def begin(self) -> None:
+        """A new invocation: nothing of the last one counts."""
+        self.write_units = 0.0
+        self.counts = {}
+        if self.environment.virtual_time:
+            self._clock.forget()
+
+
+@cache
+def _payments(key: str, url: str | None) -> Payments:
+    from relais.adapters.stripe import StripePayments  # noqa: PLC0415
+
+    return StripePayments(key, url)
+
+
+@cache
+def ports() -> WiredPorts:
+    """The ports of this process."""
+    return WiredPorts(from_environment())
+
+
+@cache
+def _logger() -> Logger:
+    return Logger()
+
+
+@contextmanager
+def invocation(order: str | None = None) -> Iterator[WiredPorts]:
+    """One invocation: fresh time and counts, and at its end one line that says what it cost. Ids and outcomes only."""
+    wired = ports()
+    wired.begin()
+    outcome = "failed"
+    try:
+        yield wired
+        outcome = "done"
+    except Exception as error:
+        _logger().exception("failed", extra={"order": order, "error": type(error).__name__})
+        raise
+    finally:
+        _logger().info("invocation", extra={"order": order, "outcome": outcome, "write_units": wired.write_units})
+        _emit(wired.counts)
+
+
+def _emit(counts: dict[str, int]) -> None:
+    if not counts:
+        return
+    metrics = Metrics(namespace=NAMESPACE)
+    for name, value in counts.items():
+        metrics.add_metric(name=name, unit=MetricUnit.Count, value=value)
+    metrics.flush_metrics()
