@@ -1,0 +1,240 @@
+"""The API's door: key, route, idempotency, parameters, the work itself, and what is saved of it.
+
+The order matters and is Stripe's: who asks (401, 403), faults of the line (429), then the idempotency key (replay, 400,
+409), then the parameters (400, not saved), and only then the execution, of which every answer is saved, a refusal and a
+500 included (design: money A 6, traps 7 to 9 of money E).
+"""
+
+import json
+import threading
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+from devstack.stripe_sandbox import accounts, checkout, event_log, params, payments, transfers
+from devstack.stripe_sandbox.errors import RefusedError, UnsupportedError, invalid
+from devstack.stripe_sandbox.faults import AT_THE_DOOR, AT_WORK, Fault, FaultKind, Faults
+from devstack.stripe_sandbox.forms import decode
+from devstack.stripe_sandbox.idempotency import Asked, IdempotencyKeys, Saved
+from devstack.stripe_sandbox.keys import Key, Keyring
+from devstack.stripe_sandbox.params import Wire
+from devstack.stripe_sandbox.platform import API_VERSION, Cause, Platform
+from devstack.stripe_sandbox.routes import Call, Route, check_expand, expand, shown
+from devstack.stripe_sandbox.wire import Answer, Lost, Request
+
+ROUTES: tuple[Route, ...] = (
+    *checkout.ROUTES,
+    *payments.ROUTES,
+    *transfers.ROUTES,
+    *accounts.ROUTES,
+    *event_log.ROUTES,
+)
+OK = 200
+SERVER_ERROR = 500
+
+# Sees every answer of the API: method, path, status, body.
+Observe = Callable[[str, str, int, Any], None]
+
+
+def _outage(*, saved: bool) -> RefusedError:
+    return RefusedError(
+        500, "An unknown error occurred. (The sandbox was asked to fail.)", kind="api_error", saved=saved
+    )
+
+
+class Api:
+    """Answers the routes of /v1 and /v2. Thread-safe: one request works at a time, waiting ones hold no lock."""
+
+    def __init__(
+        self,
+        platform: Platform,
+        keyring: Keyring,
+        faults: Faults,
+        lock: threading.RLock,
+        observe: Observe,
+    ) -> None:
+        self.calls: Counter[str] = Counter()
+        self._platform = platform
+        self._keyring = keyring
+        self._faults = faults
+        self._lock = lock
+        self._observe = observe
+        self._idempotency = IdempotencyKeys()
+
+    def answer(self, request: Request) -> Answer | Lost:
+        """Answer one request, or lose it when a fault says so."""
+        request_id = self._platform.new_id("req_", 14)
+        door = self._faults.take(request.method, request.path, AT_THE_DOOR)
+        if door is not None and door.kind is FaultKind.LOSE_REQUEST:
+            self._count(request, None)
+            return Lost()
+        status, body, headers = self._attempt(request, request_id, door)
+        self._observe(request.method, request.path, status, json.loads(body))
+        if door is not None and door.kind is FaultKind.LOSE_ANSWER:
+            return Lost()
+        common = {
+            "Content-Type": "application/json",
+            "Request-Id": request_id,
+            "Stripe-Version": request.headers.get("stripe-version", API_VERSION),
+            **headers,
+        }
+        key = request.headers.get("idempotency-key")
+        if key:
+            common["Idempotency-Key"] = key
+        return Answer(status, body, common)
+
+    def _attempt(self, request: Request, request_id: str, door: Fault | None) -> tuple[int, bytes, dict[str, str]]:
+        try:
+            route, key, ids = self._admit(request, door)
+            return self._once(request, request_id, route, key, ids)
+        except RefusedError as refusal:
+            headers = {"Stripe-Should-Retry": "false"} if isinstance(refusal, UnsupportedError) else {}
+            return refusal.status, self._refused(refusal, request_id), headers
+
+    def _refused(self, refusal: RefusedError, request_id: str) -> bytes:
+        return _dump(refusal.body(request_id, self._platform.terms.account))
+
+    def _admit(self, request: Request, door: Fault | None) -> tuple[Route, Key, tuple[str, ...]]:
+        found = next(
+            ((route, ids) for route in ROUTES if (ids := route.match(request.method, request.path)) is not None), None
+        )
+        self._count(request, found[0] if found else None)
+        key = self._keyring.recognise(request.headers.get("authorization", ""))
+        if found is None:
+            raise UnsupportedError(f"{request.method} {request.path}")
+        if request.headers.get("stripe-account") or request.headers.get("stripe-context"):
+            raise UnsupportedError("calls on behalf of a connected account (Stripe-Account, Stripe-Context)")
+        route, ids = found
+        key.demand(route.noun, route.access, self._platform.terms.account)
+        if door is not None and door.kind is FaultKind.REFUSE_500:
+            raise _outage(saved=False)
+        if door is not None and door.kind is FaultKind.TOO_MANY:
+            raise RefusedError(
+                429,
+                "Request rate limit exceeded. Learn more about rate limits at https://docs.stripe.com/rate-limits.",
+                code="rate_limit",
+                saved=False,
+            )
+        return route, key, ids
+
+    def _count(self, request: Request, route: Route | None) -> None:
+        with self._lock:
+            self.calls[route.name if route else f"{request.method} {request.path}"] += 1
+
+    # Idempotency --------------------------------------------------------------------------------------------------
+
+    def _once(
+        self, request: Request, request_id: str, route: Route, key: Key, ids: tuple[str, ...]
+    ) -> tuple[int, bytes, dict[str, str]]:
+        name = request.headers.get("idempotency-key") if request.method == "POST" else None
+        if not name:
+            return *self._execute(request, request_id, route, key, ids, self._strike(request))[:2], {}
+        version = request.headers.get("stripe-version", API_VERSION)
+        asked = Asked(request.method, request.path, _canonical(request, route), version)
+        with self._lock:
+            saved = self._idempotency.begin(name, asked, self._platform.clock.wall())
+        if saved is not None:
+            return saved.status, saved.body, {"Idempotent-Replayed": "true", "Original-Request": saved.request_id}
+        keep = False
+        try:
+            status, body, keep = self._execute(request, request_id, route, key, ids, self._strike(request))
+            keep = keep and not (route.path.startswith("/v2/") and status != OK)
+            return status, body, {}
+        finally:
+            with self._lock:
+                if keep:
+                    self._idempotency.save(name, Saved(status, body, request_id))
+                else:
+                    self._idempotency.forget(name)
+
+    def _strike(self, request: Request) -> Fault | None:
+        """Let a fault of the work strike; waits happen here, with the idempotency key in use and no lock held."""
+        fault = self._faults.take(request.method, request.path, AT_WORK)
+        if fault is not None and fault.kind is FaultKind.DELAY:
+            self._faults.pause(fault.seconds)
+        elif fault is not None and fault.kind is FaultKind.HOLD:
+            self._faults.hold()
+        return fault
+
+    # Execution ----------------------------------------------------------------------------------------------------
+
+    def _execute(
+        self,
+        request: Request,
+        request_id: str,
+        route: Route,
+        key: Key,
+        ids: tuple[str, ...],
+        fault: Fault | None,
+    ) -> tuple[int, bytes, bool]:
+        """Do the work; give status, body and whether the answer belongs under the idempotency key."""
+        given = _given(request, route)
+        checked = params.check(route.params, route.wire, given)
+        params.supported(route.name, checked, route.takes, route.only)
+        check_expand(key, checked.get("expand", []), self._platform.terms.account)
+        _check_metadata(checked)
+        try:
+            if fault is not None and fault.kind is FaultKind.STORED_500_BEFORE:
+                raise _outage(saved=True)
+            with self._lock:
+                body = self._work(request, request_id, route, Call(key, ids, checked))
+            if fault is not None and fault.kind is FaultKind.STORED_500_AFTER:
+                raise _outage(saved=True)
+        except RefusedError as refusal:
+            if not refusal.saved:
+                raise
+            return refusal.status, self._refused(refusal, request_id), True
+        return OK, body, True
+
+    def _work(self, request: Request, request_id: str, route: Route, call: Call) -> bytes:
+        self._platform.advance()
+        self._platform.cause = Cause(request_id, request.headers.get("idempotency-key"))
+        try:
+            resource = shown(self._platform, route.handler(self._platform, call))
+        finally:
+            self._platform.cause = Cause()
+        return _dump(expand(self._platform, resource, call.params.get("expand", [])))
+
+
+def _dump(body: object) -> bytes:
+    return json.dumps(body, indent=2, ensure_ascii=False).encode()
+
+
+def _given(request: Request, route: Route) -> dict[str, Any]:
+    if request.method == "GET":
+        return decode(request.query)
+    if route.wire is Wire.FORM:
+        return decode(request.body.decode(errors="replace"))
+    try:
+        given = json.loads(request.body or b"{}")
+    except ValueError as error:
+        raise invalid("The request body is not valid JSON.") from error
+    if not isinstance(given, dict):
+        raise invalid("The request body must be a JSON object.")
+    return given
+
+
+def _canonical(request: Request, route: Route) -> bytes:
+    return json.dumps(_given(request, route), sort_keys=True).encode()
+
+
+KEYS_AT_MOST, KEY_LENGTH, VALUE_LENGTH = 50, 40, 500
+
+
+def _check_metadata(given: dict[str, Any]) -> None:
+    """Hold metadata to Stripe's limits (source: docs.stripe.com/metadata)."""
+    for name in ("metadata", "payment_intent_data"):
+        metadata = given.get(name, {})
+        metadata = metadata.get("metadata", {}) if name != "metadata" else metadata
+        if not isinstance(metadata, dict):
+            continue
+        if len(metadata) > KEYS_AT_MOST:
+            raise invalid(f"You can only specify up to {KEYS_AT_MOST} metadata keys.", param=name)
+        for key, value in metadata.items():
+            if len(key) > KEY_LENGTH:
+                raise invalid(f"Metadata keys can have up to {KEY_LENGTH} characters, but '{key}' has more.", param=name)
+            if len(value) > VALUE_LENGTH:
+                raise invalid(
+                    f"Metadata values can have up to {VALUE_LENGTH} characters, but the value of '{key}' has {len(value)}.",
+                    param=f"{name}[{key}]",
+                )

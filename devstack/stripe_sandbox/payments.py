@@ -1,0 +1,376 @@
+"""Payment intents, charges and the balance transactions that book them.
+
+The fee of a card is unknown at first: `charge.balance_transaction` is null in every event and answer until
+`charge.updated` brings it (trap 1 of money E). An intent exists from the first attempt at the hosted page on, not from
+the session's creation (trap 2); it has its own metadata, nothing is inherited (trap 5; Stripe is said to copy the
+intent's to its charge: a client must not need that).
+"""
+
+from dataclasses import dataclass
+
+from devstack.stripe_sandbox.cards import Card, Decline
+from devstack.stripe_sandbox.fees import card_fee
+from devstack.stripe_sandbox.keys import Access
+from devstack.stripe_sandbox.platform import Platform, Resource, Settlement
+from devstack.stripe_sandbox.routes import INCLUDABLE, LIST_PARAMS, RANGE_PARAMS, VIEWS, Call, Route, having, listing
+
+DAY = 24 * 60 * 60
+NOWHERE = {"city": None, "country": None, "line1": None, "line2": None, "postal_code": None, "state": None}
+
+
+@dataclass(frozen=True, slots=True)
+class Buyer:
+    """Who pays, as typed on the hosted page."""
+
+    email: str
+    name: str
+
+
+def customer_details(email: str, name: str | None, country: str | None) -> Resource:
+    """What a session tells of its buyer; the address is known from the card on."""
+    return {
+        "address": NOWHERE | {"country": country} if country else None,
+        "business_name": None,
+        "email": email,
+        "individual_name": None,
+        "name": name,
+        "phone": None,
+        "tax_exempt": "none",
+        "tax_ids": [] if country else None,
+    }
+
+
+def intent_for(platform: Platform, session: Resource, data: Resource) -> Resource:
+    """The intent of a session, made at the first attempt to pay."""
+    if session["payment_intent"]:
+        return platform.get("payment_intent", session["payment_intent"])
+    identifier = platform.new_id("pi_3")
+    intent = platform.add(
+        {
+            "id": identifier,
+            "object": "payment_intent",
+            "amount": session["amount_total"],
+            "amount_capturable": 0,
+            "amount_details": {"tip": {}},
+            "amount_received": 0,
+            "application": None,
+            "application_fee_amount": None,
+            "automatic_payment_methods": None,
+            "canceled_at": None,
+            "cancellation_reason": None,
+            "capture_method": "automatic_async",
+            "client_secret": platform.new_id(f"{identifier}_secret_", 25),
+            "confirmation_method": "automatic",
+            "created": platform.now(),
+            "currency": session["currency"],
+            "customer": None,
+            "customer_account": None,
+            "description": data.get("description"),
+            "excluded_payment_method_types": None,
+            "last_payment_error": None,
+            "latest_charge": None,
+            "livemode": False,
+            "managed_payments": {"enabled": False},
+            "metadata": data.get("metadata", {}),
+            "next_action": None,
+            "on_behalf_of": None,
+            "payment_method": None,
+            "payment_method_configuration_details": None,
+            "payment_method_options": {
+                "card": {
+                    "installments": None,
+                    "mandate_options": None,
+                    "network": None,
+                    "request_three_d_secure": "automatic",
+                }
+            },
+            "payment_method_types": ["card"],
+            "processing": None,
+            "receipt_email": data.get("receipt_email"),
+            "review": None,
+            "setup_future_usage": None,
+            "shipping": None,
+            "source": None,
+            "statement_descriptor": data.get("statement_descriptor"),
+            "statement_descriptor_suffix": data.get("statement_descriptor_suffix"),
+            "status": "requires_payment_method",
+            "transfer_data": None,
+            "transfer_group": data.get("transfer_group"),
+        }
+    )
+    platform.emit("payment_intent.created", intent)
+    return intent
+
+
+def cancel_intent(platform: Platform, intent: Resource) -> None:
+    """End an unpaid intent together with its session."""
+    intent |= {"status": "canceled", "canceled_at": platform.now(), "cancellation_reason": "expired"}
+    platform.emit("payment_intent.canceled", intent)
+
+
+def charge_card(platform: Platform, intent: Resource, buyer: Buyer, card: Card) -> Resource:
+    """Try a card on an intent; the charge says whether it went through."""
+    charge = platform.add(_charge(platform, intent, buyer, card))
+    intent |= {"latest_charge": charge["id"], "payment_method": charge["payment_method"]}
+    if card.decline is not None:
+        intent |= {"payment_method": None, "last_payment_error": _card_error(charge, card.decline)}
+        platform.emit("charge.failed", charge)
+        platform.emit("payment_intent.payment_failed", intent)
+        return charge
+    intent |= {"status": "succeeded", "amount_received": intent["amount"], "last_payment_error": None}
+    platform.settlements[charge["id"]] = _settlement(platform, charge, card)
+    platform.emit("charge.succeeded", charge)
+    platform.emit("payment_intent.succeeded", intent)
+    return charge
+
+
+def _card_error(charge: Resource, decline: Decline) -> Resource:
+    return {
+        "charge": charge["id"],
+        "code": decline.code,
+        "decline_code": decline.reason,
+        "doc_url": "https://docs.stripe.com/error-codes/" + decline.code.replace("_", "-"),
+        "message": decline.message["en"],
+        "type": "card_error",
+    }
+
+
+def _settlement(platform: Platform, charge: Resource, card: Card) -> Settlement:
+    # Money becomes available at midnight UTC of its day, and that of the "available" test card at once.
+    midnight = (charge["created"] + platform.terms.settle_days * DAY) // DAY * DAY
+    return Settlement(
+        charge["amount"],
+        charge["currency"],
+        card_fee(charge["amount"], charge["currency"], card.country),
+        charge["created"] if card.at_once else max(midnight, charge["created"]),
+    )
+
+
+def _charge(platform: Platform, intent: Resource, buyer: Buyer, card: Card) -> Resource:
+    paid = card.decline is None
+    return {
+        "id": platform.new_id("ch_3"),
+        "object": "charge",
+        "amount": intent["amount"],
+        "amount_captured": intent["amount"] if paid else 0,
+        "amount_refunded": 0,
+        "application": None,
+        "application_fee": None,
+        "application_fee_amount": None,
+        "balance_transaction": None,
+        "billing_details": {
+            "address": NOWHERE | {"country": card.country},
+            "email": buyer.email,
+            "name": buyer.name,
+            "phone": None,
+            "tax_id": None,
+        },
+        "calculated_statement_descriptor": "RELAIS",
+        "captured": paid,
+        "created": platform.now(),
+        "currency": intent["currency"],
+        "customer": None,
+        "description": intent["description"],
+        "disputed": False,
+        "failure_balance_transaction": None,
+        "failure_code": None if card.decline is None else card.decline.code,
+        "failure_message": None if card.decline is None else card.decline.message["en"],
+        "fraud_details": {},
+        "livemode": False,
+        "metadata": {},
+        "on_behalf_of": None,
+        "outcome": _outcome(card.decline),
+        "paid": paid,
+        "payment_intent": intent["id"],
+        "payment_method": platform.new_id("pm_1"),
+        "payment_method_details": {"card": _card_details(intent["amount"], card), "type": "card"},
+        "receipt_email": intent["receipt_email"],
+        "receipt_number": None,
+        "receipt_url": None,
+        "refunded": False,
+        "review": None,
+        "shipping": None,
+        "source": None,
+        "source_transfer": None,
+        "statement_descriptor": intent["statement_descriptor"],
+        "statement_descriptor_suffix": intent["statement_descriptor_suffix"],
+        "status": "succeeded" if paid else "failed",
+        "transfer_data": None,
+        "transfer_group": intent["transfer_group"],
+    }
+
+
+def _outcome(decline: Decline | None) -> Resource:
+    return {
+        "advice_code": None,
+        "network_advice_code": None,
+        "network_decline_code": None,
+        "network_status": "approved_by_network" if decline is None else "declined_by_network",
+        "reason": None if decline is None else decline.reason,
+        "seller_message": "Payment complete." if decline is None else "The bank declined the payment.",
+        "type": "authorized" if decline is None else "issuer_declined",
+    }
+
+
+def _card_details(amount: int, card: Card) -> Resource:
+    return {
+        "amount_authorized": amount if card.decline is None else None,
+        "authorization_code": None,
+        "brand": card.brand,
+        "checks": {"address_line1_check": None, "address_postal_code_check": None, "cvc_check": "pass"},
+        "country": card.country,
+        "exp_month": 12,
+        "exp_year": 2034,
+        "extended_authorization": {"status": "disabled"},
+        "fingerprint": "Sandbox" + card.number[-9:],
+        "funding": card.funding,
+        "incremental_authorization": {"status": "unavailable"},
+        "installments": None,
+        "last4": card.number[-4:],
+        "mandate": None,
+        "multicapture": {"status": "unavailable"},
+        "network": card.brand,
+        "network_token": {"used": False},
+        "network_transaction_id": None,
+        "overcapture": {"maximum_amount_capturable": amount, "status": "unavailable"},
+        "regulated_status": "unregulated",
+        "three_d_secure": None,
+        "wallet": None,
+    }
+
+
+# The fee, when it is known -------------------------------------------------------------------------------------------
+
+
+def book_fee_later(platform: Platform, charge: Resource) -> None:
+    """Book a charge after the delay that Stripe takes; at Stripe itself up to an hour (design: money A 3)."""
+    platform.schedule(platform.now() + platform.terms.fee_delay, lambda: _book(platform, charge))
+
+
+def _book(platform: Platform, charge: Resource) -> None:
+    settlement = platform.settlements[charge["id"]]
+    transaction = book(
+        platform,
+        kind="charge",
+        source=charge,
+        amount=settlement.amount,
+        available_on=settlement.available_on,
+        fee=settlement.fee,
+    )
+    charge["balance_transaction"] = transaction["id"]
+    platform.emit("charge.updated", charge, {"balance_transaction": None})
+
+
+def book(platform: Platform, *, kind: str, source: Resource, amount: int, available_on: int, fee: int = 0) -> Resource:
+    """Write a balance transaction: amounts in minor units, signed as they change the balance."""
+    details = {
+        "amount": fee,
+        "application": None,
+        "currency": source["currency"],
+        "description": "Stripe processing fees",
+        "type": "stripe_fee",
+    }
+    return platform.add(
+        {
+            "id": platform.new_id("txn_3"),
+            "object": "balance_transaction",
+            "amount": amount,
+            "available_on": available_on,
+            "balance_type": "payments",
+            "created": source["created"],
+            "currency": source["currency"],
+            "description": source.get("description"),
+            "exchange_rate": None,
+            "fee": fee,
+            "fee_details": [details] if fee else [],
+            "net": amount - fee,
+            "reporting_category": kind,
+            "source": source["id"],
+            "status": "pending",
+            "type": kind,
+        }
+    )
+
+
+def settled(platform: Platform, transaction: Resource) -> bool:
+    """Tell whether a balance transaction's money is available at the virtual now."""
+    return bool(transaction["available_on"] <= platform.now())
+
+
+def _transaction_now(platform: Platform, transaction: Resource) -> Resource:
+    return transaction | {"status": "available" if settled(platform, transaction) else "pending"}
+
+
+def balances(platform: Platform) -> dict[str, dict[str, int]]:
+    """Available and pending money by currency, in minor units: the sums of net balance transactions."""
+    totals: dict[str, dict[str, int]] = {platform.terms.currency: {"available": 0, "pending": 0}}
+    for transaction in platform.newest_first("balance_transaction"):
+        pot = totals.setdefault(transaction["currency"], {"available": 0, "pending": 0})
+        pot["available" if settled(platform, transaction) else "pending"] += transaction["net"]
+    return totals
+
+
+def balance(platform: Platform, _call: Call) -> Resource:
+    """The platform's balance."""
+    totals = sorted(balances(platform).items())
+
+    def pot(name: str) -> list[Resource]:
+        return [
+            {"amount": amounts[name], "currency": currency, "source_types": {"card": amounts[name]}}
+            for currency, amounts in totals
+        ]
+
+    reserved = [{"amount": 0, "currency": currency} for currency, _ in totals]
+    return {
+        "object": "balance",
+        "available": pot("available"),
+        "connect_reserved": reserved,
+        "livemode": False,
+        "pending": pot("pending"),
+    }
+
+
+# Reading ---------------------------------------------------------------------------------------------------------
+
+
+def retrieve(kind: str, noun: str, path: str, params: str) -> Route:
+    """The route that reads one object by its id."""
+
+    def one(platform: Platform, call: Call) -> Resource:
+        return platform.get(kind, call.ids[0])
+
+    return Route("GET", path + "/{id}", noun, Access.READ, params, one)
+
+
+def every(kind: str, noun: str, path: str, params: str, filters: tuple[str, ...]) -> Route:
+    """The route that lists objects, newest first."""
+
+    def many(platform: Platform, call: Call) -> Resource:
+        return listing(call, path, having(platform.newest_first(kind), call, *filters))
+
+    return Route("GET", path, noun, Access.READ, params, many, LIST_PARAMS | RANGE_PARAMS | set(filters))
+
+
+def _no_refunds(_platform: Platform, charge: Resource) -> Resource:
+    return {"object": "list", "url": f"/v1/charges/{charge['id']}/refunds", "has_more": False, "data": []}
+
+
+VIEWS["balance_transaction"] = _transaction_now
+INCLUDABLE["charge", "refunds"] = _no_refunds
+
+P = "stripe.params:"
+ROUTES = (
+    retrieve("payment_intent", "payment_intent", "/v1/payment_intents", P + "PaymentIntentRetrieveParams"),
+    every("payment_intent", "payment_intent", "/v1/payment_intents", P + "PaymentIntentListParams", ()),
+    retrieve("charge", "charge", "/v1/charges", P + "ChargeRetrieveParams"),
+    every("charge", "charge", "/v1/charges", P + "ChargeListParams", ("payment_intent", "transfer_group")),
+    retrieve("balance_transaction", "balance_transaction", "/v1/balance_transactions", P + "BalanceTransactionRetrieveParams"),
+    every(
+        "balance_transaction",
+        "balance_transaction",
+        "/v1/balance_transactions",
+        P + "BalanceTransactionListParams",
+        ("currency", "source", "type"),
+    ),
+    Route("GET", "/v1/balance", "balance", Access.READ, P + "BalanceRetrieveParams", balance),
+)

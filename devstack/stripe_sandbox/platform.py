@@ -1,0 +1,174 @@
+"""The platform's account at the pretended Stripe: objects, what is scheduled, and the events that tell of it."""
+
+import copy
+import heapq
+import itertools
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from devstack.stripe_sandbox.clock import Clock
+from devstack.stripe_sandbox.errors import UnsupportedError, missing
+from devstack.stripe_sandbox.webhooks import Outbox
+
+# A Stripe object as its JSON.
+Resource = dict[str, Any]
+
+API_VERSION = "2026-10-28.endive"
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+
+# Kind of object by the prefix of its ids; the nouns are those of Stripe's messages.
+KINDS = {
+    "cs_": "checkout.session",
+    "pi_": "payment_intent",
+    "ch_": "charge",
+    "txn_": "balance_transaction",
+    "tr_": "transfer",
+    "evt_": "event",
+    "acct_": "v2.core.account",
+}
+NOUNS = {
+    "checkout.session": "checkout.session",
+    "balance_transaction": "balance transaction",
+    "v2.core.account": "account",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What this sandbox's Stripe charges and waits: delays in seconds and days of virtual time."""
+
+    account: str = "acct_1RelaisSandbox00"
+    country: str = "FR"
+    currency: str = "eur"
+    fee_delay: float = 2.0
+    settle_days: int = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """The request that an event is due to; nothing when a person at the hosted page or time itself caused it."""
+
+    request: str | None = None
+    idempotency_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """What a charge will bring once booked: its fee in the minor unit, and when the money is available."""
+
+    amount: int
+    currency: str
+    fee: int
+    available_on: int
+
+
+@dataclass(slots=True)
+class Platform:
+    """Everything the sandbox knows. Not thread-safe: one lock guards it (see `sandbox`)."""
+
+    clock: Clock
+    terms: Terms
+    outbox: Outbox
+    public_url: str = ""
+    cause: Cause = Cause()
+    settlements: dict[str, Settlement] = field(default_factory=dict)
+    line_items: dict[str, list[Resource]] = field(default_factory=dict)
+    intent_data: dict[str, Resource] = field(default_factory=dict)
+    _objects: dict[str, dict[str, Resource]] = field(default_factory=dict)
+    _schedule: list[tuple[int, int, Callable[[], None]]] = field(default_factory=list)
+    _order: Iterator[int] = field(default_factory=itertools.count)
+    _at: int | None = None
+
+    # Time ---------------------------------------------------------------------------------------------------------
+
+    def now(self) -> int:
+        """The virtual instant in seconds: while a scheduled job runs, the one it was due at."""
+        return self.clock.now() if self._at is None else self._at
+
+    def schedule(self, due: float, job: Callable[[], None]) -> None:
+        """Run a job at a virtual instant, or at the first look after it."""
+        heapq.heappush(self._schedule, (int(due), next(self._order), job))
+
+    def advance(self) -> None:
+        """Do everything that has become due, in order, each job at its own instant."""
+        now = self.clock.now()
+        while self._schedule and self._schedule[0][0] <= now:
+            due, _, job = heapq.heappop(self._schedule)
+            with self._during(due):
+                job()
+
+    @contextmanager
+    def _during(self, due: int) -> Iterator[None]:
+        self._at, before = due, self._at
+        cause, self.cause = self.cause, Cause()
+        try:
+            yield
+        finally:
+            self._at, self.cause = before, cause
+
+    def waits(self) -> bool:
+        """Tell whether anything is scheduled."""
+        return bool(self._schedule)
+
+    # Objects ------------------------------------------------------------------------------------------------------
+
+    def new_id(self, prefix: str, length: int = 24) -> str:
+        """An id as Stripe's look."""
+        return prefix + "".join(secrets.choice(LETTERS) for _ in range(length))
+
+    def add(self, resource: Resource) -> Resource:
+        """Keep a new object."""
+        self._objects.setdefault(resource["object"], {})[resource["id"]] = resource
+        return resource
+
+    def get(self, kind: str, identifier: str, *, param: str = "id", status: int = 404) -> Resource:
+        """One object. Raises RefusedError: 404, or 400 when a parameter named it."""
+        found = self._objects.get(kind, {}).get(identifier)
+        if found is None:
+            raise missing(NOUNS.get(kind, kind), identifier, param=param, status=status)
+        return found
+
+    def find(self, identifier: str) -> Resource:
+        """The object behind an id, whatever its kind. Raises UnsupportedError for kinds that are not built."""
+        kind = next((kind for prefix, kind in KINDS.items() if identifier.startswith(prefix)), None)
+        found = self._objects.get(kind or "", {}).get(identifier)
+        if found is None:
+            raise UnsupportedError(f"the object {identifier}")
+        return found
+
+    def has(self, kind: str, identifier: str) -> bool:
+        """Tell whether an object exists."""
+        return identifier in self._objects.get(kind, {})
+
+    def newest_first(self, kind: str) -> list[Resource]:
+        """All objects of a kind in the order of Stripe's lists."""
+        return list(reversed(self._objects.get(kind, {}).values()))
+
+    def kinds(self) -> list[str]:
+        """The kinds of which there is at least one object."""
+        return sorted(self._objects)
+
+    # Events -------------------------------------------------------------------------------------------------------
+
+    def emit(self, kind: str, resource: Resource, previous: Resource | None = None) -> Resource:
+        """Tell what happened: an event with the object of now, whatever becomes of it later (trap 6 of money E)."""
+        data: Resource = {"object": copy.deepcopy(resource)}
+        if previous is not None:
+            data["previous_attributes"] = previous
+        event = {
+            "id": self.new_id("evt_"),
+            "object": "event",
+            "api_version": API_VERSION,
+            "created": self.now(),
+            "data": data,
+            "livemode": False,
+            "pending_webhooks": sum(endpoint.wants(kind) for endpoint in self.outbox.endpoints),
+            "request": {"id": self.cause.request, "idempotency_key": self.cause.idempotency_key},
+            "type": kind,
+        }
+        self.add(event)
+        self.outbox.put(event, self.clock.wall())
+        return event
