@@ -1,0 +1,188 @@
+"""Putting a catalogue on the table: which offers are new versions, who joins the roster, what the window shows.
+
+An offer's version is immutable, for orders keep the one they were bought under (promise 5). The window (SHOP/SETTINGS)
+is written last, so that it never names a version that is not there yet. Applying the same catalogue again writes
+nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Protocol
+
+from relais.errors import RelaisError
+from relais.offer import Offer
+from relais.order import stamp
+from relais.ports import ConditionFailedError, Store
+from relais.roster import Freelancer, Standing
+from relais.rows import SHOP_KEY, Change, Guard, Put, Row, absent, equals, freelancer_key, offer_key, present
+from relais.shop import Shop
+
+SETTINGS_ROW_VERSION = 1
+TRIES = 3
+
+
+class Catalog(Protocol):
+    """What is applied: the shop, its offers and its roster, read without mistakes."""
+
+    @property
+    def shop(self) -> Shop:
+        """Who sells."""
+
+    @property
+    def offers(self) -> Sequence[Offer]:
+        """What is sold."""
+
+    @property
+    def roster(self) -> Sequence[Freelancer]:
+        """Who may be asked to perform it."""
+
+
+class CatalogContestedError(RelaisError):
+    """Somebody else applied a catalogue at the same time, again and again."""
+
+    def __init__(self, tries: int) -> None:
+        """Keep how often it was tried."""
+        super().__init__(f"another catalogue was applied meanwhile, {tries} times over: apply this one again")
+        self.tries = tries
+
+
+class Step(StrEnum):
+    """What applying did to one thing."""
+
+    NEW = "new"
+    CHANGED = "changed"
+    UNCHANGED = "unchanged"
+    WITHDRAWN = "withdrawn"
+    """An offer that the catalogue has no longer: not shown any more; orders keep their version."""
+    SUSPENDED = "suspended"
+    """A freelancer whom the catalogue has no longer: not asked any more; engagements go on."""
+
+
+@dataclass(frozen=True, slots=True)
+class AppliedOffer:
+    """An offer and the version that is now on sale (of a withdrawn one: the last that was)."""
+
+    slug: str
+    version: int
+    status: str
+    step: Step
+
+
+@dataclass(frozen=True, slots=True)
+class AppliedFreelancer:
+    """A freelancer and what became of their row."""
+
+    key: str
+    step: Step
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What applying a catalogue did."""
+
+    shop: Step
+    offers: tuple[AppliedOffer, ...]
+    roster: tuple[AppliedFreelancer, ...]
+
+    @property
+    def wrote(self) -> bool:
+        """Whether anything changed."""
+        steps = [self.shop, *(one.step for one in self.offers), *(one.step for one in self.roster)]
+        return any(step is not Step.UNCHANGED for step in steps)
+
+
+def apply(store: Store, catalog: Catalog, now: datetime) -> Applied:
+    """Put a catalogue on the table; an unchanged offer keeps its version, a freelancer's `in_hand` is never touched.
+
+    Two at once are safe: each write is bound to what was read. Raises `CatalogContestedError`.
+    """
+    for _ in range(TRIES):
+        try:
+            return _apply(store, catalog, now)
+        except ConditionFailedError:
+            continue
+    raise CatalogContestedError(TRIES)
+
+
+def _apply(store: Store, catalog: Catalog, now: datetime) -> Applied:
+    before = store.get(SHOP_KEY)
+    offers = tuple(_apply_offer(store, offer) for offer in sorted(catalog.offers, key=lambda offer: offer.slug))
+    roster = _apply_roster(store, catalog.roster)
+    window = [{"slug": one.slug, "version": one.version, "status": one.status} for one in offers]
+    shop = _step(None if before is None else Shop.from_row(before["shop"]), catalog.shop)
+    if shop is not Step.UNCHANGED or before is None or before["offers"] != window:
+        _write_window(store, before, {"shop": catalog.shop.to_row(), "offers": window}, now)
+    return Applied(shop, (*offers, *_withdrawn(before, catalog.offers)), roster)
+
+
+def _step(before: object | None, after: object) -> Step:
+    if before is None:
+        return Step.NEW
+    return Step.UNCHANGED if before == after else Step.CHANGED
+
+
+def _apply_offer(store: Store, offer: Offer) -> AppliedOffer:
+    rows = store.query(f"H#{offer.slug}", "V#")
+    latest = Offer.from_row(rows[-1]) if rows else None
+    version = 0 if latest is None else latest.version
+    step = _step(latest, Offer.from_row(replace(offer, version=version).to_row()))
+    if step is not Step.UNCHANGED:
+        version += 1
+        store.write(Put(offer_key(offer.slug, version), replace(offer, version=version).to_row()))
+    return AppliedOffer(offer.slug, version, offer.status.value, step)
+
+
+def _withdrawn(before: Row | None, offers: Sequence[Offer]) -> tuple[AppliedOffer, ...]:
+    kept = {offer.slug for offer in offers}
+    shown: list[dict[str, Any]] = [] if before is None else before["offers"]
+    return tuple(
+        AppliedOffer(one["slug"], one["version"], one["status"], Step.WITHDRAWN)
+        for one in shown
+        if one["slug"] not in kept
+    )
+
+
+def _apply_roster(store: Store, roster: Sequence[Freelancer]) -> tuple[AppliedFreelancer, ...]:
+    known = {row["key"]: Freelancer.from_row(row) for row in store.query("ROSTER", "R#")}
+    applied = [
+        AppliedFreelancer(one.key, _apply_freelancer(store, known.get(one.key), one))
+        for one in sorted(roster, key=lambda one: one.key)
+    ]
+    kept = {one.key for one in roster}
+    left_out = [known[key] for key in sorted(known) if key not in kept]
+    return (*applied, *(_suspend(store, one) for one in left_out if one.standing is not Standing.SUSPENDED))
+
+
+def _apply_freelancer(store: Store, before: Freelancer | None, after: Freelancer) -> Step:
+    if before is None:
+        store.write(Put(freelancer_key(after.key), replace(after, in_hand=0).to_row()))
+        return Step.NEW
+    step = _step(before, Freelancer.from_row(replace(after, in_hand=before.in_hand).to_row()))
+    if step is not Step.UNCHANGED:
+        # Only a decision moves `in_hand`, and it may move at this very moment.
+        row = {name: value for name, value in after.to_row().items() if name != "in_hand"}
+        store.write(Change(freelancer_key(after.key), put=row, guards=(present("pk"),)))
+    return step
+
+
+def _suspend(store: Store, freelancer: Freelancer) -> AppliedFreelancer:
+    suspended = {"standing": Standing.SUSPENDED.value}
+    store.write(Change(freelancer_key(freelancer.key), put=suspended, guards=(present("pk"),)))
+    return AppliedFreelancer(freelancer.key, Step.SUSPENDED)
+
+
+def _write_window(store: Store, before: Row | None, window: dict[str, Any], now: datetime) -> None:
+    revision = 0 if before is None else int(before.get("revision", 0))
+    row = {"v": SETTINGS_ROW_VERSION, "revision": revision + 1, "applied": stamp(now)} | window
+    store.write(Put(SHOP_KEY, row, (_as_read(before),)))
+
+
+def _as_read(before: Row | None) -> Guard:
+    """The window has not been written since it was read."""
+    if before is None:
+        return absent("pk")
+    return equals("revision", before["revision"]) if "revision" in before else absent("revision")
