@@ -15,7 +15,7 @@ from infra.acknowledge import acknowledge
 from infra.names import ALIAS, Names
 from infra.permissions import GRANTS, WILDCARDS, Resource
 from infra.stages import Deployment
-from relais.adapters.keys import DESK, DUE
+from relais.adapters.keys import DUE
 
 PAGE_TIMEOUT = Duration.seconds(20)
 TIMEOUT = Duration.seconds(60)
@@ -160,13 +160,11 @@ class Functions(Construct):
         environment = {**self._environment, "POWERTOOLS_SERVICE_NAME": name}
         if handler.pays:
             environment["RELAIS_SECRET_STRIPE"] = self._names.secret(handler.pays)
-            if self._deployment.stripe_url:
-                environment["RELAIS_STRIPE_URL"] = self._deployment.stripe_url
         return environment
 
 
 def _environment(deployment: Deployment, names: Names, public_url: str) -> dict[str, str]:
-    return {
+    environment = {
         "RELAIS_STAGE": deployment.stage,
         "RELAIS_TABLE": names.table,
         "RELAIS_BUCKET": names.bucket,
@@ -179,6 +177,8 @@ def _environment(deployment: Deployment, names: Names, public_url: str) -> dict[
         "RELAIS_SECRET_LINK": names.secret("link-keys"),
         "RELAIS_SECRET_WEBHOOK": names.secret("stripe-webhook"),
     }
+    # Functions that don't call Stripe know its address too: pages may lead the order button there.
+    return environment | ({"RELAIS_STRIPE_URL": deployment.stripe_url} if deployment.stripe_url else {})
 
 
 def _arns(
@@ -187,7 +187,7 @@ def _arns(
     return {
         Resource.TABLE: [names.table_arn],
         Resource.DUE_INDEX: [f"{names.table_arn}/index/{DUE.name}"],
-        Resource.DESK_INDEX: [f"{names.table_arn}/index/{DESK.name}"],
+        Resource.BUCKET: [names.bucket_arn],
         Resource.FILES: [f"{names.bucket_arn}/*"],
         Resource.MACHINE: [names.machine_arn],
         Resource.EXECUTIONS: [names.executions_arn],

@@ -14,7 +14,7 @@ class Resource(Enum):
 
     TABLE = auto()
     DUE_INDEX = auto()
-    DESK_INDEX = auto()
+    BUCKET = auto()
     FILES = auto()
     MACHINE = auto()
     EXECUTIONS = auto()
@@ -42,13 +42,14 @@ def _secret(resource: Resource) -> Grant:
 
 
 READ = Grant(Resource.TABLE, ("dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"))
-# A transaction needs the actions it is made of.
+# A transaction needs the actions that it is made of.
 WRITE = Grant(Resource.TABLE, ("dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:ConditionCheckItem"))
-DELETE = Grant(Resource.TABLE, ("dynamodb:DeleteItem",))
 DUE = Grant(Resource.DUE_INDEX, ("dynamodb:Query",))
 
 READ_FILES = Grant(Resource.FILES, ("s3:GetObject",))
 WRITE_FILES = Grant(Resource.FILES, ("s3:PutObject",))
+# Who may not list is told "forbidden" where an object is missing, instead of "not found".
+MISS_FILES = Grant(Resource.BUCKET, ("s3:ListBucket",))
 
 MAIL = Grant(Resource.MAIL, ("ses:SendEmail",))
 RESUME = Grant(Resource.MACHINE, ("states:SendTaskSuccess", "states:SendTaskFailure"))
@@ -67,31 +68,21 @@ WILDCARDS: Mapping[Resource, str] = {
     Resource.EXECUTIONS: "Executions are named after orders that don't exist yet.",
 }
 
+FILES = (READ_FILES, MISS_FILES)
+# To open a gate: the row, the token, the mail, and the answer at once where there is one already.
+OPEN = (READ, WRITE, *FILES, MAIL, RESUME, LINKS)
+
 GRANTS: Mapping[str, tuple[Grant, ...]] = {
-    "show-page": (READ, READ_FILES, LINKS),
-    "open-checkout": (READ, WRITE, MAIL, LINKS, _secret(Resource.STRIPE_OPEN_CHECKOUT)),
+    "show-page": (READ, *FILES, LINKS),
+    "open-checkout": (READ, WRITE, *FILES, LINKS, _secret(Resource.STRIPE_OPEN_CHECKOUT)),
     "receive-stripe-event": (READ, WRITE, START, RUN_ACT, _secret(Resource.STRIPE_WEBHOOK)),
-    "enter-order": (READ, WRITE, MAIL, LINKS, _secret(Resource.STRIPE_ENTER_ORDER)),
-    "open-proposal": (READ, WRITE, DELETE, READ_FILES, MAIL, RESUME, LINKS),
-    "open-gate": (READ, WRITE, DELETE, READ_FILES, MAIL, RESUME, LINKS),
-    "answer-gate": (READ, WRITE, DELETE, READ_FILES, WRITE_FILES, MAIL, RESUME, RUN_ACT, LINKS),
+    "enter-order": (READ, WRITE, _secret(Resource.STRIPE_ENTER_ORDER)),
+    "open-proposal": OPEN,
+    "open-gate": OPEN,
+    "answer-gate": (*OPEN, WRITE_FILES),
     "permit-upload": (READ, WRITE_FILES, LINKS),
-    "run-act": (READ, WRITE, DELETE, MAIL, RESUME, START, GIVE_UP, LINKS, _secret(Resource.STRIPE_RUN_ACT)),
-    "close-order": (READ, WRITE, MAIL, LINKS),
-    "tick-clock": (
-        READ,
-        DUE,
-        WRITE,
-        DELETE,
-        READ_FILES,
-        MAIL,
-        RESUME,
-        START,
-        WATCH_RUNS,
-        RUN_ACT,
-        TICK_AGAIN,
-        GIVE_UP,
-        LINKS,
-    ),
+    "run-act": (*OPEN, GIVE_UP, _secret(Resource.STRIPE_RUN_ACT)),
+    "close-order": (READ, WRITE, *FILES, MAIL, LINKS),
+    "tick-clock": (*OPEN, DUE, START, WATCH_RUNS, RUN_ACT, TICK_AGAIN, GIVE_UP),
     "record-execution": (READ, WRITE, GIVE_UP),
 }
