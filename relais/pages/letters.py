@@ -1,7 +1,7 @@
-"""Mails from what they are given to say: subject with the facts, one button, what silence means, plain text beside HTML.
+"""Mails: a subject with the facts, one button, what silence means, plain text beside HTML.
 
-Who may know what is decided here once, by the reader's role: a freelancer's mail knows no price, name or address of the client's, a
-client's mail nothing of the freelancer but, where the offer says so, the name (design: people 2 and 5).
+Who may know what is decided here once, by the reader's role: a freelancer's mail knows no price, name or address of the
+client's, a client's mail nothing of the freelancer but, where the offer says so, the name (design: people 2 and 5).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import assert_never
 
-from relais.gate import Kind, Role
+from relais.gate import Role
 from relais.offer import Disclosure, RefundCause
 from relais.pages import words
 from relais.pages.render import (
@@ -27,6 +27,10 @@ from relais.pages.views import LetterView, Mail
 
 REMINDER = ".reminder"
 PREHEADER_LENGTH = 120
+ASKING = frozenset({"brief", "proposal", "work", "rework", "revision", "review", "acceptance", "parked"})
+"""The mails that put a question: they say until when and what silence means. The others tell."""
+MAKING = frozenset({"proposal", "work", "rework", "revision"})
+"""Those that a freelancer needs the brief for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +82,7 @@ def compose(view: LetterView) -> Letter:
     proposal = named == "proposal" and view.role is Role.FREELANCER
     subject = words.say(lang, f"{key}.subject", **given)
     lead = words.say(lang, f"{key}.lead", **given)
-    first = _first_sentence(view, lang) if proposal else ""
+    first = _first_sentence(view) if proposal else ""
     letter = Letter(
         subject=_one_line(subject),
         preheader=_one_line(first or words.say(lang, f"{key}.preheader", **given)),
@@ -86,13 +90,13 @@ def compose(view: LetterView) -> Letter:
         lead=(lead,),
         facts=_facts(view, named),
         note=view.note if view.role is not Role.CLIENT else None,
-        brief=view.brief if view.role is Role.FREELANCER else (),
+        brief=view.brief if view.role is Role.FREELANCER and named in MAKING else (),
         terms=_terms(view, lang) if proposal else (),
         refunds=_refunds(view, lang) if proposal else (),
         button=words.say(lang, f"{key}.button"),
         link=view.link,
-        contract=_contract(view, named),
-        reminded=None if view.gate is None or named == "late" else _reminders(view),
+        contract=_contract(view) if named in ASKING else None,
+        reminded=_reminders(view) if named in ASKING else None,
         why=why_you(view.reasons, view.offer.skill, lang) if proposal else "",
     )
     if not reminded:
@@ -122,8 +126,10 @@ def _reader(role: Role) -> str:
 
 
 def _sayable(view: LetterView) -> Mapping[str, object]:
-    """The facts that the reader may be told, by the names that sentences use; a sentence that asks for another fails."""
+    """The facts that the reader may be told, as sentences name them; one that asks for more fails."""
     lang = words.language(view.frame.lang)
+    price = words.money(view.order.price, view.order.currency, lang)
+    pay = "" if view.pay is None else words.money(view.pay, view.order.currency, lang)
     shared: dict[str, object] = {
         "offer": view.offer.title.in_(lang),
         "skill": view.offer.skill,
@@ -136,12 +142,12 @@ def _sayable(view: LetterView) -> Mapping[str, object]:
     }
     match _reader(view.role):
         case "client":
-            return shared | {"price": words.money(view.order.price, view.order.currency, lang)}
+            return shared | {"price": price}
         case "freelancer":
-            return shared | {"pay": "" if view.pay is None else words.money(view.pay, view.order.currency, lang)}
+            return shared | {"offer": view.offer.skill, "pay": pay}
         case _:
             return shared | {
-                "price": words.money(view.order.price, view.order.currency, lang),
+                "price": price,
                 "name": view.freelancer.name if view.freelancer else words.say(lang, "fact.unknown"),
                 "why": park_reason(view.facts.get("why"), lang),
                 "awaited": words.say(lang, _awaited(view)),
@@ -175,7 +181,7 @@ def _facts(view: LetterView, named: str) -> tuple[Fact, ...]:
         case Role.CLIENT:
             found = _client_facts(view, named)
         case Role.FREELANCER:
-            found = _freelancer_facts(view)
+            found = _freelancer_facts(view, named)
         case Role.SELLER | Role.CLOCK | Role.ENGINE:
             found = _seller_facts(view, named)
         case _:
@@ -187,12 +193,12 @@ def _facts(view: LetterView, named: str) -> tuple[Fact, ...]:
 def _client_facts(view: LetterView, named: str) -> list[tuple[str, str]]:
     lang = view.frame.lang
     price = words.money(view.order.price, view.order.currency, lang) if named in {"to_pay", "paid", "brief"} else ""
-    open_gate = view.gate is not None and view.gate.deadline is not None
+    asked = named in ASKING and named != "parked" and view.gate is not None
     return [
         ("offer", view.offer.title.in_(lang)),
         ("maker", _maker(view)),
         ("price", price),
-        ("until", _short(view, view.gate.deadline if view.gate and open_gate else None, "moment")),
+        ("until", _short(view, view.gate.deadline if view.gate and asked else None, "moment")),
         ("promised_client", "" if named in {"accepted", "completed"} else _short(view, view.deadline, "day")),
     ]
 
@@ -203,15 +209,16 @@ def _maker(view: LetterView) -> str:
     return view.freelancer.name if by_name and view.freelancer else ""
 
 
-def _freelancer_facts(view: LetterView) -> list[tuple[str, str]]:
+def _freelancer_facts(view: LetterView, named: str) -> list[tuple[str, str]]:
     lang = view.frame.lang
-    asked = view.gate is not None and view.gate.id.kind is Kind.PROPOSAL
+    asked = named == "proposal"
+    due = named in MAKING or named == "late"
     return [
-        ("offer", view.offer.title.in_(lang)),
+        ("offer", view.offer.skill.capitalize()),
         ("pay", "" if view.pay is None else words.money(view.pay, view.order.currency, lang)),
-        ("due", _short(view, view.deadline, "moment")),
+        ("due", _short(view, view.deadline if due else None, "moment")),
         ("answer_by", _short(view, view.gate.deadline if view.gate and asked else None, "moment")),
-        ("paid_by", "" if asked else _short(view, view.pay_by, "day")),
+        ("paid_by", _short(view, view.pay_by if named == "to_pay" else None, "day")),
     ]
 
 
@@ -251,9 +258,9 @@ def _refunds(view: LetterView, lang: str) -> tuple[Fact, ...]:
     )
 
 
-def _contract(view: LetterView, named: str) -> str | None:
+def _contract(view: LetterView) -> str | None:
     """What silence means, said to the one who must act; the others have nothing to answer."""
-    if view.gate is None or named == "late" or view.gate.role is not view.role:
+    if view.gate is None or view.gate.role is not view.role:
         return None
     return words.contract(view.gate, view.frame.lang, view.frame.zone)
 
@@ -264,12 +271,13 @@ def _reminders(view: LetterView) -> str | None:
     return words.reminders(view.gate, view.frame.lang, view.frame.zone, view.frame.now)
 
 
-def _first_sentence(view: LetterView, lang: str) -> str:
+def _first_sentence(view: LetterView) -> str:
     answer = next((answer for _, answer in view.brief if answer.strip()), "")
-    text = _one_line(answer) or view.offer.summary.in_(lang)
+    text = _one_line(answer) or view.offer.skill.capitalize()
     return text if len(text) <= PREHEADER_LENGTH else text[: PREHEADER_LENGTH - 1].rstrip() + "…"
 
 
 def _one_line(text: str) -> str:
     """Without breaks and control characters: fit for a header."""
-    return " ".join("".join(letter if letter.isprintable() or letter == "\u00a0" else " " for letter in text).split(" ")).strip()
+    plain = "".join(letter if letter.isprintable() or letter == "\u00a0" else " " for letter in text)
+    return " ".join(part for part in plain.split(" ") if part)

@@ -1,6 +1,7 @@
 """Pages from what they are given to show. No decision is taken here, and nothing is written.
 
-All text of people is escaped by the templates' engine; style and script stand inside the page and are allowed by their hash alone.
+All text of people is escaped by the templates' engine; style and script stand inside the page and are allowed by their
+hash alone.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, assert_never
 
-from relais.gate import Choice, Gate, Kind, Via
-from relais.offer import Bears, FreelancerPaid, Offer, OfferStatus, RefundCause
+from relais.gate import Choice, Gate, Kind, Role, Via
+from relais.offer import Bears, FreelancerPaid, Offer, OfferStatus, RefundCause, Review
 from relais.order import MilestoneStage, OrderStage
 from relais.pages import words
 from relais.pages.views import (
@@ -87,8 +88,8 @@ def page(view: Page) -> str:
 def security_headers(files_origin: str, checkout_origins: tuple[str, ...]) -> dict[str, str]:
     """Headers of every page: nothing of third parties, no framing, no referrer, nothing kept by caches.
 
-    `files_origin` is where files are sent and shown from, `checkout_origins` where the payment button leads: browsers hold
-    the redirect after a form to `form-action` too (w3c.github.io/webappsec-csp, form-action).
+    `files_origin` is where files are sent and shown from, `checkout_origins` where the payment button leads: browsers
+    hold the redirect after a form to `form-action` too (w3c.github.io/webappsec-csp, form-action).
     """
     policy = {
         "default-src": "'none'",
@@ -140,11 +141,10 @@ def why_you(reasons: tuple[Reason, ...], skill: str, lang: str) -> str:
     if not seen:
         return ""
     rated = seen.get("quality_count", 0) > 0
-    parts = [skill]
-    for key in _BEST_FIRST:
-        if key in seen and (rated or key == "free"):
-            parts.append(words.say(lang, f"reason.{key}", **_reason_facts(key, seen[key], lang)))
-    return ", ".join(parts)
+    shown = [key for key in _BEST_FIRST if key in seen and (rated or key == "free")]
+    return ", ".join(
+        [skill, *(words.say(lang, f"reason.{key}", **_reason_facts(key, seen[key], lang)) for key in shown)]
+    )
 
 
 def bears_in_words(bears: Bears, cause: RefundCause, pay: str | None, lang: str) -> str:
@@ -158,11 +158,11 @@ def bears_in_words(bears: Bears, cause: RefundCause, pay: str | None, lang: str)
 @cache
 def environment() -> Environment:
     """The template engine: everything escaped, a missing name is an error."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
     return Environment(
         loader=FileSystemLoader(HERE / "templates"),
-        autoescape=lambda name: name is None or not name.endswith(".txt"),
+        autoescape=select_autoescape(disabled_extensions=("txt",), default=True, default_for_string=True),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -179,7 +179,8 @@ def speech(frame: Frame) -> dict[str, Any]:
         "shop": frame.shop,
         "lang": lang,
         "t": partial(words.say, lang),
-        "text": lambda text: text.in_(lang),
+        "text": lambda text: words.typeset(text.in_(lang), lang),
+        "together": lambda question: words.typeset(question, "fr"),
         "money": lambda amount, currency: words.money(amount, currency, lang),
         "when": lambda at, style="moment": words.when(at, lang, zone, style),
         "duration": lambda length: words.duration(length, lang),
@@ -191,7 +192,7 @@ def speech(frame: Frame) -> dict[str, Any]:
     }
 
 
-def _document(template: str, view: Page, frame: Frame, **facts: Any) -> str:
+def _document(template: str, view: Page, frame: Frame, **facts: object) -> str:
     from markupsafe import Markup
 
     lang = words.language(frame.lang)
@@ -271,9 +272,8 @@ def order_state(view: OrderView) -> str:
         case OrderStage.PAID:
             return "preparing"
         case OrderStage.BRIEF:
-            if view.brief:
-                return "brief"
-            return "under_way" if view.order.handed_in else "preparing"
+            waits = "under_way" if view.order.handed_in else "preparing"
+            return "brief" if view.brief else waits
         case OrderStage.ASSIGN | OrderStage.MILESTONES | OrderStage.PARK:
             return "under_way"
         case OrderStage.COMPLETED:
@@ -346,6 +346,7 @@ def _gate_facts(view: GateView) -> dict[str, Any]:
     choices = tuple(choice for choice in GIVEN[kind] if choice in view.gate.choices)
     pay = None if view.pay is None else words.money(view.pay, view.order.currency, lang)
     return {
+        "subject": _subject(view.offer, view.gate, lang),
         "choices": choices,
         "noted": NOTED.intersection(choices),
         "choice_facts": _choice_facts(view, lang),
@@ -353,8 +354,20 @@ def _gate_facts(view: GateView) -> dict[str, Any]:
         "why": why_you(view.reasons, view.offer.skill, lang),
         "causes": tuple(RefundCause),
         "bears": lambda cause: bears_in_words(view.offer.policy.bears, cause, pay, lang),
+        "we_checked": _we_checked(view),
         "park_why": park_reason(view.gate.shown.get("why"), lang),
     }
+
+
+def _subject(offer: Offer, gate: Gate, lang: str) -> str:
+    """What a gate is about: a freelancer is told the skill, since the offer's title leads to its price and date."""
+    return offer.skill.capitalize() if gate.role is Role.FREELANCER else words.typeset(offer.title.in_(lang), lang)
+
+
+def _we_checked(view: GateView) -> bool:
+    """Whether the seller has seen the version that the client is shown."""
+    first = view.milestone is not None and view.milestone.version <= 1
+    return first or view.offer.policy.review is Review.EVERY_VERSION
 
 
 def _choice_facts(view: GateView, lang: str) -> Mapping[str, str]:
@@ -372,6 +385,7 @@ def _answered_facts(view: AnsweredView) -> dict[str, Any]:
     lang = words.language(view.frame.lang)
     key = f"answered.{_answered_key(view)}"
     return {
+        "subject": _subject(view.offer, view.gate, lang),
         "title": words.say(lang, key),
         "lead": words.say(lang, f"{key}.lead"),
         "decided": _decided(view, lang),

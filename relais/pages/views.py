@@ -1,13 +1,15 @@
 """What pages and mails are given to show. Steps fill these; templates read them and nothing else.
 
-Amounts are minor units with their currency; times are UTC and printed in `Frame.zone`. Links are whole addresses made by the steps.
+Amounts are minor units with their currency; times are UTC and printed in `Frame.zone`. Links are whole addresses made
+by the steps.
 
-Forms post these fields; `typed` everywhere holds them by the same names, as they were posted or saved:
-offer `client_kind` (consumer|business), `start_now`, `ends_when_done` ("yes"), `lang`; checkout `nonce`; address `nonce`, `action` (address),
-`address`; brief `nonce`, `q_<key>`, `skip_<key>` ("yes"), `file` (an upload's key, repeated), `action` (save|hand_in); gate `nonce`, `choice`,
-`note`, `file` (repeated). Uploads are asked for as form fields `nonce` and `name`, `size`, `type`, each repeated in the same order; the answer is
-JSON, `{"files": [{"name", "key", "url", "fields"}], "problems": [{"name", "message"}]}`, either list may be missing.
-A `Problem.field` is one of those names (`file` for the uploads).
+Forms post these fields; `typed` everywhere holds them by the same names, as they were posted or saved: offer
+`client_kind` (consumer|business), `start_now`, `ends_when_done` ("yes"), `lang`; checkout `nonce`; address `nonce`,
+`action` (address), `address`; brief `nonce`, `q_<key>`, `skip_<key>` ("yes"), `file` (an upload's key, repeated),
+`action` (save|hand_in); gate `nonce`, `choice`, `note`, `file` (repeated). Uploads are asked for as form fields `nonce`
+and `name`, `size`, `type`, each repeated in the same order; the answer is JSON, `{"files": [{"name", "key", "url",
+"fields"}], "problems": [{"name", "message"}]}`, either list may be missing. A `Problem.field` is one of those names
+(`file` for the uploads).
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ from relais.shop import Shop
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """What surrounds every page and mail: the shop, the reader's language and zone, the public address, this page's own path.
+    """What surrounds every page and mail: shop, language, zone, public address, the page's own path.
 
     `other_lang` is the address of the same page in the other language, where there is one.
     """
@@ -42,7 +44,7 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What is wrong with something typed. `key` names the words; `field` the input it stands beside; `facts` fill the sentence."""
+    """What is wrong with what was typed: words by `key` filled with `facts`, beside the input `field`."""
 
     key: str
     field: str | None = None
@@ -51,7 +53,7 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class FileView:
-    """A file to look at or to fetch. `url` is absent where it is not released yet; `preview` where no image can be shown."""
+    """A file. `url` is absent where it is not released yet, `preview` where no image can be shown."""
 
     name: str
     size: int
@@ -70,7 +72,7 @@ class IndexView:
 
 @dataclass(frozen=True, slots=True)
 class OfferView:
-    """Screen A: the offer page. `delivered_by` is the date if the brief is answered today; `typed` what a refused form held."""
+    """Screen A: the offer. `delivered_by`: if the brief is answered today; `typed`: what a refused form held."""
 
     frame: Frame
     offer: Offer
@@ -82,7 +84,7 @@ class OfferView:
 
 @dataclass(frozen=True, slots=True)
 class BriefView:
-    """Screen B, inside the order's page: the brief to fill in, what was saved, until when, and the date it would start."""
+    """Screen B, inside the order's page: the brief to fill in, what was saved, until when, what it starts."""
 
     gate: Gate
     action: str
@@ -97,11 +99,11 @@ class BriefView:
 
 @dataclass(frozen=True, slots=True)
 class OrderView:
-    """The order's own page for its client, in every state: to pay, being confirmed, brief, under way, to answer, completed.
+    """The order's own page for its client: to pay, being confirmed, brief, under way, to answer, completed.
 
-    `checkout_action` is set while it can be paid; `brief` while the brief is open; `waiting` is the client's open gate elsewhere (its link);
-    `address_action` lets the address be corrected, `address_hint` is the domain that was probably meant ("gmail.com"), `typed` what a
-    refused correction held.
+    `checkout_action` is set while it can be paid; `brief` while the brief is open; `waiting` is the client's open gate
+    elsewhere (its link); `address_action` lets the address be corrected, `address_hint` is the domain that was probably
+    meant ("gmail.com"), `typed` what a refused correction held.
     """
 
     frame: Frame
@@ -128,8 +130,8 @@ class GateView:
     """One gate's page, one template for all of them: facts, what to look at, the choices, what silence means.
 
     Who sees what follows the gate's owner: a freelancer never sees the client's price, a client never the freelancer's.
-    `brief` is the answered brief as (question, answer) pairs; `note` the last words that came with being sent back or revised;
-    `margin` is for the seller only; `files` are to look at, `uploaded` those already sent with this form.
+    `brief` is the answered brief as (question, answer) pairs; `note` the last words that came with being sent back or
+    revised; `margin` is for the seller only; `files` are to look at, `uploaded` those already sent with this form.
     """
 
     frame: Frame
@@ -185,11 +187,12 @@ class NoticeView:
 
 @dataclass(frozen=True, slots=True)
 class LetterView:
-    """A mail. `key` names its words: `brief`, `proposal`, `work`, `rework`, `revision`, `review`, `acceptance`, `accepted`, `to_pay` (to the
-    freelancer: accepted, will be paid), `paid`, `completed`, `parked`, `late`, and `<key>.reminder` for a reminder. `link` is the one
-    button's address; `deadline` the reader's own date (the client's promised one, the freelancer's working one).
+    """A mail. `key` names its words; `link` is the one button's address; `deadline` the reader's own date.
 
-    The facts that may be shown depend on the reader (`role`), as on `GateView`.
+    Keys: `brief`, `proposal`, `work`, `rework`, `revision`, `review`, `acceptance`, `accepted`, `to_pay` (to the
+    freelancer: accepted, will be paid), `paid`, `completed`, `parked`, `late`, and `<key>.reminder` for a reminder. The
+    client's date is the promised one, the freelancer's the working one. What may be shown depends on the reader
+    (`role`), as on `GateView`.
     """
 
     frame: Frame

@@ -1,7 +1,8 @@
 """What pages and mails say, in French and in English: sentences by key, dates, amounts, durations, contracts.
 
-The sentences stand in `fr.json` and `en.json` under the same keys with the same placeholders. An entry is a sentence, or
-`{"one": …, "other": …}` (and "zero") chosen by the fact `count`. Every language that is not "fr" reads English, as `Text.in_` does.
+The sentences stand in `fr.json` and `en.json` under the same keys with the same placeholders. An entry is a sentence,
+or `{"one": …, "other": …}` (and "zero") chosen by the fact `count`. Every language that is not "fr" reads English, as
+`Text.in_` does.
 """
 
 from __future__ import annotations
@@ -62,11 +63,12 @@ def say(lang: str, key: str, **facts: object) -> str:
         raise WordsMissingError(lang, key, str(lacking)) from None
 
 
-def when(at: datetime, lang: str, zone: str, style: Style = "moment") -> str:
+def when(at: datetime, lang: str, zone: str, style: Style = "moment") -> str:  # noqa: PLR0911 (one per style)
     """Print an instant on the wall clock of `zone`.
 
-    `day`: "jeudi 3 décembre", "Thursday 3 December"; `moment`: "jeudi 3 décembre à 18 h", "Thu 3 December, 18:00"; `full`: `moment` with
-    the year; `short`: "jeudi 3 déc. 18 h", "Thu 3 Dec 18:00"; `soon`: "mardi 17 h", "Tue 17:00"; `time`: "14:02"; `hour`: "18 h", "18:00".
+    `day`: "jeudi 3 décembre", "Thursday 3 December"; `moment`: "jeudi 3 décembre à 18 h", "Thu 3 December, 18:00";
+    `full`: `moment` with the year; `short`: "jeudi 3 déc. 18 h", "Thu 3 Dec 18:00"; `soon`: "mardi 17 h", "Tue 17:00";
+    `time`: "14:02"; `hour`: "18 h", "18:00".
     """
     lang = language(lang)
     local = at.astimezone(ZoneInfo(zone))
@@ -93,6 +95,15 @@ def when(at: datetime, lang: str, zone: str, style: Style = "moment") -> str:
             return hour
         case _:
             assert_never(style)
+
+
+def typeset(text: str, lang: str) -> str:
+    """Set a sentence as its language is printed: French keeps tall punctuation on the line with a no-break space."""
+    if language(lang) != "fr":
+        return text
+    for plain, mark in _FRENCH_SPACES:
+        text = text.replace(plain, _NBSP + mark)
+    return text.replace("« ", "«" + _NBSP)
 
 
 def money(amount: int, currency: str, lang: str) -> str:
@@ -135,7 +146,7 @@ def city(zone: str) -> str:
 
 
 def contract(gate: Gate, lang: str, zone: str) -> str:
-    """What silence means at this gate, said to its owner (design: promise 3). A gate without deadline says that it waits."""
+    """What silence means at this gate, said to its owner; without deadline, that it waits (design: promise 3)."""
     kind = gate.id.kind.value
     if gate.deadline is None:
         key = f"contract.{kind}.waits"
@@ -167,12 +178,9 @@ def entries(lang: str) -> Mapping[str, Entry]:
 
 
 def _spaced(entry: Entry) -> Entry:
-    """French sets a no-break space before tall punctuation; the file is written with plain ones."""
-    if not isinstance(entry, str):
-        return {form: str(_spaced(sentence)) for form, sentence in entry.items()}
-    for plain, mark in _FRENCH_SPACES:
-        entry = entry.replace(plain, _NBSP + mark)
-    return entry.replace("« ", "«" + _NBSP)
+    if isinstance(entry, str):
+        return typeset(entry, "fr")
+    return {form: typeset(sentence, "fr") for form, sentence in entry.items()}
 
 
 def _form(entry: Entry, lang: str, count: object) -> str:

@@ -161,14 +161,21 @@ BRIEF = (
     ("Trois marques que vous aimez, et pourquoi ?", "Opinel, parce que rien n’est en trop.\nDuralex."),
 )
 PICTURE = (
-    "data:image/svg+xml;utf8,"
-    "%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 640 400'%3E%3Crect width='640' height='400' fill='%23f3efe3'/%3E"
-    "%3Ccircle cx='320' cy='160' r='84' fill='%232f5d50'/%3E%3Cpath d='M270 180q50-90 100 0' stroke='%23f3efe3' stroke-width='14' fill='none'/%3E"
-    "%3Ctext x='320' y='320' font-family='serif' font-size='44' text-anchor='middle' fill='%232f5d50'%3EAubépine%3C/text%3E%3C/svg%3E"
+    "data:image/svg+xml;utf8,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 640 400'%3E"
+    "%3Crect width='640' height='400' fill='%23f3efe3'/%3E%3Ccircle cx='320' cy='160' r='84' fill='%232f5d50'/%3E"
+    "%3Cpath d='M270 180q50-90 100 0' stroke='%23f3efe3' stroke-width='14' fill='none'/%3E"
+    "%3Ctext x='320' y='320' font-family='serif' font-size='44' text-anchor='middle' fill='%232f5d50'%3EAubépine"
+    "%3C/text%3E%3C/svg%3E"
 )
 LOGO = FileView("aubepine-v1.png", 182_400, "O/up/1", None, PICTURE)
 SOURCE = FileView("aubepine-v1.svg", 24_300, "O/up/2", f"{HOME}/f/2")
-REASONS = (Reason("rate", PAY), Reason("free", 1), Reason("quality", 474), Reason("quality_count", 23), Reason("punctuality", 96))
+REASONS = (
+    Reason("rate", PAY),
+    Reason("free", 1),
+    Reason("quality", 474),
+    Reason("quality_count", 23),
+    Reason("punctuality", 96),
+)
 
 OWNERS = {
     Kind.BRIEF: (Role.CLIENT, "client", Default.PARK),
@@ -193,12 +200,36 @@ ROUTED = {
 ASKED = (Kind.PROPOSAL, Kind.WORK, Kind.REVIEW, Kind.ACCEPTANCE, Kind.PARK)
 """The kinds that have a page of their own."""
 NOTICES = (
-    "dead_link", "not_found", "already_answered", "form_refused", "form_expired", "offer_paused", "too_large", "too_many", "trouble",
-    "parked", "method", "checkout_trouble", "already_paid", "address_changed",
-)  # fmt: skip
+    "dead_link",
+    "not_found",
+    "already_answered",
+    "form_refused",
+    "form_expired",
+    "offer_paused",
+    "too_large",
+    "too_many",
+    "trouble",
+    "parked",
+    "method",
+    "checkout_trouble",
+    "already_paid",
+    "address_changed",
+)
 LETTERS = (
-    "brief", "proposal", "work", "rework", "revision", "review", "acceptance", "accepted", "to_pay", "paid", "completed", "parked", "late",
-)  # fmt: skip
+    "brief",
+    "proposal",
+    "work",
+    "rework",
+    "revision",
+    "review",
+    "acceptance",
+    "accepted",
+    "to_pay",
+    "paid",
+    "completed",
+    "parked",
+    "late",
+)
 
 
 def frame(lang: str) -> Frame:
@@ -276,7 +307,7 @@ def gate_view(lang: str, kind: Kind, **changed: object) -> GateView:
 
 
 def letter_view(lang: str, key: str, role: Role, **changed: object) -> LetterView:
-    """A letter with everything that could be put into it: what the reader may not know has to be left out by the words."""
+    """A letter with everything that could be put into it, also what its reader may not know."""
     kinds = {Role.CLIENT: Kind.ACCEPTANCE, Role.FREELANCER: Kind.WORK, Role.SELLER: Kind.REVIEW}
     named = key.removesuffix(".reminder")
     kind = Kind(named) if named in tuple(Kind) else Kind.PARK if named == "parked" else kinds.get(role, Kind.HOLD)
@@ -305,7 +336,10 @@ def letter_view(lang: str, key: str, role: Role, **changed: object) -> LetterVie
 def order_pages(lang: str) -> Iterator[tuple[str, OrderView]]:
     draft = replace(ORDER, stage=OrderStage.DRAFT, client_email=None, client_name=None, promised=None, handed_in=None)
     to_pay = replace(order_view(lang, OrderStage.DRAFT, checkout_action=f"{HOME}/o/x/checkout"), order=draft)
-    wrong = (Problem("answer_missing", "q_brands", {"question": OFFER.brief[2].text.in_(lang)}),)
+    wrong = (
+        Problem("answer_missing", "q_brands", {"question": OFFER.brief[2].text.in_(lang)}),
+        Problem("files_required", "q_files"),
+    )
     address = {"address_action": f"{HOME}/o/x", "address_hint": "gmail.com"}
     yield "to-pay", to_pay
     yield "cancelled", replace(to_pay, cancelled=True)
@@ -336,27 +370,57 @@ def answered_pages(lang: str) -> Iterator[tuple[str, AnsweredView]]:
 
 def pages(lang: str) -> Iterator[tuple[str, Page]]:
     """Every page in every state, with a name."""
-    wrong = (Problem("choice_missing", "choice"), Problem("note_missing", "note"), Problem("file_empty", "file", {"name": "a.png"}))
+    wrong = (
+        Problem("choice_missing", "choice"),
+        Problem("note_missing", "note"),
+        Problem("file_empty", "file", {"name": "a.png"}),
+    )
     yield "index", IndexView(frame(lang), (OFFER,))
     yield "index-empty", IndexView(frame(lang), ())
     yield "offer", offer_view(lang)
-    yield "offer-wrong", offer_view(
-        lang, problems=(Problem("kind_missing", "client_kind"), Problem("consent_missing", "start_now")), typed={"client_kind": "consumer"}
+    yield (
+        "offer-wrong",
+        offer_view(
+            lang,
+            problems=(Problem("kind_missing", "client_kind"), Problem("consent_missing", "start_now")),
+            typed={"client_kind": "consumer"},
+        ),
     )
     for status, disclosure, review in product(OfferStatus, Disclosure, Review):
         policy = replace(OFFER.policy, disclosure=disclosure, review=review)
         name = f"offer-{status}-{disclosure.name}-{review.name}"
         yield name, offer_view(lang, offer=replace(OFFER, status=status, policy=policy))
-    for name, shown in order_pages(lang):
-        yield f"order-{name}", shown
+    for name, order in order_pages(lang):
+        yield f"order-{name}", order
     for kind in ASKED:
         yield f"gate-{kind}", gate_view(lang, kind)
-        yield f"gate-{kind}-wrong", gate_view(lang, kind, problems=wrong, typed={"note": "presque"}, uploaded=(LOGO,))
-        yield f"gate-{kind}-bare", gate_view(
-            lang, kind, milestone=None, freelancer=None, pay=None, pay_by=None, deadline=None, brief=(), brief_files=(), files=(),
-            reasons=(), margin=None, files_action=None, gate=replace(gate(kind, lang), deadline=None, reminders=(), shown={}),
-        )  # fmt: skip
-    yield "gate-park-order", gate_view(lang, Kind.PARK, gate=replace(gate(Kind.PARK, lang, order_level=True), choices=(Choice.RETRY,)))
+        shown = {"choice"} if kind is Kind.PARK else {"choice", "note"}
+        shown |= {"file"} if kind in {Kind.WORK, Kind.ACCEPTANCE} else set()
+        known = tuple(problem for problem in wrong if problem.field in shown)
+        yield f"gate-{kind}-wrong", gate_view(lang, kind, problems=known, typed={"note": "presque"}, uploaded=(LOGO,))
+        yield (
+            f"gate-{kind}-bare",
+            gate_view(
+                lang,
+                kind,
+                milestone=None,
+                freelancer=None,
+                pay=None,
+                pay_by=None,
+                deadline=None,
+                brief=(),
+                brief_files=(),
+                files=(),
+                reasons=(),
+                margin=None,
+                files_action=None,
+                gate=replace(gate(kind, lang), deadline=None, reminders=(), shown={}),
+            ),
+        )
+    yield (
+        "gate-park-order",
+        gate_view(lang, Kind.PARK, gate=replace(gate(Kind.PARK, lang, order_level=True), choices=(Choice.RETRY,))),
+    )
     for name, answered in answered_pages(lang):
         yield f"answered-{name}", answered
     for key in (*NOTICES, "never_heard_of"):

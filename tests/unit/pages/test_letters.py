@@ -1,0 +1,177 @@
+"""The mails: the right facts for their reader, and none of the others'."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import product
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from relais.gate import Role
+from relais.offer import Disclosure
+from relais.pages import words
+from relais.pages.letters import compose, write
+from relais.pages.views import Mail
+from tests.unit.pages import samples
+from tests.unit.pages.document import HOSTILE, Document
+
+READERS = (Role.CLIENT, Role.FREELANCER, Role.SELLER)
+KEYS = tuple(key + suffix for key, suffix in product((*samples.LETTERS, "never_heard_of"), ("", ".reminder")))
+OF_THE_CLIENT = ("Marie", "Quatremer", samples.CLIENT_EMAIL, "290", "155")
+OF_THE_FREELANCER = ("Inès", "Moreau", samples.FREELANCER.email, samples.FREELANCER.phone, "130\u00a0€", "€130")
+ALL = tuple(product(words.LANGUAGES, KEYS, READERS))
+
+
+def whole(mail: Mail) -> str:
+    return f"{mail.subject}\n{mail.text}\n{mail.html}"
+
+
+@pytest.mark.parametrize(("lang", "key", "role"), ALL)
+def test_every_mail_can_be_written_for_every_reader(lang: str, key: str, role: Role) -> None:
+    """No mail fails for want of words; the text twin says what the HTML says, with the one link."""
+    view = samples.letter_view(lang, key, role)
+    mail = write(view)
+    document = Document(mail.html)
+    assert not document.open
+    assert mail.to == view.to
+    assert mail.subject
+    assert mail.subject.isprintable() or "\u00a0" in mail.subject
+    for said in (compose(view).hello, *compose(view).lead, compose(view).button):
+        assert said in mail.text
+        assert said in " ".join(document.text)
+    assert view.link in mail.text
+    assert view.link in [link["href"] for link in document.all("a")]
+    assert samples.SHOP.email in mail.text
+
+
+@pytest.mark.parametrize(("lang", "key"), tuple(product(words.LANGUAGES, KEYS)))
+def test_a_freelancer_is_told_nothing_of_the_client(lang: str, key: str) -> None:
+    """Neither price, name nor address; nor the title and date that the client was sold (design: people 1 and 6 C)."""
+    said = whole(write(samples.letter_view(lang, key, Role.FREELANCER, facts={})))
+    promised = words.when(samples.ORDER.promised or samples.NOW, lang, samples.ZONE, "day")
+    for secret in (*OF_THE_CLIENT, promised, samples.OFFER.title.in_(lang)):
+        assert secret not in said, secret
+
+
+@pytest.mark.parametrize(("lang", "key", "disclosure"), tuple(product(words.LANGUAGES, KEYS, Disclosure)))
+def test_a_client_is_told_nothing_of_the_freelancer(lang: str, key: str, disclosure: Disclosure) -> None:
+    """Neither pay, address nor working date; the name only where the offer discloses it."""
+    offer = replace(samples.OFFER, policy=replace(samples.OFFER.policy, disclosure=disclosure))
+    said = whole(write(samples.letter_view(lang, key, Role.CLIENT, offer=offer)))
+    named = samples.FREELANCER.name in said
+    assert named is (disclosure is Disclosure.BY_NAME)
+    rest = said.replace(samples.FREELANCER.name, "")
+    for secret in (*OF_THE_FREELANCER, words.when(samples.WORK_DEADLINE, lang, samples.ZONE, "day")):
+        assert secret not in rest, secret
+
+
+@pytest.mark.parametrize(
+    ("lang", "subject"),
+    [
+        ("fr", "130 € · logo · à rendre jeudi 3 déc. 18 h · réponse avant mardi 17 h"),
+        ("en", "€130 · logo · due Thu 3 Dec 18:00 · answer by Tue 17:00"),
+    ],
+)
+def test_a_proposal_says_it_all_in_its_subject(lang: str, subject: str) -> None:
+    """Pay, skill, date and time to answer, readable on a locked phone (design: people 6 C)."""
+    mail = write(samples.letter_view(lang, "proposal", Role.FREELANCER))
+    assert mail.subject.replace("\u00a0", " ") == subject
+
+
+def test_a_proposal_holds_the_whole_brief_and_what_binds() -> None:
+    """Nothing that matters stands behind a login (design: people 6 C)."""
+    mail = write(samples.letter_view("fr", "proposal", Role.FREELANCER))
+    for _, answer in samples.BRIEF:
+        assert answer.splitlines()[0] in mail.text
+    for said in (
+        "2 retouches",
+        "au plus tard le vendredi 18 décembre",
+        "tout (130\u00a0€)",
+        "la moitié",
+        "rien",
+        "portfolio",
+    ):
+        assert said.lower() in mail.text.lower(), said
+    assert compose(samples.letter_view("fr", "proposal", Role.FREELANCER)).preheader == "Boulangerie Aubépine"
+
+
+@pytest.mark.parametrize("lang", words.LANGUAGES)
+@pytest.mark.parametrize("key", ["brief", "proposal", "work", "review", "acceptance"])
+def test_a_mail_that_asks_says_what_silence_means(lang: str, key: str) -> None:
+    """Promise 3: the contract is printed in the mail, with the reminders that will come."""
+    role = samples.gate(samples.Kind(key)).role
+    view = samples.letter_view(lang, key, role)
+    assert view.gate
+    mail = write(view)
+    contract = words.contract(view.gate, lang, samples.ZONE)
+    reminded = words.reminders(view.gate, lang, samples.ZONE, samples.NOW)
+    assert contract in mail.text
+    assert contract in " ".join(Document(mail.html).text)
+    assert reminded is not None
+    assert reminded in mail.text
+
+
+@pytest.mark.parametrize("key", ["accepted", "paid", "completed", "to_pay"])
+def test_a_mail_that_tells_asks_for_nothing(key: str) -> None:
+    """A deadline beside good news would puzzle its reader."""
+    for role in READERS:
+        letter = compose(samples.letter_view("fr", key, role))
+        assert letter.contract is None
+        assert letter.reminded is None
+
+
+def test_what_has_to_change_stands_in_the_mail() -> None:
+    """The freelancer reads the remarks before opening anything."""
+    for key in ("rework", "revision"):
+        mail = write(samples.letter_view("fr", key, Role.FREELANCER))
+        assert "> Le vert est trop clair." in mail.text
+        assert "Le vert est trop clair." in mail.html
+
+
+def test_a_reminder_says_so_and_keeps_the_facts() -> None:
+    """It is the same mail, marked."""
+    first = write(samples.letter_view("fr", "acceptance", Role.CLIENT))
+    again = write(samples.letter_view("fr", "acceptance.reminder", Role.CLIENT))
+    assert again.subject == f"Rappel\u00a0: {first.subject}"
+    assert words.say("fr", "mail.reminder.lead") in again.text
+
+
+def test_late_tells_the_seller_whom_to_call() -> None:
+    """Name and phone of whoever is late (design: people 6 E 7)."""
+    mail = write(samples.letter_view("fr", "late", Role.SELLER))
+    assert samples.FREELANCER.phone in mail.text
+    assert "la remise du travail" in mail.subject
+
+
+def test_a_mail_without_a_link_has_no_button() -> None:
+    """What is only told leads nowhere."""
+    view = samples.letter_view("fr", "to_pay", Role.FREELANCER, link=None, gate=None)
+    mail = write(view)
+    assert compose(view).button not in mail.text
+    assert [link["href"] for link in Document(mail.html).all("a")] == [f"mailto:{samples.SHOP.email}"]
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.text(max_size=80))
+def test_what_people_wrote_stays_text_in_a_mail(text: str) -> None:
+    """Scripts add no element, and no line break reaches a header."""
+    elements = [tag for tag, _, _ in Document(written("x").html).elements]
+    for said in (HOSTILE, text):
+        mail = written(said)
+        assert [tag for tag, _, _ in Document(mail.html).elements] == elements
+        assert not set("\r\n\0") & set(mail.subject)
+    assert HOSTILE in " ".join(Document(written(HOSTILE).html).text)
+
+
+def written(said: str) -> Mail:
+    brief = (("?", "." + said + "."),)
+    name = replace(samples.FREELANCER, name="Inès" + said)
+    return write(samples.letter_view("fr", "proposal", Role.FREELANCER, brief=brief, freelancer=name))
+
+
+def test_a_client_whose_name_is_not_known_is_greeted_all_the_same() -> None:
+    """Some payments bring no name."""
+    mail = write(samples.letter_view("en", "brief", Role.CLIENT, order=replace(samples.ORDER, client_name=None)))
+    assert mail.text.startswith("Hello,\n")

@@ -1,0 +1,426 @@
+"""The pages: in both languages, in every state, safe to show and usable without a mouse."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+import sys
+from dataclasses import replace
+from pathlib import Path
+from subprocess import run
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from relais.gate import Choice, Kind, Role
+from relais.offer import Disclosure, OfferStatus, Question, Release, Review, Text
+from relais.order import OrderStage
+from relais.pages import words
+from relais.pages.render import GIVEN, Page, page, park_reason, questions_left, say_problem, security_headers, why_you
+from relais.pages.views import FileView, NoticeView, Problem
+from relais.roster import Reason
+from tests.unit.pages import samples
+from tests.unit.pages.document import HOSTILE, Document
+
+LANGS = words.LANGUAGES
+PROBLEMS = {
+    "answer_missing": {"question": "Le nom ?"},
+    "too_long": {"limit": 2000},
+    "choice_missing": {},
+    "note_missing": {},
+    "file_empty": {"name": "a.png"},
+    "file_too_large": {"name": "a.png", "limit_mb": 500},
+    "file_missing": {"name": "a.png"},
+    "file_name": {"name": "a.png"},
+    "file_count": {"limit": 20},
+    "files_required": {},
+    "address_invalid": {},
+    "nonce_expired": {},
+    "consent_missing": {},
+    "kind_missing": {},
+    "brief_too_long": {"limit": 20000},
+    "field_unknown": {"field": "amount"},
+    "upload_pending": {},
+}
+
+
+def every(lang: str) -> list[tuple[str, Page]]:
+    return list(samples.pages(lang))
+
+
+def show(view: Page) -> Document:
+    return Document(page(view))
+
+
+@pytest.mark.parametrize("lang", LANGS)
+def test_every_page_in_every_state_is_a_whole_document_in_its_language(lang: str) -> None:
+    """Every template, state, choice and notice renders, closes what it opens, and says its language and title."""
+    shown = every(lang)
+    assert len(shown) > 400
+    for name, view in shown:
+        html = page(view)
+        document = Document(html)
+        assert not document.open, name
+        assert document.all("html")[0]["lang"] == lang, name
+        assert len(document.all("h1")) == 1, name
+        assert document.all("main", id="main"), name
+        assert "{{" not in html, name
+        assert "None" not in document.words, name
+
+
+@pytest.mark.parametrize("lang", LANGS)
+def test_every_page_names_the_shop_its_hours_and_a_way_to_reach_the_seller(lang: str) -> None:
+    """Nobody is left alone with a machine (design: people 2)."""
+    for name, view in every(lang):
+        document = show(view)
+        assert samples.SHOP.brand in document.words, name
+        assert words.opening_hours(samples.SHOP.hours, lang) in " ".join(document.text), name
+        assert any((link["href"] or "").startswith(f"mailto:{samples.SHOP.email}") for link in document.all("a")), name
+
+
+@pytest.mark.parametrize("lang", LANGS)
+def test_every_input_has_a_label_and_every_reference_leads_somewhere(lang: str) -> None:
+    """WCAG 1.3.1 and 4.1.2: what can be filled in has a name; links to a problem and descriptions exist."""
+    for name, view in every(lang):
+        document = show(view)
+        ids = [attrs["id"] for _, attrs, _ in document.elements if "id" in attrs]
+        assert len(ids) == len(set(ids)), name
+        labelled = {attrs.get("for") for attrs in document.all("label")}
+        for tag, attrs, around in document.elements:
+            if tag in {"input", "textarea", "select"} and attrs.get("type") != "hidden":
+                assert attrs.get("id") in labelled or "label" in around, (name, attrs)
+            for reference in (attrs.get("aria-describedby") or "").split():
+                assert reference in ids, (name, reference)
+            if tag == "a" and (attrs.get("href") or "").startswith("#"):
+                assert (attrs["href"] or "").removeprefix("#") in ids, (name, attrs)
+            if tag == "img":
+                assert "alt" in attrs, name
+
+
+@pytest.mark.parametrize("lang", LANGS)
+def test_pages_hold_nothing_that_the_policy_forbids(lang: str) -> None:
+    """No event handlers, no style attributes, no address of a third party: the policy would block them silently."""
+    for name, view in every(lang):
+        document = show(view)
+        for tag, attrs, _ in document.elements:
+            assert not [attr for attr in attrs if attr.startswith("on") or attr == "style"], name
+            for attr in ("src", "href", "action"):
+                address = attrs.get(attr) or ""
+                own = address.startswith((samples.HOME, "data:", "mailto:", "tel:", "#")) or address == ""
+                assert own, (name, tag, address)
+
+
+def test_style_and_script_are_allowed_by_their_own_hash() -> None:
+    """A changed byte without its hash would leave the page unstyled and uploads dead."""
+    html = page(samples.gate_view("fr", Kind.WORK))
+    policy = security_headers("https://files.example", ("https://checkout.stripe.com",))["content-security-policy"]
+    for tag in ("style", "script"):
+        inline = re.findall(rf"<{tag}>(.*?)</{tag}>", html, flags=re.DOTALL)
+        assert len(inline) == 1
+        digest = base64.b64encode(hashlib.sha256(inline[0].encode()).digest()).decode()
+        assert f"{tag}-src 'sha256-{digest}'" in policy
+
+
+def test_the_headers_let_nothing_of_third_parties_in_and_nothing_out() -> None:
+    """Failures section 10, item 5; the redirect to the hosted checkout is held to form-action."""
+    headers = security_headers("https://files.example", ("https://checkout.stripe.com", "http://127.0.0.1:8011"))
+    policy = dict(part.split(" ", 1) for part in headers["content-security-policy"].split("; "))
+    assert policy["default-src"] == "'none'"
+    assert policy["frame-ancestors"] == "'none'"
+    assert policy["base-uri"] == "'none'"
+    assert policy["connect-src"] == "'self' https://files.example"
+    assert policy["img-src"] == "'self' data: https://files.example"
+    assert policy["form-action"] == "'self' https://checkout.stripe.com http://127.0.0.1:8011"
+    assert "unsafe" not in headers["content-security-policy"]
+    assert headers["referrer-policy"] == "no-referrer"
+    assert headers["cache-control"] == "no-store"
+    assert headers["x-content-type-options"] == "nosniff"
+
+
+@pytest.mark.parametrize("kind", samples.ASKED)
+def test_a_form_that_is_sent_without_choosing_carries_no_choice(kind: Kind) -> None:
+    """Robots press buttons; a decision takes a chosen value (design: workflow 1, failures 28)."""
+    document = show(samples.gate_view("en", kind))
+    radios = document.all("input", name="choice")
+    offered = [choice for choice in GIVEN[kind] if choice in samples.ROUTED[kind]]
+    assert [radio["value"] for radio in radios] == [choice.value for choice in offered]
+    assert all(radio["type"] == "radio" and "checked" not in radio for radio in radios)
+    buttons = document.all("button", type="submit")
+    assert len(buttons) == 1
+    assert "name" not in buttons[0]
+
+
+def test_an_offer_chooses_and_consents_to_nothing_for_its_reader() -> None:
+    """Consent that is ticked beforehand is no consent (Directive 2011/83/EU, article 22)."""
+    document = show(samples.offer_view("fr"))
+    chosen = [attrs for attrs in document.all("input") if attrs.get("type") in {"radio", "checkbox"}]
+    assert {attrs["name"] for attrs in chosen} == {"client_kind", "start_now", "ends_when_done"}
+    assert not [attrs for attrs in chosen if "checked" in attrs]
+
+
+@pytest.mark.parametrize("status", [OfferStatus.PAUSED, OfferStatus.DRAFT])
+def test_an_offer_that_is_not_open_has_no_button_to_buy(status: OfferStatus) -> None:
+    """A pause is said, not discovered after paying."""
+    document = show(samples.offer_view("fr", offer=replace(samples.OFFER, status=status)))
+    assert not document.all("form")
+    assert not document.all("button")
+
+
+@pytest.mark.parametrize("lang", LANGS)
+def test_an_offer_says_price_date_guarantee_and_who(lang: str) -> None:
+    """The first screen of the design, in its order (people 6, A)."""
+    said = show(samples.offer_view(lang)).words.replace("\u00a0", " ")
+    promised = {
+        "fr": "au plus tard le vendredi 4 décembre si vous répondez",
+        "en": "Yours by Friday 4 December if you answer",
+    }
+    order = {"fr": "Commander, 290 €", "en": "Order, €290"}
+    assert promised[lang] in said
+    assert order[lang] in said
+    assert samples.SHOP.vat.in_(lang) in said
+    assert samples.OFFER.guarantee.in_(lang).replace("\u00a0", " ") in said
+
+
+@pytest.mark.parametrize("lang", LANGS)
+def test_the_offer_claims_only_what_its_disclosure_says(lang: str) -> None:
+    """Brand only names nobody else; nothing claims a check that the policy does not make."""
+    for disclosure in Disclosure:
+        policy = replace(samples.OFFER.policy, disclosure=disclosure, review=Review.FIRST_VERSION)
+        said = show(samples.offer_view(lang, offer=replace(samples.OFFER, policy=policy))).words
+        outside = re.search("indépendant que|independent professional", said)
+        assert bool(outside) is (disclosure is not Disclosure.BRAND_ONLY)
+        assert not re.search("chaque version|every version", said)
+
+
+def test_the_checks_are_claimed_only_for_a_version_that_was_reviewed() -> None:
+    """A later version of an offer that reviews the first one alone went straight to the client."""
+    policy = replace(samples.OFFER.policy, review=Review.FIRST_VERSION)
+    later = replace(samples.MILESTONE, version=2)
+    unseen = samples.gate_view("en", Kind.ACCEPTANCE, offer=replace(samples.OFFER, policy=policy), milestone=later)
+    assert "What we checked" not in show(unseen).words
+    assert "What we checked" in show(samples.gate_view("en", Kind.ACCEPTANCE, milestone=later)).words
+
+
+@pytest.mark.parametrize("lang", LANGS)
+@pytest.mark.parametrize("kind", [Kind.PROPOSAL, Kind.WORK])
+def test_a_freelancers_page_tells_nothing_of_the_client_and_the_price(lang: str, kind: Kind) -> None:
+    """Each side knows its own terms only (design: people 1 and 6 C); the offer's title would lead to price and date."""
+    html = page(samples.gate_view(lang, kind)).replace("\u00a0", " ")
+    for secret in (samples.CLIENT_EMAIL, "Quatremer", "Marie", "290", samples.OFFER.title.in_(lang), "4 déc", "4 Dec"):
+        assert secret not in html, secret
+
+
+@pytest.mark.parametrize("lang", LANGS)
+def test_a_clients_pages_tell_nothing_of_the_freelancer(lang: str) -> None:
+    """Neither name, pay nor working date, on any page that a client opens."""
+    shown = [view for _, view in samples.order_pages(lang)]
+    for view in (*shown, samples.gate_view(lang, Kind.ACCEPTANCE, pay=samples.PAY, margin=15_540)):
+        html = page(view).replace("\u00a0", " ")
+        for secret in ("Moreau", "Inès", "130 €", "€130", "155,40", "155.40", "3 déc", "3 Dec"):
+            assert secret not in html, secret
+
+
+def test_only_the_seller_sees_the_margin() -> None:
+    """The margin stands on the review card (design: people 6 E)."""
+    assert "155,40" in page(samples.gate_view("fr", Kind.REVIEW))
+
+
+@pytest.mark.parametrize("lang", LANGS)
+def test_acceptance_offers_what_the_gate_offers_and_counts_the_changes(lang: str) -> None:
+    """Without changes left there is no such choice; the count says what is included."""
+    used = replace(samples.MILESTONE, revisions_left=1, revisions_used=1)
+    said = show(samples.gate_view(lang, Kind.ACCEPTANCE, milestone=used)).words.replace("\u00a0", " ")
+    assert {"fr": "2 comprises, 1 utilisée", "en": "2 included, 1 used"}[lang] in said
+    gate = replace(samples.gate(Kind.ACCEPTANCE, lang), choices=(Choice.ACCEPT,))
+    document = show(samples.gate_view(lang, Kind.ACCEPTANCE, gate=gate))
+    assert [radio["value"] for radio in document.all("input", name="choice")] == ["accept"]
+
+
+def test_what_accepting_does_follows_the_release() -> None:
+    """Files that were there before are not "released"."""
+    policy = replace(samples.OFFER.policy, release=Release.FILES)
+    view = samples.gate_view("en", Kind.ACCEPTANCE)
+    assert "final files are released" in show(view).words
+    assert "final files are released" not in show(replace(view, offer=replace(samples.OFFER, policy=policy))).words
+
+
+@pytest.mark.parametrize("lang", LANGS)
+@pytest.mark.parametrize("key", sorted(PROBLEMS))
+def test_every_problem_has_a_sentence_of_its_own(lang: str, key: str) -> None:
+    """Bad input gets a clear message in the person's language."""
+    said = say_problem(Problem(key, None, PROBLEMS[key]), lang)
+    assert said != words.say(lang, "problem.any")
+    assert all(str(fact) in said for fact in PROBLEMS[key].values())
+
+
+@pytest.mark.parametrize("lang", LANGS)
+def test_problems_stand_on_top_and_beside_their_field_with_all_that_was_typed(lang: str) -> None:
+    """Nothing of what was typed is lost, and the way to the field is one press."""
+    wrong = (Problem("note_missing", "note"), Problem("file_empty", "file", {"name": "vide.png"}))
+    typed = {"note": "Le bleu & <plus> foncé"}
+    view = samples.gate_view(
+        lang, Kind.ACCEPTANCE, problems=wrong, typed=typed, picked=Choice.REVISE, uploaded=(samples.LOGO,)
+    )
+    document = show(view)
+    assert document.all("section", role="alert")
+    assert document.all("a", href="#note")
+    assert document.all("textarea", id="note")[0]["aria-invalid"] == "true"
+    assert document.words.count(words.say(lang, "problem.note_missing")) == 2
+    assert typed["note"] in document.words
+    assert "checked" in document.all("input", name="choice", value="revise")[0]
+    assert document.all("input", type="hidden", name="file")[0]["value"] == samples.LOGO.key
+
+
+@pytest.mark.parametrize("lang", LANGS)
+@pytest.mark.parametrize("key", samples.NOTICES)
+def test_every_notice_is_a_friendly_page_of_its_own(lang: str, key: str) -> None:
+    """A dead link, a refused form, trouble: each says what happened and what to do."""
+    titles = {words.say(lang, f"notice.{other}") for other in samples.NOTICES if other not in {key, "already_answered"}}
+    document = show(NoticeView(samples.frame(lang), key, 404, back=samples.HOME))
+    assert words.say(lang, f"notice.{key}") in " ".join(document.text)
+    assert not any(title in document.words for title in titles)
+
+
+def test_a_question_counts_as_answered_by_words_by_advice_or_by_files() -> None:
+    """The count that is shown has to be true."""
+    brief = samples.brief_view("fr", typed={"q_name": "Aubépine", "skip_brands": "yes", "q_activity": "  "}, files=())
+    assert questions_left(samples.OFFER, brief) == 2
+    assert questions_left(samples.OFFER, replace(brief, files=(FileView("a.jpg", 1, "k"),))) == 1
+
+
+def test_the_brief_keeps_every_answer_and_says_what_sending_starts() -> None:
+    """Saving loses nothing; the consequence stands beside the button (design: people 6 B)."""
+    typed = {"q_name": "Aubépine & fils", "q_brands": "ligne 1\nligne 2", "skip_activity": "yes"}
+    document = show(samples.order_view("fr", OrderStage.BRIEF, brief=samples.brief_view("fr", typed=typed, files=())))
+    assert document.all("input", name="q_name")[0]["value"] == "Aubépine & fils"
+    assert any(text.strip("\n") == "ligne 1\nligne 2" for text in document.text)
+    assert "checked" in document.all("input", name="skip_activity")[0]
+    assert "checked" not in document.all("input", name="skip_name")[0]
+    assert {button.get("value") for button in document.all("button", name="action")} == {"hand_in", "save"}
+    assert "livraison au plus tard le vendredi 4 décembre" in document.words
+    assert "Merci Marie, c’est payé. Plus qu’une question." in document.words
+
+
+def test_a_brief_without_a_question_for_files_still_takes_them() -> None:
+    """A picture says more than an answer."""
+    asked = tuple(question for question in samples.OFFER.brief if not question.files)
+    offer = replace(samples.OFFER, brief=asked)
+    view = samples.order_view("fr", OrderStage.BRIEF, brief=samples.brief_view("fr"), offer=offer)
+    assert len(show(view).all("input", type="file")) == 1
+    two = Question("more", Text("Plus ?", "More?"), Text("…", "…"), files=True)
+    view = replace(view, offer=replace(samples.OFFER, brief=(*samples.OFFER.brief, two)))
+    assert len(show(view).all("input", type="file")) == 1
+
+
+def test_a_page_that_waits_looks_again_by_itself_but_never_sends() -> None:
+    """While the payment is confirmed nothing can be pressed that pays twice."""
+    view = samples.order_view("fr", OrderStage.DRAFT, confirming=True, checkout_action=samples.HOME)
+    document = show(view)
+    assert document.all("meta", **{"http-equiv": "refresh"})[0]["content"] == "5"
+    assert not document.all("form")
+    settled = show(samples.order_view("fr", OrderStage.MILESTONES))
+    assert not settled.all("meta", **{"http-equiv": "refresh"})
+
+
+def test_only_the_shop_window_may_be_found_by_search_engines() -> None:
+    """Links of orders and gates are secrets."""
+    for name, view in every("fr"):
+        hidden = bool(show(view).all("meta", name="robots"))
+        assert hidden is not name.startswith(("index", "offer")), name
+
+
+def test_no_script_submits_a_form() -> None:
+    """A decision is pressed by a person (promise 4, failures 5)."""
+    script = (Path(words.__file__).parents[1] / "static" / "upload.js").read_text(encoding="utf-8")
+    assert not re.search(r"\.(submit|requestSubmit|click)\(", script)
+    assert "innerHTML" not in script
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.text(max_size=60))
+def test_what_people_type_is_shown_and_never_run(text: str) -> None:
+    """Scripts, emoji, right-to-left marks: they come back as the same text, and add no element."""
+    plain = show(hostile("x", "x"))
+    for found in (HOSTILE, text):
+        document = show(hostile(found, found))
+        assert [tag for tag, _, _ in document.elements] == [tag for tag, _, _ in plain.elements]
+    assert HOSTILE in " ".join(show(hostile(HOSTILE, "x")).text)
+
+
+def hostile(said: str, typed: str) -> Page:
+    """A page with somebody's text in every place that can hold some."""
+    file = FileView(said, 10, said, None, "data:,")
+    shown = {
+        "brief": ((said, said + "."),),
+        "files": (file,),
+        "uploaded": (file,),
+        "note": said + ".",
+        "typed": {"note": typed},
+    }
+    name = replace(samples.FREELANCER, name="Inès " + said)
+    wrong = (Problem("file_empty", "file", {"name": said}),)
+    return samples.gate_view("fr", Kind.WORK, freelancer=name, problems=wrong, **shown)
+
+
+def test_why_you_tells_only_what_was_observed() -> None:
+    """A first rating that stands for nothing is no praise."""
+    assert why_you(samples.REASONS, "logo", "fr") == "logo, noté 4,7/5, à l’heure 96\u00a0% du temps, disponible"
+    unseen = (Reason("quality", 400), Reason("quality_count", 0), Reason("free", 1), Reason("points_rate", 9))
+    assert why_you(unseen, "logo", "en") == "logo, available"
+    assert why_you((), "logo", "en") == ""
+
+
+@pytest.mark.parametrize("lang", LANGS)
+def test_why_something_stopped_is_said_in_words(lang: str) -> None:
+    """An unknown cause falls back to a general sentence."""
+    known = ("exhausted", "engine", "brief_unanswered", "transfer_refused", "transfer_unknown")
+    assert len({park_reason(why, lang) for why in (*known, None)}) == len(known) + 1
+    assert park_reason("new_cause", lang) == park_reason(None, lang)
+
+
+def test_who_decided_is_told_without_telling_names() -> None:
+    """It says what and when; the key of whoever pressed is nobody's business."""
+    for name, view in samples.answered_pages("fr"):
+        assert "someone" not in page(view), name
+
+
+def test_importing_the_pages_loads_no_template_engine() -> None:
+    """Functions that render nothing start without it."""
+    code = "import sys, relais.pages.render, relais.pages.letters; sys.exit('jinja2' in sys.modules)"
+    root = Path(words.__file__).parents[3]
+    assert run([sys.executable, "-c", code], check=False, cwd=root).returncode == 0
+
+
+def luminance(colour: str) -> float:
+    digits = colour.lstrip("#")
+    full = digits if len(digits) == 6 else "".join(digit * 2 for digit in digits)
+    parts = [int(full[at : at + 2], 16) / 255 for at in (0, 2, 4)]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@pytest.mark.parametrize("scheme", [0, 1])
+def test_text_stands_out_enough_from_what_it_stands_on(scheme: int) -> None:
+    """WCAG 1.4.3 (AA): 4.5 to 1 for text, 1.4.11: 3 to 1 for the edges of fields, in light and in dark."""
+    style = (Path(words.__file__).parents[1] / "static" / "style.css").read_text(encoding="utf-8")
+    palettes = re.findall(r":root \{(.*?)\}", style, flags=re.DOTALL)
+    colours = dict(re.findall(r"--([a-z-]+): (#[0-9a-f]{3,6})", palettes[scheme]))
+
+    def contrast(one: str, other: str) -> float:
+        light, dark = sorted((luminance(colours[one]), luminance(colours[other])), reverse=True)
+        return (light + 0.05) / (dark + 0.05)
+
+    for text in ("ink", "soft", "accent", "warn"):
+        for ground in ("paper", "card", "tint", "warn-tint"):
+            assert contrast(text, ground) >= 4.5, (text, ground)
+    assert contrast("on-accent", "accent") >= 4.5
+    assert contrast("edge", "card") >= 3
+    assert contrast("edge", "paper") >= 3
+
+
+def test_every_role_that_reads_a_page_has_a_way_on() -> None:
+    """After an answer the next step is one button."""
+    for role in (Role.CLIENT, Role.FREELANCER, Role.SELLER):
+        assert words.has(f"next.{role.value}")
