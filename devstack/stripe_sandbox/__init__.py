@@ -9,4 +9,15 @@ from devstack.stripe_sandbox.platform import API_VERSION, Terms
 from devstack.stripe_sandbox.sandbox import LOCAL_SECRET, Sandbox
 from devstack.stripe_sandbox.webhooks import Endpoint
 
-__all__ = ["API_VERSION", "LOCAL_KEYS", "LOCAL_SECRET", "Access", "Endpoint", "Key", "Sandbox", "Seed", "Terms", "parse_key"]
+__all__ = [
+    "API_VERSION",
+    "LOCAL_KEYS",
+    "LOCAL_SECRET",
+    "Access",
+    "Endpoint",
+    "Key",
+    "Sandbox",
+    "Seed",
+    "Terms",
+    "parse_key",
+]

@@ -26,13 +26,19 @@ def _key(text: str) -> Key:
 def parser() -> argparse.ArgumentParser:
     """What the process can be told."""
     terms = Terms()
-    arguments = argparse.ArgumentParser(prog="python -m devstack.stripe_sandbox", description="A Stripe for one machine.")
-    arguments.add_argument("--port", type=int, default=8011, help="on 127.0.0.1 only (default 8011; 0 picks a free one)")
+    arguments = argparse.ArgumentParser(
+        prog="python -m devstack.stripe_sandbox", description="A Stripe for one machine."
+    )
+    arguments.add_argument(
+        "--port", type=int, default=8011, help="on 127.0.0.1 only (default 8011; 0 picks a free one)"
+    )
     arguments.add_argument("--public-url", help="where people reach it (default: where it listens)")
     arguments.add_argument("--webhook-url", help="where events go (default: nowhere)")
     arguments.add_argument("--webhook-secret", help=f"signs them (default: ${SECRET}, else {LOCAL_SECRET})")
     arguments.add_argument("--webhook-events", help="types to send, with commas (default: all)")
-    arguments.add_argument("--clock-table", help="table with the CLOCK row (default: POST /_sandbox/clock sets the clock)")
+    arguments.add_argument(
+        "--clock-table", help="table with the CLOCK row (default: POST /_sandbox/clock sets the clock)"
+    )
     arguments.add_argument("--clock-endpoint", default="http://127.0.0.1:4566", help="where that table is")
     arguments.add_argument("--clock-region", default="eu-west-3", help="region of that table")
     arguments.add_argument("--fee-delay", type=float, default=terms.fee_delay, help="seconds until charge.updated")

@@ -137,7 +137,9 @@ def create(platform: Platform, call: Call) -> Resource:
     country = given.get("identity", {}).get("country")
     if country is None:
         raise invalid("Missing required param: identity[country].", param="identity[country]", code="parameter_missing")
-    account = platform.add(_account(platform, platform.new_id("acct_1", 15), country, given.get("dashboard", "express")))
+    account = platform.add(
+        _account(platform, platform.new_id("acct_1", 15), country, given.get("dashboard", "express"))
+    )
     account |= {
         "contact_email": given.get("contact_email"),
         "display_name": given.get("display_name"),

@@ -9,6 +9,7 @@ import json
 import threading
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from devstack.stripe_sandbox import accounts, checkout, event_log, params, payments, transfers
@@ -30,10 +31,20 @@ ROUTES: tuple[Route, ...] = (
     *event_log.ROUTES,
 )
 OK = 200
-SERVER_ERROR = 500
 
 # Sees every answer of the API: method, path, status, body.
 Observe = Callable[[str, str, int, Any], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """A request that may run: its route, the key it came with, the ids of its path."""
+
+    request: Request
+    request_id: str
+    route: Route
+    key: Key
+    ids: tuple[str, ...]
 
 
 def _outage(*, saved: bool) -> RefusedError:
@@ -85,8 +96,7 @@ class Api:
 
     def _attempt(self, request: Request, request_id: str, door: Fault | None) -> tuple[int, bytes, dict[str, str]]:
         try:
-            route, key, ids = self._admit(request, door)
-            return self._once(request, request_id, route, key, ids)
+            return self._once(self._admit(request, request_id, door))
         except RefusedError as refusal:
             headers = {"Stripe-Should-Retry": "false"} if isinstance(refusal, UnsupportedError) else {}
             return refusal.status, self._refused(refusal, request_id), headers
@@ -94,7 +104,7 @@ class Api:
     def _refused(self, refusal: RefusedError, request_id: str) -> bytes:
         return _dump(refusal.body(request_id, self._platform.terms.account))
 
-    def _admit(self, request: Request, door: Fault | None) -> tuple[Route, Key, tuple[str, ...]]:
+    def _admit(self, request: Request, request_id: str, door: Fault | None) -> Admitted:
         found = next(
             ((route, ids) for route in ROUTES if (ids := route.match(request.method, request.path)) is not None), None
         )
@@ -115,7 +125,7 @@ class Api:
                 code="rate_limit",
                 saved=False,
             )
-        return route, key, ids
+        return Admitted(request, request_id, route, key, ids)
 
     def _count(self, request: Request, route: Route | None) -> None:
         with self._lock:
@@ -123,29 +133,30 @@ class Api:
 
     # Idempotency --------------------------------------------------------------------------------------------------
 
-    def _once(
-        self, request: Request, request_id: str, route: Route, key: Key, ids: tuple[str, ...]
-    ) -> tuple[int, bytes, dict[str, str]]:
+    def _once(self, admitted: Admitted) -> tuple[int, bytes, dict[str, str]]:
+        request, route = admitted.request, admitted.route
         name = request.headers.get("idempotency-key") if request.method == "POST" else None
         if not name:
-            return *self._execute(request, request_id, route, key, ids, self._strike(request))[:2], {}
+            status, body, _ = self._execute(admitted, self._strike(request))
+            return status, body, {}
         version = request.headers.get("stripe-version", API_VERSION)
         asked = Asked(request.method, request.path, _canonical(request, route), version)
         with self._lock:
             saved = self._idempotency.begin(name, asked, self._platform.clock.wall())
         if saved is not None:
             return saved.status, saved.body, {"Idempotent-Replayed": "true", "Original-Request": saved.request_id}
-        keep = False
+        keep: Saved | None = None
         try:
-            status, body, keep = self._execute(request, request_id, route, key, ids, self._strike(request))
-            keep = keep and not (route.path.startswith("/v2/") and status != OK)
+            status, body, began = self._execute(admitted, self._strike(request))
+            if began and (status == OK or not route.path.startswith("/v2/")):
+                keep = Saved(status, body, admitted.request_id)
             return status, body, {}
         finally:
             with self._lock:
-                if keep:
-                    self._idempotency.save(name, Saved(status, body, request_id))
-                else:
+                if keep is None:
                     self._idempotency.forget(name)
+                else:
+                    self._idempotency.save(name, keep)
 
     def _strike(self, request: Request) -> Fault | None:
         """Let a fault of the work strike; waits happen here, with the idempotency key in use and no lock held."""
@@ -158,18 +169,10 @@ class Api:
 
     # Execution ----------------------------------------------------------------------------------------------------
 
-    def _execute(
-        self,
-        request: Request,
-        request_id: str,
-        route: Route,
-        key: Key,
-        ids: tuple[str, ...],
-        fault: Fault | None,
-    ) -> tuple[int, bytes, bool]:
-        """Do the work; give status, body and whether the answer belongs under the idempotency key."""
-        given = _given(request, route)
-        checked = params.check(route.params, route.wire, given)
+    def _execute(self, admitted: Admitted, fault: Fault | None) -> tuple[int, bytes, bool]:
+        """Do the work; give status, body and whether the execution began (else nothing is saved)."""
+        route, key = admitted.route, admitted.key
+        checked = params.check(route.params, route.wire, _given(admitted.request, route))
         params.supported(route.name, checked, route.takes, route.only)
         check_expand(key, checked.get("expand", []), self._platform.terms.account)
         _check_metadata(checked)
@@ -177,20 +180,20 @@ class Api:
             if fault is not None and fault.kind is FaultKind.STORED_500_BEFORE:
                 raise _outage(saved=True)
             with self._lock:
-                body = self._work(request, request_id, route, Call(key, ids, checked))
+                body = self._work(admitted, Call(key, admitted.ids, checked))
             if fault is not None and fault.kind is FaultKind.STORED_500_AFTER:
                 raise _outage(saved=True)
         except RefusedError as refusal:
             if not refusal.saved:
                 raise
-            return refusal.status, self._refused(refusal, request_id), True
+            return refusal.status, self._refused(refusal, admitted.request_id), True
         return OK, body, True
 
-    def _work(self, request: Request, request_id: str, route: Route, call: Call) -> bytes:
+    def _work(self, admitted: Admitted, call: Call) -> bytes:
         self._platform.advance()
-        self._platform.cause = Cause(request_id, request.headers.get("idempotency-key"))
+        self._platform.cause = Cause(admitted.request_id, admitted.request.headers.get("idempotency-key"))
         try:
-            resource = shown(self._platform, route.handler(self._platform, call))
+            resource = shown(self._platform, admitted.route.handler(self._platform, call))
         finally:
             self._platform.cause = Cause()
         return _dump(expand(self._platform, resource, call.params.get("expand", [])))
@@ -232,9 +235,11 @@ def _check_metadata(given: dict[str, Any]) -> None:
             raise invalid(f"You can only specify up to {KEYS_AT_MOST} metadata keys.", param=name)
         for key, value in metadata.items():
             if len(key) > KEY_LENGTH:
-                raise invalid(f"Metadata keys can have up to {KEY_LENGTH} characters, but '{key}' has more.", param=name)
+                raise invalid(
+                    f"Metadata keys can have up to {KEY_LENGTH} characters, but '{key}' has more.", param=name
+                )
             if len(value) > VALUE_LENGTH:
                 raise invalid(
-                    f"Metadata values can have up to {VALUE_LENGTH} characters, but the value of '{key}' has {len(value)}.",
+                    f"Metadata values can have up to {VALUE_LENGTH} characters, but that of '{key}' has {len(value)}.",
                     param=f"{name}[{key}]",
                 )

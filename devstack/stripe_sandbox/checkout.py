@@ -53,7 +53,9 @@ def _item(platform: Platform, index: int, given: Resource) -> Resource:
     where = f"line_items[{index}]"
     for name in ("price_data", "quantity"):
         if name not in given:
-            raise invalid(f"Missing required param: {where}[{name}].", param=f"{where}[{name}]", code="parameter_missing")
+            raise invalid(
+                f"Missing required param: {where}[{name}].", param=f"{where}[{name}]", code="parameter_missing"
+            )
     price = given["price_data"]
     for name in ("product_data", "unit_amount"):
         if name not in price:
@@ -316,7 +318,14 @@ ONLY: dict[str, tuple[Any, ...]] = {
 PARAMS = "stripe.params.checkout:"
 ROUTES = (
     Route(
-        "POST", "/v1/checkout/sessions", "checkout_session", Access.WRITE, PARAMS + "SessionCreateParams", create, TAKES, ONLY
+        "POST",
+        "/v1/checkout/sessions",
+        "checkout_session",
+        Access.WRITE,
+        PARAMS + "SessionCreateParams",
+        create,
+        TAKES,
+        ONLY,
     ),
     Route(
         "GET",

@@ -9,7 +9,7 @@ its own.
 import threading
 import time
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 CLOCK_KEY = {"pk": {"S": "CLOCK"}, "sk": {"S": "CLOCK"}}
 CACHE_SECONDS = 1.0
@@ -61,7 +61,7 @@ class Table(Protocol):
 class TableOffset:
     """The offset that stage dev keeps in its CLOCK row, in seconds; absent means 0 (design: design section 5).
 
-    Read at most once a second. While the table cannot be read (the stack is still starting), the last known offset holds.
+    Read at most once a second. While the table cannot be read (the stack is still starting), the last offset holds.
     """
 
     def __init__(self, client: Table, table: str, ticks: Callable[[], float] = time.monotonic) -> None:
@@ -97,7 +97,13 @@ def table_offset(table: str, endpoint: str, region: str) -> TableOffset:
     from botocore.config import Config
 
     session = boto3.Session(region_name=region)
-    keys = {} if session.get_credentials() else {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
+    invented = None if session.get_credentials() else "test"  # a local table asks for some, and looks at none
     config = Config(connect_timeout=1, read_timeout=1, retries={"total_max_attempts": 1})
-    client = session.client("dynamodb", endpoint_url=endpoint, config=config, **keys)
-    return TableOffset(client, table)
+    client = session.client(
+        "dynamodb",
+        endpoint_url=endpoint,
+        config=config,
+        aws_access_key_id=invented,
+        aws_secret_access_key=invented,
+    )
+    return TableOffset(cast("Table", client), table)

@@ -27,6 +27,7 @@ class Control:
         platform: Platform,
         api: Api,
         faults: Faults,
+        *,
         offset: SetOffset | None,
         lock: threading.RLock,
         run_due: Callable[[], int],
@@ -50,27 +51,28 @@ class Control:
             return as_json(refusal.status, refusal.body("", self._platform.terms.account))
 
     def _route(self, request: Request) -> dict[str, Any]:
-        match request.method, request.path:
-            case "GET", "/_sandbox/state":
-                return self.state()
-            case "GET", "/_sandbox/clock":
-                return self._times()
-            case "POST", "/_sandbox/clock":
-                return self._set_clock(_object(request))
-            case "POST", "/_sandbox/faults":
-                return self._add_fault(_object(request))
-            case "DELETE", "/_sandbox/faults":
-                self._faults.clear()
-                return self._switch({"duplicate": False, "shuffle": None, "drop": False})
-            case "POST", "/_sandbox/release":
-                self._faults.release()
-                return {}
-            case "POST", "/_sandbox/run":
-                return {"delivered": self._run_due()}
-            case "POST", "/_sandbox/accounts":
-                return self._seed(_object(request))
-            case _:
-                raise RefusedError(404, f"The sandbox has no door {request.method} {request.path}; see its README.")
+        doors: dict[tuple[str, str], Callable[[], dict[str, Any]]] = {
+            ("GET", "/_sandbox/state"): self.state,
+            ("GET", "/_sandbox/clock"): self._times,
+            ("POST", "/_sandbox/clock"): lambda: self._set_clock(_object(request)),
+            ("POST", "/_sandbox/faults"): lambda: self._add_fault(_object(request)),
+            ("DELETE", "/_sandbox/faults"): self._forget_faults,
+            ("POST", "/_sandbox/release"): self._release,
+            ("POST", "/_sandbox/run"): lambda: {"delivered": self._run_due()},
+            ("POST", "/_sandbox/accounts"): lambda: self._seed(_object(request)),
+        }
+        door = doors.get((request.method, request.path))
+        if door is None:
+            raise RefusedError(404, f"The sandbox has no door {request.method} {request.path}; see its README.")
+        return door()
+
+    def _forget_faults(self) -> dict[str, Any]:
+        self._faults.clear()
+        return self._switch({"duplicate": False, "shuffle": None, "drop": False})
+
+    def _release(self) -> dict[str, Any]:
+        self._faults.release()
+        return {}
 
     def state(self) -> dict[str, Any]:
         """Calls by route, objects, and totals of money in minor units."""

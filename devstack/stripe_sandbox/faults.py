@@ -26,9 +26,7 @@ class FaultKind(StrEnum):
 
 
 # Those that touch the line and not the work: they strike a replay as well.
-AT_THE_DOOR = frozenset(
-    {FaultKind.REFUSE_500, FaultKind.TOO_MANY, FaultKind.LOSE_REQUEST, FaultKind.LOSE_ANSWER}
-)
+AT_THE_DOOR = frozenset({FaultKind.REFUSE_500, FaultKind.TOO_MANY, FaultKind.LOSE_REQUEST, FaultKind.LOSE_ANSWER})
 AT_WORK = frozenset(FaultKind) - AT_THE_DOOR
 
 

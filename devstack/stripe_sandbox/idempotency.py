@@ -61,7 +61,9 @@ class IdempotencyKeys:
             self._records[key] = _Record(asked, wall)
             return None
         if (record.asked.method, record.asked.path) != (asked.method, asked.path):
-            raise _mismatch(key, f"for the same endpoint they were first used for ('{record.asked.path}' vs '{asked.path}')")
+            raise _mismatch(
+                key, f"for the same endpoint they were first used for ('{record.asked.path}' vs '{asked.path}')"
+            )
         if record.asked != asked:
             raise _mismatch(key, "with the same parameters they were first used with")
         if record.saved is None:

@@ -29,13 +29,14 @@ class Key:
         return held is Access.WRITE or held is access
 
     def demand(self, noun: str, access: Access, account: str) -> None:
-        """Raise RefusedError (403) unless this key has the permission; nothing ran, nothing is saved (design: money C 4)."""
+        """Raise RefusedError (403) unless this key has the permission; nothing ran, nothing is saved."""
         if self.may(noun, access):
             return
         raise RefusedError(
             403,
             f"The provided key '{masked(self.name)}' does not have the required permissions for this endpoint on "
-            f"account '{account}'. Having the 'rak_{noun}_{access.value}' permission would allow this request to continue.",
+            f"account '{account}'. Having the 'rak_{noun}_{access.value}' permission would allow this request to "
+            "continue.",
             saved=False,
         )
 
@@ -56,15 +57,16 @@ def parse_key(text: str) -> Key:
 
 
 # One per function that pays, and one for everything (design: names of docs/architecture.md).
-LOCAL_KEYS = tuple(
-    parse_key(text)
-    for text in (
-        "sk_test_relais_local=*:write",
-        "rk_test_open_checkout=checkout_session:write",
+LOCAL_KEYS = (
+    parse_key("sk_test_relais_local=*:write"),
+    parse_key("rk_test_open_checkout=checkout_session:write"),
+    parse_key(
         "rk_test_enter_order=checkout_session:read,payment_intent:read,charge:read,balance_transaction:read",
+    ),
+    parse_key(
         "rk_test_run_act=transfer:write,account:read,checkout_session:read,payment_intent:read,charge:read,"
         "balance_transaction:read,balance:read",
-    )
+    ),
 )
 
 

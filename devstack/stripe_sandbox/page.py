@@ -97,7 +97,7 @@ def printed(amount: int, currency: str, lang: str) -> str:
 
 def language(locale: str | None, accepted: str) -> str:
     """French or English: by the session's locale, else by the browser's first language."""
-    wanted = locale if locale and locale != "auto" else accepted.split(",")[0]
+    wanted = locale if locale and locale != "auto" else accepted.partition(",")[0]
     return "fr" if wanted.lower().startswith("fr") else "en"
 
 

@@ -14,11 +14,11 @@ import types
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from enum import Enum
-from typing import Annotated, Any, ForwardRef, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, ForwardRef, Literal, NotRequired, Required, Union, get_args, get_origin
 
 from pydantic import BeforeValidator, ConfigDict, TypeAdapter, ValidationError
 from stripe._request_options import RequestOptions
-from typing_extensions import NotRequired, Required, TypedDict, is_typeddict
+from typing_extensions import TypedDict, is_typeddict
 
 from devstack.stripe_sandbox.errors import RefusedError, UnsupportedError, invalid
 from devstack.stripe_sandbox.forms import display
@@ -89,7 +89,8 @@ def _mirror_dict(source: Any, wire: Wire) -> Any:  # noqa: ANN401
         for name, annotation in source.__annotations__.items()
         if name not in OPTIONS or not mixes_options
     }
-    mirrored = TypedDict(source.__name__, fields)  # type: ignore[operator]
+    make: Any = TypedDict
+    mirrored = make(source.__name__, fields)
     mirrored.__pydantic_config__ = ConfigDict(extra="forbid", strict=wire is Wire.JSON)
     return mirrored
 
@@ -162,7 +163,7 @@ def _path(given: object, location: tuple[str | int, ...], kind: str) -> Path:
             isinstance(node, list) and isinstance(step, int) and step < len(node)
         )
         if inside:
-            node = node[step]  # type: ignore[index, call-overload]
+            node = node[step]  # type: ignore[index]
             path.append(step)
         elif kind == "missing" and index == len(location) - 1:
             path.append(step)
@@ -171,7 +172,7 @@ def _path(given: object, location: tuple[str | int, ...], kind: str) -> Path:
 
 def _value(given: object, path: Path) -> object:
     for step in path:
-        given = given[step]  # type: ignore[index, call-overload]
+        given = given[step]  # type: ignore[index]
     return given
 
 

@@ -277,7 +277,7 @@ def book(platform: Platform, *, kind: str, source: Resource, amount: int, availa
             "amount": amount,
             "available_on": available_on,
             "balance_type": "payments",
-            "created": source["created"],
+            "created": platform.now(),
             "currency": source["currency"],
             "description": source.get("description"),
             "exchange_rate": None,
@@ -364,7 +364,9 @@ ROUTES = (
     every("payment_intent", "payment_intent", "/v1/payment_intents", P + "PaymentIntentListParams", ()),
     retrieve("charge", "charge", "/v1/charges", P + "ChargeRetrieveParams"),
     every("charge", "charge", "/v1/charges", P + "ChargeListParams", ("payment_intent", "transfer_group")),
-    retrieve("balance_transaction", "balance_transaction", "/v1/balance_transactions", P + "BalanceTransactionRetrieveParams"),
+    retrieve(
+        "balance_transaction", "balance_transaction", "/v1/balance_transactions", P + "BalanceTransactionRetrieveParams"
+    ),
     every(
         "balance_transaction",
         "balance_transaction",

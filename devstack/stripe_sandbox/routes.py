@@ -93,7 +93,7 @@ def _position(resources: list[Resource], cursor: str, param: str) -> int:
 
 
 def having(resources: list[Resource], call: Call, *names: str) -> list[Resource]:
-    """Keep the resources whose fields equal the parameters of the same name, and that were created in the range asked."""
+    """Keep what equals the parameters of the same name, and was created in the range asked."""
     wanted = {name: call.params[name] for name in names if name in call.params}
     return [
         resource
@@ -133,8 +133,24 @@ EXPANDABLE = {
 }
 # Those of Stripe that are not built.
 UNBUILT = frozenset(
-    "destination destination_payment customer invoice payment_method failure_balance_transaction setup_intent "
-    "subscription price product discounts application transfer review on_behalf_of source_transfer".split()  # noqa: SIM905
+    {
+        "application",
+        "customer",
+        "destination",
+        "destination_payment",
+        "discounts",
+        "failure_balance_transaction",
+        "invoice",
+        "on_behalf_of",
+        "payment_method",
+        "price",
+        "product",
+        "review",
+        "setup_intent",
+        "source_transfer",
+        "subscription",
+        "transfer",
+    }
 )
 
 
@@ -143,7 +159,9 @@ def check_expand(key: Key, paths: list[str], account: str) -> None:
     for path in paths:
         steps = path.split(".")
         if len(steps) > DEEPEST:
-            raise invalid(f"You cannot expand more than {DEEPEST} levels of a property (Property: {path}).", param="expand")
+            raise invalid(
+                f"You cannot expand more than {DEEPEST} levels of a property (Property: {path}).", param="expand"
+            )
         for step in steps:
             if step in UNBUILT:
                 raise UnsupportedError(f"expanding {path}", "expand")

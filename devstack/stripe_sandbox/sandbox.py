@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Self
 
 from devstack.stripe_sandbox.accounts import READY, Seed, seed
 from devstack.stripe_sandbox.api import Api
@@ -57,10 +57,19 @@ class Sandbox:
         self._lock = threading.RLock()
         self._api = Api(self.platform, Keyring(keys), self.faults, self._lock, observe)
         self._pages = Pages(self.platform, self._lock)
-        self._control = Control(self.platform, self._api, self.faults, settable, self._lock, self.run_due)
+        self._control = Control(
+            self.platform,
+            self._api,
+            self.faults,
+            offset=settable,
+            lock=self._lock,
+            run_due=self.run_due,
+        )
         self._server: Server | None = None
         self._port = port
-        self._pump = threading.Thread(target=self._pump_forever, name="stripe-sandbox-pump", daemon=True) if pump else None
+        self._pump = (
+            threading.Thread(target=self._pump_forever, name="stripe-sandbox-pump", daemon=True) if pump else None
+        )
         self._wake = threading.Event()
         self._stopping = threading.Event()
         for account in seeds:
@@ -73,7 +82,7 @@ class Sandbox:
             raise RuntimeError("The sandbox is not listening: call start() first.")
         return f"http://127.0.0.1:{self._server.port}"
 
-    def start(self) -> "Sandbox":
+    def start(self) -> Self:
         """Listen on 127.0.0.1. Raises OSError when the port is taken."""
         self._server = Server(self._port, self.respond)
         if not self.platform.public_url:
@@ -94,7 +103,7 @@ class Sandbox:
             self._server.stop()
             self._server = None
 
-    def __enter__(self) -> "Sandbox":
+    def __enter__(self) -> Self:
         return self.start()
 
     def __exit__(self, *_: object) -> None:

@@ -100,7 +100,9 @@ class Server:
 
     def __init__(self, port: int, respond: Callable[[Request], Answer | Lost]) -> None:
         self._server = _Server(port, respond)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), name="stripe-sandbox", daemon=True)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(0.05,), name="stripe-sandbox", daemon=True
+        )
 
     @property
     def port(self) -> int:

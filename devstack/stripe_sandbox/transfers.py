@@ -22,7 +22,9 @@ def create(platform: Platform, call: Call) -> Resource:
     if "amount" not in given:
         raise invalid("Missing required param: amount.", param="amount", code="parameter_missing")
     if given["amount"] < 1:
-        raise invalid("This value must be greater than or equal to 1.", param="amount", code="parameter_invalid_integer")
+        raise invalid(
+            "This value must be greater than or equal to 1.", param="amount", code="parameter_invalid_integer"
+        )
     _check_destination(platform, given["destination"])
     source = _source(platform, given) if "source_transaction" in given else None
     now = platform.now()
@@ -40,9 +42,7 @@ def create(platform: Platform, call: Call) -> Resource:
 
 def _check_destination(platform: Platform, destination: str) -> None:
     if not platform.has("v2.core.account", destination):
-        raise RefusedError(
-            400, f"No such destination: '{destination}'", code="resource_missing", param="destination"
-        )
+        raise RefusedError(400, f"No such destination: '{destination}'", code="resource_missing", param="destination")
     if not may_receive(platform.get("v2.core.account", destination)):
         raise RefusedError(
             400,
@@ -100,7 +100,7 @@ def _group(given: Resource, charge: Resource | None) -> str | None:
     if given.get("transfer_group", charge["transfer_group"]) != charge["transfer_group"]:
         raise RefusedError(
             400,
-            f"The transfer_group of a transfer with a source_transaction must be the charge's ({charge['transfer_group']}).",
+            f"The transfer_group of a sourced transfer must be the charge's ({charge['transfer_group']}).",
             param="transfer_group",
         )
     return str(charge["transfer_group"])
@@ -145,7 +145,9 @@ def sent(platform: Platform) -> dict[str, dict[str, int]]:
 
 
 P = "stripe.params:"
-TAKES = frozenset({"amount", "currency", "description", "destination", "metadata.*", "source_transaction", "transfer_group"})
+TAKES = frozenset(
+    {"amount", "currency", "description", "destination", "metadata.*", "source_transaction", "transfer_group"}
+)
 ROUTES = (
     Route("POST", "/v1/transfers", KIND, Access.WRITE, P + "TransferCreateParams", create, TAKES),
     retrieve(KIND, KIND, "/v1/transfers", P + "TransferRetrieveParams"),
