@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import assert_never
 
-from relais.gate import Role
+from relais.gate import Kind, Role
 from relais.offer import Disclosure, RefundCause
 from relais.pages import words
 from relais.pages.render import (
@@ -31,6 +31,8 @@ ASKING = frozenset({"brief", "proposal", "work", "rework", "revision", "review",
 """The mails that put a question: they say until when and what silence means. The others tell."""
 MAKING = frozenset({"proposal", "work", "rework", "revision"})
 """Those that a freelancer needs the brief for."""
+DELIVERED = frozenset({"acceptance", "accepted", "completed"})
+"""Those that come when the promised date no longer matters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,8 +201,18 @@ def _client_facts(view: LetterView, named: str) -> list[tuple[str, str]]:
         ("maker", _maker(view)),
         ("price", price),
         ("until", _short(view, view.gate.deadline if view.gate and asked else None, "moment")),
-        ("promised_client", "" if named in {"accepted", "completed"} else _short(view, view.deadline, "day")),
+        ("promised_client", _short(view, None if named in DELIVERED else view.deadline, "day")),
+        ("revisions", _revisions(view) if named == "acceptance" else ""),
     ]
+
+
+def _revisions(view: LetterView) -> str:
+    """How many changes the price includes, and how many were asked for."""
+    lang, milestone = view.frame.lang, view.milestone
+    used = milestone.revisions_used if milestone else 0
+    included = used + milestone.revisions_left if milestone else view.offer.policy.revisions
+    said = [words.say(lang, "acceptance.included", count=included), words.say(lang, "acceptance.used", count=used)]
+    return ", ".join(said)
 
 
 def _maker(view: LetterView) -> str:
@@ -224,7 +236,8 @@ def _freelancer_facts(view: LetterView, named: str) -> list[tuple[str, str]]:
 
 def _seller_facts(view: LetterView, named: str) -> list[tuple[str, str]]:
     lang, late = view.frame.lang, named == "late"
-    phone = view.freelancer.phone if view.freelancer and late else ""
+    awaited = view.facts.get("kind") == Kind.WORK.value
+    phone = view.freelancer.phone if view.freelancer and late and awaited else ""
     return [
         ("offer", view.offer.title.in_(lang)),
         ("client", view.order.client_name or view.order.client_email or ""),

@@ -46,7 +46,6 @@ for (const box of document.querySelectorAll("[data-upload]")) {
     problem.className = "problem";
     problem.textContent = message;
     row.append(problem);
-    tell(name + " : " + message);
   };
 
   const keep = (row, name, key) => {

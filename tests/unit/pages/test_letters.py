@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from relais.gate import Role
+from relais.gate import Kind, Role
 from relais.offer import Disclosure
 from relais.pages import words
 from relais.pages.letters import compose, write
@@ -41,6 +41,7 @@ def test_every_mail_can_be_written_for_every_reader(lang: str, key: str, role: R
     for said in (compose(view).hello, *compose(view).lead, compose(view).button):
         assert said in mail.text
         assert said in " ".join(document.text)
+    assert view.link
     assert view.link in mail.text
     assert view.link in [link["href"] for link in document.all("a")]
     assert samples.SHOP.email in mail.text
@@ -101,7 +102,7 @@ def test_a_proposal_holds_the_whole_brief_and_what_binds() -> None:
 @pytest.mark.parametrize("key", ["brief", "proposal", "work", "review", "acceptance"])
 def test_a_mail_that_asks_says_what_silence_means(lang: str, key: str) -> None:
     """Promise 3: the contract is printed in the mail, with the reminders that will come."""
-    role = samples.gate(samples.Kind(key)).role
+    role = samples.gate(Kind(key)).role
     view = samples.letter_view(lang, key, role)
     assert view.gate
     mail = write(view)

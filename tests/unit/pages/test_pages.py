@@ -25,7 +25,7 @@ from tests.unit.pages import samples
 from tests.unit.pages.document import HOSTILE, Document
 
 LANGS = words.LANGUAGES
-PROBLEMS = {
+PROBLEMS: dict[str, dict[str, str | int]] = {
     "answer_missing": {"question": "Le nom ?"},
     "too_long": {"limit": 2000},
     "choice_missing": {},
@@ -215,7 +215,7 @@ def test_a_freelancers_page_tells_nothing_of_the_client_and_the_price(lang: str,
 @pytest.mark.parametrize("lang", LANGS)
 def test_a_clients_pages_tell_nothing_of_the_freelancer(lang: str) -> None:
     """Neither name, pay nor working date, on any page that a client opens."""
-    shown = [view for _, view in samples.order_pages(lang)]
+    shown: list[Page] = [view for _, view in samples.order_pages(lang)]
     for view in (*shown, samples.gate_view(lang, Kind.ACCEPTANCE, pay=samples.PAY, margin=15_540)):
         html = page(view).replace("\u00a0", " ")
         for secret in ("Moreau", "Inès", "130 €", "€130", "155,40", "155.40", "3 déc", "3 Dec"):
