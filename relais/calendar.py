@@ -612,9 +612,9 @@ def _day_length(day: date, calendar: Calendar) -> timedelta:
 
 
 def _at_share(day: date, gone: timedelta, of: timedelta, calendar: Calendar) -> datetime:
-    """The instant of `day` at which the share gone/of of its working time is over, rounded up to a microsecond."""
+    """The instant of `day` at which the share gone/of of its working time is over."""
     ticks = (gone // _TICK) * (_day_length(day, calendar) // _TICK)
-    return _forward(_spans(day, calendar)[0][0], -(-ticks // (of // _TICK)) * _TICK, calendar)
+    return _forward(_spans(day, calendar)[0][0], ticks // (of // _TICK) * _TICK, calendar)
 
 
 def _evening(day: date, calendar: Calendar) -> datetime:

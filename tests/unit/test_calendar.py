@@ -175,6 +175,19 @@ def test_an_early_closing_ends_a_long_clock_before_18() -> None:
     assert paris(due_after(Duration.parse("7 d"), FRIDAY_NIGHT, late)) == "Fri 04 Dec 22:00"
 
 
+def test_a_long_clock_ends_at_18_for_whoever_works_on() -> None:
+    """The page prints 18:00 to everybody whose day lasts that long."""
+    long = Calendar(Hours.parse("mon-fri 9-12 13-20"))
+    assert paris(due_after(Duration.parse("7 d"), FRIDAY_NIGHT, long)) == "Fri 04 Dec 18:00"
+
+
+def test_the_hour_that_a_change_of_clocks_skips_is_worked_once() -> None:
+    """On 29 March 2026 there is no 2:30 in Paris: a night worker's two spans must not count the same minutes twice."""
+    night = Calendar(Hours.parse("sun 2-2:30 3-4"))
+    midnight = datetime(2026, 3, 29, 0, 0, tzinfo=PARIS)
+    assert working_time(midnight, midnight + timedelta(days=1), night) == timedelta(hours=1)
+
+
 def test_a_person_who_never_works_gets_a_clear_refusal() -> None:
     """Looking for the next opening must end."""
     with pytest.raises(NoWorkingHoursError):
@@ -212,6 +225,13 @@ def test_the_freelancers_date_is_the_promised_one_less_the_offers_reserve() -> N
     """The proposal of the design reads "due Thu 3 Dec 18:00" for a promise of Friday 4 December."""
     promised = promised_date(FRIDAY_NIGHT, 5, OFFICE)
     deadline = working_deadline(promised, Duration.parse("5 wd"), OFFICE, reserve=Duration.parse("1 wd"))
+    assert paris(deadline) == "Thu 03 Dec 18:00"
+
+
+def test_a_date_counted_back_to_an_opening_is_the_closing_before() -> None:
+    """The text "Thursday 18:00" says what "Friday 9:00" would hide: there is no work left to do in between."""
+    promised = datetime(2026, 12, 4, 18, 0, tzinfo=PARIS)
+    deadline = working_deadline(promised, Duration.parse("5 wd"), OFFICE, reserve=Duration.parse("9 wh"))
     assert paris(deadline) == "Thu 03 Dec 18:00"
 
 

@@ -173,5 +173,10 @@ def test_a_row_that_no_lift_reaches_is_refused(version: int) -> None:
 def test_lifting_leaves_the_row_as_it_was() -> None:
     """The row that was read is the one the condition of the next write names."""
     row = {"v": 1}
-    lift(row, "offer", 2, {1: lambda older: {**older, "new": True}})
+
+    def in_place(older: dict[str, Any]) -> dict[str, Any]:
+        older["new"] = True
+        return older
+
+    assert lift(row, "offer", 2, {1: in_place}) == {"v": 2, "new": True}
     assert row == {"v": 1}

@@ -139,6 +139,12 @@ def test_each_reason_not_to_ask_is_enough(change: dict[str, object]) -> None:
     assert keys(replace(INES, **change)) == []  # type: ignore[arg-type]
 
 
+def test_equals_are_asked_by_key() -> None:
+    """Not by the order in which the table happened to give the rows."""
+    twin = replace(INES, key="aaa")
+    assert keys(INES, twin) == keys(twin, INES) == ["aaa", "ines"]
+
+
 def test_who_was_asked_already_is_not_asked_again() -> None:
     """Nobody twice for one milestone."""
     assert keys(INES, NORD, already=["ines"]) == ["nord"]
