@@ -55,7 +55,7 @@ class StripePayments:
                     },
                 }
             ],
-            "payment_method_types": ["card"],
+            "allowed_payment_method_types": ["card"],
             "locale": request.lang,
             "success_url": request.success_url,
             "cancel_url": request.cancel_url,
