@@ -1,0 +1,281 @@
+"""Step Functions and Lambda in this process: moto runs the shipped definition, our handlers answer it.
+
+moto's shortcomings are mended where they would hide what AWS does: a retried token task gets a fresh token, a token is
+good for one answer, a stopped execution ends at once, an error is told by its class. Pauses before a retry are noted,
+never waited for. `settle` tells when every execution waits in a gate or has ended, so no test ever sleeps.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from types import SimpleNamespace
+from typing import Any
+from unittest.mock import patch
+
+import boto3
+import jsonata
+from moto.awslambda_simple.models import LambdaSimpleBackend
+from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
+from moto.stepfunctions.parser.asl.component.state.exec.state_task import lambda_eval_utils
+from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service_callback import (
+    StateTaskServiceCallback,
+)
+from moto.stepfunctions.parser.asl.eval import states, variable_store
+from moto.stepfunctions.parser.asl.eval.callback.callback import (
+    CallbackConsumerTimeout,
+    CallbackEndpoint,
+    CallbackNotifyConsumerError,
+    CallbackOutcome,
+    CallbackPoolManager,
+)
+from moto.stepfunctions.parser.asl.jsonata import jsonata as evaluator
+from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
+from moto.stepfunctions.parser.backend.execution import BaseExecutionWorkerCommunication, Execution
+from moto.stepfunctions.parser.models import StepFunctionsParserBackend
+
+PATIENCE = 30.0
+"""Seconds after which an engine that never comes to rest is reported: a bug, never a wait."""
+HANDLERS = {
+    "show-page": "functions.intake.show_page",
+    "open-checkout": "functions.intake.open_checkout",
+    "receive-stripe-event": "functions.intake.receive_stripe_event",
+    "enter-order": "functions.intake.enter_order",
+    "open-proposal": "functions.assign.open_proposal",
+    "open-gate": "functions.deliver.open_gate",
+    "answer-gate": "functions.deliver.answer_gate",
+    "permit-upload": "functions.deliver.permit_upload",
+    "run-act": "functions.payout.run_act",
+    "close-order": "functions.payout.close_order",
+    "tick-clock": "functions.payout.tick_clock",
+    "record-execution": "functions.payout.record_execution",
+}
+ENDED_BADLY = frozenset({"FAILED", "TIMED_OUT", "ABORTED"})
+
+
+class RestlessEngineError(AssertionError):
+    """An execution neither waits nor ends."""
+
+
+def short_name(function: str) -> str:
+    """`show-page` of `relais-dev-show-page:live` or of its ARN."""
+    named = function.rsplit("function:", 1)[-1].partition(":")[0]
+    return next(short for short in HANDLERS if named.endswith(f"-{short}"))
+
+
+class Context:
+    """What Lambda gives a handler besides the event."""
+
+    function_name = "relais"
+    memory_limit_in_mb = 512
+    invoked_function_arn = "arn:aws:lambda:eu-west-3:123456789012:function:relais"
+    aws_request_id = "00000000-0000-0000-0000-000000000000"
+
+    @staticmethod
+    def get_remaining_time_in_millis() -> int:
+        """Always plenty."""
+        return 60_000
+
+
+@dataclass
+class Engine:
+    """One world's executions and invocations. Handlers run one at a time, whoever called them."""
+
+    lock: threading.RLock = field(default_factory=threading.RLock)
+    pauses: list[float] = field(default_factory=list)
+    calls: list[str] = field(default_factory=list)
+    executions: list[Execution] = field(default_factory=list)
+    breakers: list[Callable[[str, Mapping[str, Any]], None]] = field(default_factory=list)
+    _queue: deque[tuple[str, dict[str, Any]]] = field(default_factory=deque)
+    _changed: threading.Condition = field(default_factory=threading.Condition)
+    _live: int = 0
+    _waiting: dict[str, CallbackEndpoint] = field(default_factory=dict)
+    _spent: set[str] = field(default_factory=set)
+    _stopped: set[str] = field(default_factory=set)
+
+    # Invocations ----------------------------------------------------------------------------------------------------
+
+    def call(self, name: str, event: Mapping[str, Any]) -> Any:
+        """Call a function by its short name; what it raises is raised."""
+        with self.lock:
+            self.calls.append(name)
+            for breaker in list(self.breakers):
+                breaker(name, event)
+            return importlib.import_module(HANDLERS[name]).handler(json.loads(json.dumps(event)), Context())
+
+    def invoke(
+        self, _backend: object, function: str, _qualifier: str | None, body: Any, headers: Any, answer: dict[str, str]
+    ) -> bytes:
+        """Lambda's Invoke: errors are told as Lambda tells them; an asynchronous call waits for `settle`."""
+        name, event = short_name(function), json.loads(body)
+        if headers.get("X-Amz-Invocation-Type") == "Event":
+            self._queue.append((name, event))
+            return b""
+        try:
+            return json.dumps(self.call(name, event)).encode()
+        except BaseException as error:  # noqa: BLE001 - a crash of the process is an answer of Lambda's as well
+            answer["x-amz-function-error"] = "Unhandled"
+            return json.dumps({"errorType": type(error).__name__, "errorMessage": str(error)}).encode()
+
+    # Coming to rest -------------------------------------------------------------------------------------------------
+
+    def rest(self) -> None:
+        """Return when every execution waits for an answer or has ended."""
+        with self._changed:
+            if not self._changed.wait_for(lambda: self._live == len(self._waiting), PATIENCE):
+                raise RestlessEngineError(f"{self._live} executions live, {len(self._waiting)} wait; last {self.calls[-5:]}")
+
+    def next_queued(self) -> tuple[str, dict[str, Any]] | None:
+        """The oldest asynchronous call that nobody has made yet."""
+        return self._queue.popleft() if self._queue else None
+
+    def time_out(self, token: str) -> None:
+        """Let a token's thirty days be over."""
+        with self._changed:
+            endpoint = self._waiting.pop(token)
+            self._spent.add(token)
+            endpoint.interrupt_all()
+
+    @property
+    def tokens(self) -> list[str]:
+        """The tokens that wait for an answer, oldest first."""
+        return list(self._waiting)
+
+    def events(self) -> Iterator[tuple[Execution, list[dict[str, Any]]]]:
+        """Every execution with its history."""
+        for execution in self.executions:
+            env = execution.exec_worker and execution.exec_worker.env
+            if env is not None:
+                yield execution, env.event_manager.get_event_history()
+
+    def entered(self, name: str | None = None) -> list[str]:
+        """The states entered, in order, of one execution (`<order>-<run>`) or of all."""
+        return [
+            event["stateEnteredEventDetails"]["name"]
+            for execution, history in self.events()
+            if name in {None, execution.name}
+            for event in history
+            if event["type"].endswith("StateEntered")
+        ]
+
+    # moto, mended ---------------------------------------------------------------------------------------------------
+
+    def _notify(self, pool: CallbackPoolManager, callback_id: str, outcome: CallbackOutcome) -> bool:
+        endpoint = pool.get(callback_id)
+        if endpoint is None:
+            return False
+        with self._changed:
+            if callback_id in self._spent:
+                raise CallbackNotifyConsumerError(CallbackConsumerTimeout())
+            self._spent.add(callback_id)
+            self._waiting.pop(callback_id, None)
+            endpoint.notify(outcome)
+        return True
+
+    def _wait(self, _task: object, timeout_seconds: int, callback_endpoint: CallbackEndpoint) -> CallbackOutcome | None:
+        with self._changed:
+            if callback_endpoint.callback_id not in self._spent:
+                self._waiting[callback_endpoint.callback_id] = callback_endpoint
+                self._changed.notify_all()
+        return callback_endpoint.wait(timeout_seconds)
+
+    def _start(self, execution: Execution, start: Callable[[Execution], None]) -> None:
+        with self._changed:
+            self._live += 1
+        self.executions.append(execution)
+        start(execution)
+
+    def _stop(self, execution: Execution, stop: Callable[..., None], **given: Any) -> None:
+        with self._changed:
+            self._stopped.add(execution.name)
+            stop(execution, **given)
+            pool = execution.exec_worker.env.callback_pool_manager if execution.exec_worker else None
+            for token in [token for token in self._waiting if pool is not None and pool.get(token) is not None]:
+                self._spent.add(token)
+                self._waiting.pop(token).interrupt_all()
+
+    def _terminated(self, execution: Execution) -> None:
+        if execution.name in self._stopped and execution.exec_status != "ABORTED":
+            execution.exec_status = "ABORTED"
+        if execution.exec_status in ENDED_BADLY:
+            detail = {"name": execution.name, "status": str(execution.exec_status)}
+            self._queue.append(("record-execution", {"detail": detail}))
+        with self._changed:
+            self._live -= 1
+            self._changed.notify_all()
+
+
+def _evaluate(expression: str) -> Any:
+    return json.loads(json.dumps(jsonata.Jsonata(expression).evaluate(None)))
+
+
+def _declare(bindings: Mapping[str, Any]) -> str:
+    return "".join(f"{name}:={json.dumps(value, default=str)};" for name, value in bindings.items())
+
+
+@contextmanager
+def mended_moto(engine: Engine) -> Iterator[None]:
+    """moto as AWS behaves where it matters here, with its answers from our handlers."""
+    start, stop = Execution.start, Execution.stop
+    reflect = BaseExecutionWorkerCommunication.terminated
+    attempt = StateTaskServiceCallback._evaluate_with_timeout
+    running = StepFunctionsParserBackend._get_executions
+
+    def terminated(communication: Any) -> None:
+        reflect(communication)
+        engine._terminated(communication.execution)
+
+    def fresh_token(task: Any, env: Any) -> None:
+        data = env.states.context_object.context_object_data
+        if "Task" in data and data["State"]["RetryCount"]:
+            env.callback_pool_manager.add(env.states.context_object.update_task_token())
+        attempt(task, env)
+
+    def ready(backend: Any, status: Any = None) -> list[Any]:
+        found = running(backend, status)
+        return [one for one in found if one.exec_worker is not None and one.exec_worker.env is not None]
+
+    with ExitStack() as stack:
+        for target, name, value in (
+            (evaluator, "_eval_jsonata", _evaluate),
+            (states, "encode_jsonata_variable_declarations", _declare),
+            (variable_store, "encode_jsonata_variable_declarations", _declare),
+            (retrier_decl, "time", SimpleNamespace(sleep=engine.pauses.append)),
+            (lambda_eval_utils, "boto_client_for", _client),
+            (AmazonStateLanguageParser, "parse", staticmethod(_parse)),
+            (LambdaSimpleBackend, "invoke", lambda *given: engine.invoke(*given)),
+            (CallbackPoolManager, "notify", lambda pool, callback_id, outcome: engine._notify(pool, callback_id, outcome)),
+            (StateTaskServiceCallback, "_wait_for_task_token_timeout", lambda *args, **kw: engine._wait(*args, **kw)),
+            (StateTaskServiceCallback, "_evaluate_with_timeout", fresh_token),
+            (StepFunctionsParserBackend, "_get_executions", ready),
+            (Execution, "start", lambda execution: engine._start(execution, start)),
+            (Execution, "stop", lambda execution, **given: engine._stop(execution, stop, **given)),
+            (BaseExecutionWorkerCommunication, "terminated", terminated),
+        ):
+            stack.enter_context(patch.object(target, name, value))
+        yield
+
+
+_PARSE = AmazonStateLanguageParser.parse
+
+
+@cache
+def _parse(definition: str) -> Any:
+    """A parsed definition holds nothing of an execution: it is parsed once per process."""
+    return _PARSE(definition)
+
+
+def _client(region: str, service: str, state_credentials: object = None) -> Any:
+    """moto makes a client for every call; one is enough."""
+    return _client_of(region, service)
+
+
+@cache
+def _client_of(region: str, service: str) -> Any:
+    return boto3.client(service, region_name=region)  # type: ignore[call-overload]

@@ -1,0 +1,111 @@
+"""What a person does with a page: reads it, fills in a form, follows a link."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from html import unescape
+from html.parser import HTMLParser
+
+LINK = re.compile(r"https://[^\s\"'<>]+")
+
+
+@dataclass
+class Form:
+    """A form as it was rendered: where it goes, what it holds before anything is typed."""
+
+    action: str
+    fields: dict[str, str] = field(default_factory=dict)
+    names: set[str] = field(default_factory=set)
+    choices: dict[str, list[str]] = field(default_factory=dict)
+
+
+class _Reader(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.forms: list[Form] = []
+        self.words: list[str] = []
+        self._textarea: str | None = None
+        self._hidden = 0
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = {name: value or "" for name, value in attrs}
+        if tag in {"script", "style"}:
+            self._hidden += 1
+        if tag == "form" and given.get("method", "").lower() == "post":
+            self.forms.append(Form(given.get("action", "")))
+        name = given.get("name")
+        if not self.forms or name is None or tag not in {"input", "textarea", "button", "select"}:
+            return
+        form = self.forms[-1]
+        form.names.add(name)
+        kind = given.get("type", "text")
+        if kind in {"radio", "checkbox"} or tag == "button":
+            form.choices.setdefault(name, []).append(given.get("value", "on"))
+            if "checked" in given:
+                form.fields[name] = given.get("value", "on")
+        elif tag == "textarea":
+            form.fields[name], self._textarea = "", name
+        elif kind not in {"file", "submit"}:
+            form.fields[name] = given.get("value", "")
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "textarea":
+            self._textarea = None
+        if tag in {"script", "style"}:
+            self._hidden -= 1
+
+    def handle_data(self, data: str) -> None:
+        if self._textarea is not None:
+            self.forms[-1].fields[self._textarea] += data.removeprefix("\n")
+        elif not self._hidden:
+            self.words.append(data)
+
+
+@dataclass(frozen=True)
+class Page:
+    """An answer over HTTP."""
+
+    status: int
+    body: str
+    headers: dict[str, str]
+
+    @property
+    def location(self) -> str:
+        """Where a redirect leads."""
+        return self.headers.get("location", "")
+
+    @property
+    def text(self) -> str:
+        """What is to be read."""
+        return " ".join(" ".join(self._read().words).split())
+
+    @property
+    def forms(self) -> list[Form]:
+        """The forms that post."""
+        return self._read().forms
+
+    def form(self, having: str) -> Form:
+        """The form with a field of this name."""
+        found = next((form for form in self.forms if having in form.names), None)
+        assert found is not None, f"no form with {having} (status {self.status}): {self.text[:400]}"
+        return found
+
+    def _read(self) -> _Reader:
+        reader = _Reader()
+        reader.feed(self.body)
+        return reader
+
+
+@dataclass(frozen=True)
+class Mail:
+    """A mail that was sent."""
+
+    to: str
+    subject: str
+    body: str
+
+    @property
+    def links(self) -> list[str]:
+        """Every address in it."""
+        return [unescape(link) for link in LINK.findall(self.body)]

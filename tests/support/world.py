@@ -1,0 +1,362 @@
+"""A whole deployment in one process: table, bucket, mails, secrets, the shipped machine, a Stripe sandbox, a virtual date.
+
+People act as they do: they open the links of their mails and send the forms of the pages they get.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+import boto3
+import stripe
+from moto import mock_aws
+from moto.core import DEFAULT_ACCOUNT_ID
+from moto.ses.models import ses_backends
+
+from devstack.stripe_sandbox.accounts import Seed
+from devstack.stripe_sandbox.sandbox import Sandbox
+from devstack.stripe_sandbox.webhooks import Endpoint
+from devstack.stripe_sandbox.wire import Answer
+from devstack.stripe_sandbox.wire import Request as StripeRequest
+from relais import wiring
+from relais.adapters.keys import INDEXES, PK, SK
+from relais.cli.catalog import Catalog, load
+from relais.order import instant
+from relais.rows import CLOCK_KEY, Key, Put, Row, order_key
+from relais.steps.catalog import apply
+from tests.support.engine import HANDLERS, Engine, mended_moto
+from tests.support.pages import Form, Mail, Page
+from tests.support.stripe_line import Line
+
+ROOT = Path(__file__).parent.parent.parent
+REGION = "eu-west-3"
+PUBLIC_URL = "https://relais.example"
+WEBHOOK_SECRET = "whsec_in_process"
+GOOD_CARD = "4000 0025 0000 0003"
+INES, NORD = "acct_1InesMoreau0001", "acct_1StudioNord0001"
+MONDAY = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
+"""A Monday morning at ten in Paris: the usual start of a test."""
+ENVIRONMENT = {
+    "AWS_DEFAULT_REGION": REGION,
+    "AWS_ACCESS_KEY_ID": "testing",
+    "AWS_SECRET_ACCESS_KEY": "testing",
+    "AWS_EC2_METADATA_DISABLED": "true",
+    "POWERTOOLS_SERVICE_NAME": "relais",
+    "POWERTOOLS_TRACE_DISABLED": "true",
+    "RELAIS_STAGE": "dev",
+    "RELAIS_TABLE": "relais-dev",
+    "RELAIS_BUCKET": "relais-dev-files",
+    "RELAIS_MACHINE": f"arn:aws:states:{REGION}:{DEFAULT_ACCOUNT_ID}:stateMachine:relais-dev",
+    "RELAIS_PUBLIC_URL": PUBLIC_URL,
+    "RELAIS_SENDER": "bonjour@atelier-mistral.example",
+    "RELAIS_ACT_FUNCTION": "relais-dev-run-act:live",
+    "RELAIS_CLOCK_FUNCTION": "relais-dev-tick-clock:live",
+    "RELAIS_SECRET_LINK": "relais/dev/link-keys",
+    "RELAIS_SECRET_WEBHOOK": "relais/dev/stripe-webhook",
+    "RELAIS_SECRET_STRIPE": "relais/dev/stripe",
+    "RELAIS_STRIPE_URL": "http://127.0.0.1:8011",
+}
+SECRETS = {
+    "relais/dev/link-keys": {"current": "k1", "keys": {"k1": base64.b64encode(b"k" * 32).decode()}},
+    "relais/dev/stripe-webhook": {"secrets": [WEBHOOK_SECRET]},
+    "relais/dev/stripe": {"key": "sk_test_relais_local"},
+}
+
+
+@cache
+def catalogue() -> Catalog:
+    """The sample shop."""
+    found = load(ROOT / "catalog")
+    assert isinstance(found, Catalog), str(found)
+    return found
+
+
+@cache
+def definition() -> str:
+    """The shipped definition, its placeholders bound as the template binds them."""
+    text = (ROOT / "statemachines" / "order.asl.json").read_text(encoding="utf-8")
+    for name in HANDLERS:
+        placeholder = "".join(word.capitalize() for word in name.split("-"))
+        text = text.replace(f"${{{placeholder}}}", f"arn:aws:lambda:{REGION}:{DEFAULT_ACCOUNT_ID}:function:relais-dev-{name}:live")
+    assert "${" not in text
+    return text
+
+
+class World:
+    """One deployment, its people's mailboxes and its clocks."""
+
+    def __init__(self, engine: Engine, start: datetime) -> None:
+        """Set everything up as the stack does, on a given date."""
+        self.engine = engine
+        self._shift = start - datetime.now(UTC)
+        self.stripe_calls: list[str] = []
+        self.cut: Callable[[str, str], None] = lambda _method, _path: None
+        self.ports = wiring.ports()
+        self._create()
+        self.sandbox = Sandbox(
+            endpoints=(Endpoint(f"{PUBLIC_URL}/hooks/stripe", WEBHOOK_SECRET),),
+            public_url="https://stripe.example",
+            seeds=(Seed(INES), Seed(NORD)),
+            offset=lambda: self._shift.total_seconds(),
+            deliver=self._deliver,
+        )
+        apply(self.ports.store, catalogue(), start)
+
+    def _create(self) -> None:
+        clients = _clients()
+        attributes = {PK, SK} | {name for index in INDEXES for name in (index.partition, index.sort)}
+        clients["dynamodb"].create_table(
+            TableName="relais-dev",
+            BillingMode="PAY_PER_REQUEST",
+            AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in sorted(attributes)],
+            KeySchema=[{"AttributeName": PK, "KeyType": "HASH"}, {"AttributeName": SK, "KeyType": "RANGE"}],
+            GlobalSecondaryIndexes=[
+                {
+                    "IndexName": index.name,
+                    "KeySchema": [
+                        {"AttributeName": index.partition, "KeyType": "HASH"},
+                        {"AttributeName": index.sort, "KeyType": "RANGE"},
+                    ],
+                    "Projection": {"ProjectionType": "ALL" if index.whole else "KEYS_ONLY"},
+                }
+                for index in INDEXES
+            ],
+        )
+        clients["s3"].create_bucket(
+            Bucket="relais-dev-files", CreateBucketConfiguration={"LocationConstraint": REGION}
+        )
+        clients["sesv2"].create_email_identity(EmailIdentity="bonjour@atelier-mistral.example")
+        for name, value in SECRETS.items():
+            clients["secretsmanager"].create_secret(Name=name, SecretString=json.dumps(value))
+        clients["stepfunctions"].create_state_machine(
+            name="relais-dev", definition=definition(), roleArn=f"arn:aws:iam::{DEFAULT_ACCOUNT_ID}:role/machine"
+        )
+        self._set_clock()
+
+    # Time -----------------------------------------------------------------------------------------------------------
+
+    def now(self) -> datetime:
+        """The virtual now."""
+        return datetime.now(UTC) + self._shift
+
+    def _set_clock(self) -> None:
+        self.ports.store.write(Put(CLOCK_KEY, {"v": 1, "offset": int(self._shift.total_seconds())}, guards=()))
+
+    def move_to(self, at: datetime) -> None:
+        """Change the date; nobody looks at it yet."""
+        self._shift = timedelta(seconds=int((at - datetime.now(UTC)).total_seconds()) + 1)
+        self._set_clock()
+
+    def tick(self) -> dict[str, int]:
+        """The clock looks once."""
+        found: dict[str, int] = self.engine.call("tick-clock", {})
+        self.settle()
+        return found
+
+    def go_to(self, at: datetime) -> None:
+        """Let time pass up to a date: the clock looks at each instant at which something is due."""
+        for _ in range(400):
+            due = self.next_due()
+            if due is None or due > at:
+                break
+            self.move_to(max(due, self.now()))
+            self.tick()
+        else:
+            raise AssertionError(f"something is due for ever: {self._due_rows()}")
+        self.move_to(max(at, self.now()))
+        self.tick()
+
+    def pass_time(self, **time: float) -> None:
+        """Let some time pass."""
+        self.go_to(self.now() + timedelta(**time))
+
+    def next_due(self) -> datetime | None:
+        """The earliest instant at which the clock has something to look at."""
+        return min((at for row in self._due_rows() if (at := instant(row["due"]))), default=None)
+
+    def _due_rows(self) -> list[Row]:
+        return [row for row in self.rows() if "due" in row]
+
+    # Coming to rest -------------------------------------------------------------------------------------------------
+
+    def settle(self) -> None:
+        """Let everything happen that follows by itself: executions, asynchronous calls, deliveries of events."""
+        while True:
+            self.engine.rest()
+            queued = self.engine.next_queued()
+            if queued is not None:
+                self._quietly(*queued)
+            elif not self.sandbox.run_due():
+                return
+
+    def _quietly(self, name: str, event: dict[str, Any]) -> None:
+        """An asynchronous call whose error nobody waits for."""
+        try:
+            self.engine.call(name, event)
+        except Exception as error:  # noqa: BLE001 - Lambda keeps it in a dead letter
+            self.engine.calls.append(f"{name} failed: {type(error).__name__}")
+
+    # HTTP -----------------------------------------------------------------------------------------------------------
+
+    def http(self, method: str, link: str, body: str = "", headers: Mapping[str, str] | None = None) -> Page:
+        """One request, as the HTTP API hands it to the function of its route."""
+        parts = urlsplit(link)
+        event = {
+            "version": "2.0",
+            "rawPath": parts.path,
+            "rawQueryString": parts.query,
+            "queryStringParameters": dict(parse_qsl(parts.query, keep_blank_values=True)),
+            "headers": {"host": "relais.example", **(headers or {})},
+            "requestContext": {"http": {"method": method, "path": parts.path}},
+            "body": body,
+            "isBase64Encoded": False,
+        }
+        answer = self.engine.call(_route(method, parts.path), event)
+        return Page(answer["statusCode"], answer["body"], answer["headers"])
+
+    def get(self, link: str) -> Page:
+        """Open a link."""
+        return self.http("GET", link)
+
+    def post(self, link: str, fields: Mapping[str, str | list[str]], **headers: str) -> Page:
+        """Send a form from our own page, and let what follows happen."""
+        sent = {"content-type": "application/x-www-form-urlencoded", "sec-fetch-site": "same-origin"}
+        given = {name.replace("_", "-"): value for name, value in headers.items()}
+        page = self.http("POST", link, urlencode(fields, doseq=True), sent | given)
+        self.settle()
+        return page
+
+    def send(self, form: Form, **fields: str | list[str]) -> Page:
+        """Fill in a form and send it."""
+        return self.post(form.action, form.fields | fields)
+
+    def webhook(self, body: bytes, headers: Mapping[str, str]) -> int:
+        """Hand an event to our door."""
+        return self.http("POST", f"{PUBLIC_URL}/hooks/stripe", body.decode(), headers).status
+
+    def _deliver(self, _url: str, headers: Mapping[str, str], body: bytes) -> int:
+        return self.webhook(body, headers)
+
+    # Stripe ---------------------------------------------------------------------------------------------------------
+
+    def seen(self, method: str, path: str) -> None:
+        """Told of every call to Stripe."""
+        self.stripe_calls.append(f"{method} {path}")
+        self.cut(method, path)
+
+    def pay_page(self, url: str, card: str = GOOD_CARD, email: str = "marie@gmail.com") -> Answer:
+        """Pay on the hosted page."""
+        body = urlencode({"email": email, "name": "Marie Dupont", "card": card}).encode()
+        answer = self.sandbox.respond(StripeRequest("POST", urlsplit(url).path, "", {}, body))
+        assert isinstance(answer, Answer)
+        return answer
+
+    def transfers(self) -> list[dict[str, Any]]:
+        """The transfers at Stripe."""
+        return list(self.sandbox.state()["objects"].get("transfer", []))
+
+    # Looking --------------------------------------------------------------------------------------------------------
+
+    def rows(self, pk: str | None = None) -> list[Row]:
+        """Every row of the table, or of a partition; sorted."""
+        if pk is not None:
+            return self.ports.store.query(pk)
+        from moto.dynamodb.models import dynamodb_backends
+
+        table = dynamodb_backends[DEFAULT_ACCOUNT_ID][REGION].get_table("relais-dev")
+        names = sorted({str(item.attrs[PK].value) for item in table.all_items()})
+        return [row for name in names for row in self.ports.store.query(name)]
+
+    def row(self, key: Key) -> dict[str, Any]:
+        """One row, which must exist."""
+        found = self.ports.store.get(key)
+        assert found is not None, key
+        return dict(found)
+
+    def order_row(self, order: str) -> dict[str, Any]:
+        """An order's head."""
+        return self.row(order_key(order))
+
+    @property
+    def mails(self) -> list[Mail]:
+        """Every mail sent so far, oldest first."""
+        backend = ses_backends[DEFAULT_ACCOUNT_ID][REGION]
+        return [
+            Mail(message.destinations["ToAddresses"][0], message.subject, message.body)
+            for message in backend.sent_messages
+        ]
+
+    def link(self, kind: str, order: str) -> str:
+        """The newest link to a gate of this kind in any mail."""
+        wanted = re.compile(rf"/g/{order}/\d\d-{kind}-\d{{4}}/")
+        found = [link for mail in self.mails for link in mail.links if wanted.search(link)]
+        assert found, f"no link to {kind} in {[mail.subject for mail in self.mails]}"
+        return found[-1]
+
+    def upload(self, path: str, nonce: str, names: Mapping[str, bytes]) -> list[str]:
+        """Ask for permission and upload; the keys for the form."""
+        asked = {
+            "nonce": nonce,
+            "name": list(names),
+            "size": [str(len(body)) for body in names.values()],
+            "type": ["image/png"] * len(names),
+        }
+        answer = json.loads(self.post(path, asked).body)
+        assert not answer["problems"], answer
+        for one in answer["files"]:
+            _clients()["s3"].put_object(Bucket="relais-dev-files", Key=one["fields"]["key"], Body=names[one["name"]])
+        return [one["key"] for one in answer["files"]]
+
+
+def _route(method: str, path: str) -> str:
+    parts = path.strip("/").split("/")
+    if method in {"GET", "HEAD"}:
+        return "show-page"
+    match parts:
+        case ["hooks", "stripe"]:
+            return "receive-stripe-event"
+        case ["offer", _] | ["o", _, _, "checkout"]:
+            return "open-checkout"
+        case ["g", _, _, _, "files"]:
+            return "permit-upload"
+        case _:
+            return "answer-gate"
+
+
+@cache
+def _clients() -> dict[str, Any]:
+    services = ("dynamodb", "s3", "sesv2", "secretsmanager", "stepfunctions")
+    return {service: boto3.client(service, region_name=REGION) for service in services}
+
+
+@contextmanager
+def world(start: datetime = MONDAY) -> Iterator[World]:
+    """A fresh world."""
+    engine = Engine()
+    config: Any = {"stepfunctions": {"execute_state_machine": True}, "lambda": {"use_docker": False}}
+    with patch.dict(os.environ, ENVIRONMENT), mock_aws(config=config), mended_moto(engine):
+        wiring.ports()._secrets.clear()
+        wiring._payments.cache_clear()
+        made = World(engine, start)
+        with patch.object(stripe, "RequestsClient", partial(Line, made.sandbox, made.seen)):
+            yield made
+            finish(made)
+
+
+def finish(made: World) -> None:
+    """Let no execution outlive its world."""
+    for execution in made.engine.executions:
+        if execution.exec_status == "RUNNING":
+            execution.stop(stop_date=datetime.now(UTC), error=None, cause=None)
+    made.engine.rest()
