@@ -1,11 +1,12 @@
 """What an order earns, to the cent."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from relais import ledger
 from relais.margin import (
     CARD_RATES,
     CHARGE_RATES,
@@ -15,10 +16,14 @@ from relais.margin import (
     RateUnknownError,
     Regime,
     card_fee,
+    ceiling,
     cover,
+    covers,
+    earned,
     net_margin,
     social_charges,
 )
+from relais.offer import Offer, Policy, Text
 
 DAY = date(2026, 11, 27)
 
@@ -95,3 +100,28 @@ def test_a_day_before_the_first_rate_has_none() -> None:
 def test_every_rate_names_its_source() -> None:
     """A number without a source cannot be checked when it changes."""
     assert all(rate.source for rate in (*CARD_RATES, *CHARGE_RATES))
+
+
+def test_the_most_that_work_may_cost_leaves_nothing_and_loses_nothing() -> None:
+    """The ranking asks nobody who is dearer: at the ceiling the offer still covers, one cent above it doesn't."""
+    nothing = Text("", "")
+    offer = Offer("logo", 1, nothing, nothing, 29_000, "eur", 13_000, "logo", Policy(5), nothing, (), ())
+    assert ceiling(offer, DAY) == 28_540
+    assert covers(offer, DAY).margin == 15_540
+    assert cover(offer.price, ceiling(offer, DAY), "eur", DAY).margin == 0
+
+
+def test_what_was_earned_is_read_from_the_ledger() -> None:
+    """The fee that Stripe really took counts, not the rate that was expected; another currency counts apart."""
+    order, pi, at = "4F7K", "pi_1", datetime(2026, 11, 27, tzinfo=UTC)
+    entries = [
+        ledger.payment(order=order, pi=pi, amount=29_000, currency="eur", at=at),
+        ledger.charge_settled(
+            order=order, txn="txn_1", pi=pi, gross=29_000, fee=750, net=28_250, currency="eur", at=at
+        ),
+        ledger.accepted(
+            order=order, milestone="01", share=29_000, cost=13_000, freelancer="ines", currency="eur", at=at
+        ),
+    ]
+    assert earned(entries, "eur") == Margin(29_000, 750, 13_000)
+    assert earned(entries, "usd") == Margin(0, 0, 0)
