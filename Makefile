@@ -9,6 +9,8 @@ MAKEFLAGS += --no-print-directory
 unexport PYTHONDONTWRITEBYTECODE
 
 STAGE ?= dev
+# More of the CDK's context, e.g. CONTEXT="-c public_url=https://orders.your-shop.fr -c sender=you@your-shop.fr".
+CONTEXT ?=
 PY := .venv/bin/python
 UV := tools/uv
 CDK := node_modules/.bin/cdk
@@ -67,7 +69,7 @@ demo: setup  ## start the one-machine stack and play an order (PLAY=once|none, P
 
 .PHONY: test
 test: setup bundle  ## every test that needs no browser and no Java, in parallel
-	@$(PY) -m pytest -n auto -m "not browser and not java" $(TESTS)
+	@$(PY) -m pytest -n auto --dist loadgroup -m "not browser and not java" $(TESTS)
 
 .PHONY: lint
 lint: .venv/ready  ## ruff and mypy
@@ -97,16 +99,16 @@ bundle: .venv/ready .venv-ministack/ready  ## build the layers (arm64 to ship, t
 
 .PHONY: synth
 synth: setup bundle  ## write the CloudFormation templates to cdk.out/
-	@$(CDK) synth --quiet -c stage=$(STAGE)
+	@$(CDK) synth --quiet -c stage=$(STAGE) $(CONTEXT)
 
 .PHONY: diff
 diff: setup bundle  ## what a deployment would change (STAGE=dev|prod)
-	@$(CDK) diff --all -c stage=$(STAGE)
+	@$(CDK) diff --all -c stage=$(STAGE) $(CONTEXT)
 
 .PHONY: deploy
 deploy: setup bundle  ## deploy both stacks (STAGE=dev|prod)
-	@$(CDK) deploy --all -c stage=$(STAGE)
+	@$(CDK) deploy --all -c stage=$(STAGE) $(CONTEXT)
 
 .PHONY: destroy
 destroy: setup bundle  ## remove both stacks of a stage (STAGE=dev|prod; prod keeps its data)
-	@$(CDK) destroy --all -c stage=$(STAGE)
+	@$(CDK) destroy --all -c stage=$(STAGE) $(CONTEXT)

@@ -12,6 +12,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         folder = item.path.relative_to(TESTS).parts[0]
         item.add_marker(folder)
+        if folder in {"infra", "e2e"}:  # one synthesis, one stack: not one per worker
+            item.add_marker(pytest.mark.xdist_group(folder))
         if folder == "races":
             item.add_marker("java")
         if folder == "unit":

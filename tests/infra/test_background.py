@@ -1,0 +1,63 @@
+"""What runs without anybody asking, and where failures end up."""
+
+from tests.infra.reading import Stack, called
+
+
+def test_the_clock_is_called_every_minute(both_stages: tuple[Stack, Stack]) -> None:
+    """Without it nothing that is due happens."""
+    _, service = both_stages
+    schedule = service.only("Scheduler::Schedule")["Properties"]
+    assert schedule["ScheduleExpression"] == "rate(1 minute)"
+    assert schedule.get("State", "ENABLED") == "ENABLED"
+    assert called(service, schedule["Target"]["Arn"]) == "tick-clock"
+
+
+def test_an_execution_that_died_is_noted(both_stages: tuple[Stack, Stack]) -> None:
+    """Of this stage's machine alone; one that succeeded is no news."""
+    data, service = both_stages
+    rule = service.only("Events::Rule")["Properties"]
+    pattern = rule["EventPattern"]
+    assert pattern["source"] == ["aws.states"]
+    assert pattern["detail-type"] == ["Step Functions Execution Status Change"]
+    assert sorted(pattern["detail"]["status"]) == ["ABORTED", "FAILED", "TIMED_OUT"]
+    (machine,) = pattern["detail"]["stateMachineArn"]
+    name = data.only("DynamoDB::Table")["Properties"]["TableName"]
+    assert machine["Fn::Join"][1][-1].endswith(f":stateMachine:{name}")
+    (target,) = rule["Targets"]
+    assert called(service, target["Arn"]) == "record-execution"
+
+
+def test_every_call_that_nobody_waits_for_ends_in_the_queue_of_dead_letters(both_stages: tuple[Stack, Stack]) -> None:
+    """Nothing is lost silently: schedule, rule and asynchronous invocations alike."""
+    _, service = both_stages
+    (queue,) = service.of_type("SQS::Queue")
+    arn = {"Fn::GetAtt": [queue, "Arn"]}
+    configured = set()
+    for config in service.properties("Lambda::EventInvokeConfig"):
+        assert config["DestinationConfig"]["OnFailure"]["Destination"] == arn
+        # The alias's name, which the template cuts out of its ARN.
+        configured.add(called(service, config["Qualifier"]["Fn::Select"][1]["Fn::Split"][1]))
+    assert configured == {"run-act", "tick-clock", "record-execution"}
+    assert service.only("Scheduler::Schedule")["Properties"]["Target"]["DeadLetterConfig"]["Arn"] == arn
+    (target,) = service.only("Events::Rule")["Properties"]["Targets"]
+    assert target["DeadLetterConfig"]["Arn"] == arn
+
+
+def test_dead_letters_are_encrypted_and_kept_two_weeks(both_stages: tuple[Stack, Stack]) -> None:
+    """They hold what a call was given; a holiday must not cost one."""
+    _, service = both_stages
+    queue = service.only("SQS::Queue")["Properties"]
+    assert queue["SqsManagedSseEnabled"] is True
+    assert queue["MessageRetentionPeriod"] == 14 * 24 * 3600
+    statements = service.only("SQS::QueuePolicy")["Properties"]["PolicyDocument"]["Statement"]
+    assert any(
+        one["Effect"] == "Deny" and one["Condition"] == {"Bool": {"aws:SecureTransport": "false"}} for one in statements
+    )
+
+
+def test_trouble_raises_an_alarm(service: Stack) -> None:
+    """A function's error shows in one of these, whoever called it."""
+    names = {one["AlarmName"] for one in service.properties("CloudWatch::Alarm")}
+    assert names == {"relais-dev-dead-letters", "relais-dev-5xx", "relais-dev-executions-failed"}
+    for alarm in service.properties("CloudWatch::Alarm"):
+        assert alarm["TreatMissingData"] == "notBreaching"
