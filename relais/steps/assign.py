@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from relais.gate import Choice, Gate, Kind, Status, Via, gate_from_row
+from relais.margin import ceiling
 from relais.ports import ConditionFailedError, Ports
 from relais.roster import Freelancer, Ranked, rank
 from relais.rows import Change, below_attribute, freelancer_key
@@ -36,7 +37,7 @@ def ranking(ports: Ports, situation: Situation) -> tuple[tuple[Ranked, ...], dic
         situation.order.lang,
         people,
         situation.now,
-        most=situation.offer.cost,
+        most=ceiling(situation.offer, situation.now.date()),
         already=_asked_already(ports, situation),
     )
     return ranked, {one.key: one for one in people}
