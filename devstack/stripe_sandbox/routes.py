@@ -177,7 +177,9 @@ def _not_expandable(path: str) -> RefusedError:
 
 
 def shown(platform: Platform, resource: Resource) -> Resource:
-    """A copy of an object as an answer shows it now."""
+    """A copy of an object, or of a list of them, as an answer shows it now."""
+    if resource.get("object") == "list":
+        return resource | {"data": [shown(platform, member) for member in resource["data"]]}
     view = VIEWS.get(resource.get("object", ""))
     return copy.deepcopy(view(platform, resource) if view else resource)
 

@@ -9,6 +9,7 @@ so that no field is invented and none that the library counts on is missing.
 """
 
 import argparse
+import builtins
 import importlib
 import json
 import sys
@@ -92,7 +93,7 @@ def generate() -> Shapes:
 
 def _describe(source: Any, kind: str, shapes: Shapes) -> None:  # noqa: ANN401
     module = sys.modules[source.__module__]
-    names = _Names(vars(__builtins__) if isinstance(__builtins__, types.ModuleType) else __builtins__)
+    names = _Names(vars(builtins))
     names.update(vars(module))
     names.update({name: value for name, value in vars(source).items() if isinstance(value, type)})
     fields = shapes.setdefault(kind, {})
@@ -245,14 +246,16 @@ def main(argv: list[str] | None = None) -> int:
     path = given.fixtures or given.path
     if path is None or not path.exists():
         print(
-            f"Nothing compared: {path or 'no file'} is not there. Get openapi/fixtures3.json of github.com/stripe/openapi "
-            "and name it."
+            f"Nothing compared: {path or 'no file'} is not there. "
+            "Get openapi/fixtures3.json of github.com/stripe/openapi and name it."
         )
         return 0
     found = list(differences(json.loads(path.read_text(encoding="utf-8")), load()))
     for line in found:
         print(line)
-    print(f"{len(found)} differences between {FILE.name} and {path.name}." if found else f"{FILE.name} fits {path.name}.")
+    print(
+        f"{len(found)} differences between {FILE.name} and {path.name}." if found else f"{FILE.name} fits {path.name}."
+    )
     return 1 if found else 0
 
 

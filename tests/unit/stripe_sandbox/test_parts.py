@@ -57,7 +57,8 @@ def test_amounts_are_printed_as_people_write_them() -> None:
 
 
 @pytest.mark.parametrize(
-    ("locale", "accepted", "lang"), [("fr", "en", "fr"), ("auto", "fr-CA,en", "fr"), (None, "de", "en"), ("en", "fr", "en")]
+    ("locale", "accepted", "lang"),
+    [("fr", "en", "fr"), ("auto", "fr-CA,en", "fr"), (None, "de", "en"), ("en", "fr", "en")],
 )
 def test_the_session_s_locale_wins_over_the_browser_s(locale: str | None, accepted: str, lang: str) -> None:
     """The seller chose the language of the order."""
@@ -180,7 +181,7 @@ def test_a_fault_strikes_its_requests_as_often_as_asked() -> None:
     assert faults.take("POST", "/v1/transfers", AT_THE_DOOR) is not None
     assert faults.take("POST", "/v1/transfers", AT_THE_DOOR) is not None
     assert faults.take("POST", "/v1/transfers", AT_THE_DOOR) is None
-    assert AT_THE_DOOR | AT_WORK == set(FaultKind)
+    assert set(FaultKind) == AT_THE_DOOR | AT_WORK
 
 
 def test_the_official_library_accepts_the_signature() -> None:
@@ -233,7 +234,7 @@ def test_an_endpoint_gets_the_types_it_subscribed_to() -> None:
     assert outbox.due(0.0) == []
 
 
-# Shapes ----------------------------------------------------------------------------------------------------------------
+# Shapes ------------------------------------------------------------------------------------------------------------
 
 
 def test_the_committed_shapes_are_those_of_the_installed_library() -> None:

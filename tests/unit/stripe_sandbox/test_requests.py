@@ -84,13 +84,14 @@ def test_a_parameter_that_the_pinned_version_dropped_is_unknown() -> None:
 def test_the_bodies_of_v2_keep_their_types() -> None:
     """JSON has booleans: a text in their place is refused."""
 
-    def body(requested: Any) -> dict[str, Any]:
-        balance = {"stripe_transfers": {"requested": requested}}
+    def body(stripe_transfers: dict[str, Any]) -> dict[str, Any]:
+        balance = {"stripe_transfers": stripe_transfers}
         return {"configuration": {"recipient": {"capabilities": {"stripe_balance": balance}}}}
 
-    assert check(ACCOUNT, Wire.JSON, body(True)) == body(True)
+    wanted = body({"requested": True})
+    assert check(ACCOUNT, Wire.JSON, wanted) == wanted
     with pytest.raises(RefusedError):
-        check(ACCOUNT, Wire.JSON, body("true"))
+        check(ACCOUNT, Wire.JSON, body({"requested": "true"}))
 
 
 def test_what_is_right_at_stripe_and_not_built_is_named_with_501() -> None:
