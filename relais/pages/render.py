@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, assert_never
@@ -202,7 +203,7 @@ def _document(template: str, view: Page, frame: Frame, **facts: object) -> str:
         "style": Markup(_source("style.css")),  # noqa: S704 (our own file)
         "script": Markup(_source("upload.js")),  # noqa: S704 (our own file)
         "anchor": _anchor,
-        "say_problem": lambda problem: say_problem(problem, lang),
+        "say_problem": lambda problem: say_problem(_questioned(problem, view), lang),
         "reference": order,
         "about": words.say(lang, "base.reference", order=order) if order else "",
     }
@@ -219,6 +220,16 @@ def _order_of(view: Page) -> str:
             return ""
         case _:
             assert_never(view)
+
+
+def _questioned(problem: Problem, view: Page) -> Problem:
+    """A problem of the brief names its question in the reader's words."""
+    if not isinstance(view, OrderView) or "question" not in problem.facts:
+        return problem
+    lang = view.frame.lang
+    asked = {f"q_{question.key}": question.text.in_(lang) for question in view.offer.brief}
+    named = asked.get(problem.field or "", str(problem.facts["question"]))
+    return replace(problem, facts={**problem.facts, "question": named})
 
 
 @cache
@@ -256,19 +267,24 @@ def _order_facts(view: OrderView) -> dict[str, Any]:
         "name": first_name(view.order.client_name),
         "minutes": minutes_for(view.offer),
         "left": questions_left(view.offer, view.brief) if view.brief else 0,
+        "problems": _once((*view.problems, *(view.brief.problems if view.brief else ()))),
         "upload_at": next((question.key for question in view.offer.brief if question.files), None),
         "refresh": _refresh(view, state),
         "suggested": _suggested(view),
     }
 
 
+def _once(problems: tuple[Problem, ...]) -> tuple[Problem, ...]:
+    """Each problem once: the order's page and the brief inside it may be told the same ones."""
+    return tuple(problem for at, problem in enumerate(problems) if problem not in problems[:at])
+
+
 def order_state(view: OrderView) -> str:
     """Which of its faces the order's page shows: the template of that name."""
-    if view.confirming:
-        return "confirming"
     match view.order.stage:
         case OrderStage.DRAFT:
-            return "to_pay" if view.checkout_action else "unpayable"
+            to_pay = "to_pay" if view.checkout_action else "unpayable"
+            return "confirming" if view.confirming else to_pay
         case OrderStage.PAID:
             return "preparing"
         case OrderStage.BRIEF:
@@ -334,8 +350,9 @@ def _refresh(view: OrderView, state: str) -> int | None:
 
 
 def _suggested(view: OrderView) -> str:
-    if "address" in view.typed:
-        return view.typed["address"]
+    typed = view.typed or (view.brief.typed if view.brief else {})
+    if "address" in typed:
+        return typed["address"]
     address = view.order.client_email or ""
     return f"{address.rpartition('@')[0]}@{view.address_hint}" if view.address_hint else address
 
@@ -349,6 +366,7 @@ def _gate_facts(view: GateView) -> dict[str, Any]:
         "subject": _subject(view.offer, view.gate, lang),
         "choices": choices,
         "noted": NOTED.intersection(choices),
+        "picked": _picked(view),
         "choice_facts": _choice_facts(view, lang),
         "freelancer_name": view.freelancer.name if view.freelancer else words.say(lang, "fact.unknown"),
         "why": why_you(view.reasons, view.offer.skill, lang),
@@ -362,6 +380,13 @@ def _gate_facts(view: GateView) -> dict[str, Any]:
 def _subject(offer: Offer, gate: Gate, lang: str) -> str:
     """What a gate is about: a freelancer is told the skill, since the offer's title leads to its price and date."""
     return offer.skill.capitalize() if gate.role is Role.FREELANCER else words.typeset(offer.title.in_(lang), lang)
+
+
+def _picked(view: GateView) -> str:
+    """What a form that comes back had chosen; an open question has nothing chosen, whatever its address says."""
+    if not view.problems:
+        return ""
+    return view.picked.value if view.picked else view.typed.get("choice", "")
 
 
 def _we_checked(view: GateView) -> bool:
@@ -396,15 +421,18 @@ def _answered_facts(view: AnsweredView) -> dict[str, Any]:
 def _answered_key(view: AnsweredView) -> str:
     if view.decision is None:
         return "withdrawn"
-    kind = view.gate.id.kind
+    kind, choice = view.gate.id.kind, view.decision.choice
     if not view.yours:
-        return "taken" if kind is Kind.PROPOSAL else "already"
-    if not view.just_now:
-        return "already"
-    known = f"{kind.value}.{view.decision.choice.value}"
-    if words.has(f"answered.{known}"):
-        return known
+        return _answered_by_others(kind, view.decision.via)
+    if words.has(f"answered.{kind.value}.{choice.value}"):
+        return f"{kind.value}.{choice.value}"
     return "park.any" if kind is Kind.PARK else "any"
+
+
+def _answered_by_others(kind: Kind, via: Via) -> str:
+    if kind is not Kind.PROPOSAL:
+        return "already"
+    return "lapsed" if via is Via.CLOCK else "taken"
 
 
 def _decided(view: AnsweredView, lang: str) -> str:

@@ -131,7 +131,8 @@ class GateView:
 
     Who sees what follows the gate's owner: a freelancer never sees the client's price, a client never the freelancer's.
     `brief` is the answered brief as (question, answer) pairs; `note` the last words that came with being sent back or
-    revised; `margin` is for the seller only; `files` are to look at, `uploaded` those already sent with this form.
+    revised; `margin` is for the seller only; `files` are to look at, `uploaded` those already sent with this form;
+    `picked` what a form that comes back had chosen: an open question is never shown with an answer chosen.
     """
 
     frame: Frame

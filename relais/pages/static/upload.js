@@ -93,7 +93,8 @@ for (const box of document.querySelectorAll("[data-upload]")) {
     const rows = new Map(files.map((file) => [file, addRow(file)]));
     const waiting = [...files];
     const next = (name) => {
-      const at = waiting.findIndex((file) => file.name === name);
+      const exact = waiting.findIndex((file) => file.name === name);
+      const at = exact < 0 ? waiting.findIndex((file) => file.name.startsWith(name)) : exact;
       return waiting.splice(at < 0 ? 0 : at, 1)[0];
     };
     tell("");

@@ -43,6 +43,7 @@ PROBLEMS: dict[str, dict[str, str | int]] = {
     "brief_too_long": {"limit": 20000},
     "field_unknown": {"field": "amount"},
     "upload_pending": {},
+    "upload_refused": {},
 }
 
 
@@ -150,6 +151,17 @@ def test_a_form_that_is_sent_without_choosing_carries_no_choice(kind: Kind) -> N
     buttons = document.all("button", type="submit")
     assert len(buttons) == 1
     assert "name" not in buttons[0]
+
+
+@pytest.mark.parametrize("kind", samples.ASKED)
+def test_no_address_chooses_for_its_reader(kind: Kind) -> None:
+    """A link may name an answer; only a form that comes back shows one as chosen."""
+    asked = samples.gate_view("en", kind, picked=samples.ROUTED[kind][0])
+    assert not [radio for radio in show(asked).all("input", name="choice") if "checked" in radio]
+    back = replace(
+        asked, picked=None, problems=(Problem("nonce_expired"),), typed={"choice": samples.ROUTED[kind][0].value}
+    )
+    assert len([radio for radio in show(back).all("input", name="choice") if "checked" in radio]) == 1
 
 
 def test_an_offer_chooses_and_consents_to_nothing_for_its_reader() -> None:
@@ -301,6 +313,42 @@ def test_the_brief_keeps_every_answer_and_says_what_sending_starts() -> None:
     assert {button.get("value") for button in document.all("button", name="action")} == {"hand_in", "save"}
     assert "livraison au plus tard le vendredi 4 décembre" in document.words
     assert "Merci Marie, c’est payé. Plus qu’une question." in document.words
+
+
+def test_a_problem_of_the_brief_is_told_once_and_names_its_question() -> None:
+    """The steps name the key of a question; its client knows its words."""
+    wrong = (Problem("answer_missing", "q_brands", {"question": "brands"}),)
+    brief = samples.brief_view("en", problems=wrong)
+    document = show(samples.order_view("en", OrderStage.BRIEF, brief=brief, problems=wrong))
+    assert len(document.all("a", href="#q-brands")) == 1
+    assert document.words.count("An answer is missing: “Three brands you like, and why?”") == 2
+    assert "brands”" not in document.words
+
+
+def test_an_address_that_was_refused_is_shown_as_it_was_typed() -> None:
+    """Nothing of what was typed is lost."""
+    wrong = (Problem("address_invalid", "address"),)
+    view = samples.order_view(
+        "fr", OrderStage.ASSIGN, address_action="/o/x", problems=wrong, typed={"address": "marie@"}
+    )
+    field = show(view).all("input", id="address")[0]
+    assert field["value"] == "marie@"
+    assert field["aria-invalid"] == "true"
+
+
+def test_whoever_answered_is_thanked_also_when_the_page_is_opened_again() -> None:
+    """The browser is sent to a fresh page after the answer; that page says what was answered, and when."""
+    view = next(view for name, view in samples.answered_pages("fr") if name == "acceptance-accept-link-yours-then")
+    said = show(view).words
+    assert "Merci, c’est accepté" in said
+    assert "Votre réponse\u00a0: accepté (vendredi 27 novembre 2026 à 10\u00a0h\u00a030)".replace("\u00a0", " ") in said
+
+
+def test_a_proposal_that_lapsed_is_not_called_taken() -> None:
+    """Nobody was faster: the time was up."""
+    shown = dict(samples.answered_pages("en"))
+    assert "time to answer has passed" in show(shown["proposal-again-clock-other-then"]).words
+    assert "no longer needed" in show(shown["proposal-exhausted-engine-other-then"]).words
 
 
 def test_a_brief_without_a_question_for_files_still_takes_them() -> None:
