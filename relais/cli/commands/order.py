@@ -1,0 +1,374 @@
+"""`relais order`: where each order is, what it waits for, and how it came there."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+import typer
+
+from relais.act import Act
+from relais.cli.output import AsJson, OfOrder, OfStage, Times, WithNames, facts, money, say, sentences, table, tell_json
+from relais.cli.reading import (
+    Dossier,
+    booked,
+    deliverables,
+    heads,
+    latest,
+    months_back,
+    open_dossiers,
+    read_dossier,
+)
+from relais.cli.stack import OperatorPorts, Stack, Stage
+from relais.cli.waits import Wait, waits_of
+from relais.gate import Gate
+from relais.order import Milestone, Order
+from relais.rows import Row
+
+app = typer.Typer(no_args_is_help=True, help="List orders, show one, print what it waits for.")
+
+_FINISHED_MONTHS = 2
+
+
+@app.command("list", epilog="Examples: relais order list --open; relais order list --months 12 --json | jq '.[].order'")
+@sentences
+def list_(
+    stage: OfStage = Stage.DEV,
+    months: Annotated[
+        int, typer.Option(min=1, max=120, help="How many months back to look for orders that have ended.")
+    ] = _FINISHED_MONTHS,
+    only_open: Annotated[bool, typer.Option("--open", help="Only orders that have not ended.")] = False,
+    names: WithNames = False,
+    as_json: AsJson = False,
+) -> None:
+    """List orders: the open ones with what waits for whom until when, and those that ended in the last months.
+
+    Drafts that nobody paid are not listed; `relais order show` finds them by id.
+    """
+    ports = Stack(stage).ports
+    times, now = Times.of_shop(ports.store), ports.now()
+    found = list(open_dossiers(ports.store))
+    if not only_open:
+        seen = {one.order.id for one in found}
+        rows = booked(ports.store, months_back(latest(ports.store, now), months))
+        ended = {row["order"] for row in rows if row["order"]} - seen
+        found += [Dossier(order, (), (), ()) for order in heads(ports.store, ended)]
+    documents = [_listed(one, times, now, names=names) for one in found]
+    if as_json:
+        tell_json(documents)
+        return
+    columns = ("Order", "Offer", "Stage", "Waits for", "Until", *(("Client",) if names else ()))
+    table(f"Orders (times: {times.zone})", columns, [_line(one, times, names=names) for one in documents])
+
+
+def _listed(dossier: Dossier, times: Times, now: datetime, *, names: bool) -> dict[str, Any]:
+    order = dossier.order
+    waits = waits_of(order, dossier.gates, dossier.acts, now)
+    return {
+        "order": order.id,
+        "offer": order.offer,
+        "offer_version": order.offer_version,
+        "stage": order.stage.value,
+        "milestones": {one.number: one.stage.value for one in dossier.milestones},
+        "currency": order.currency,
+        "price": order.price,
+        "paid": order.paid,
+        "created": times.iso(order.created),
+        "promised": times.iso(order.promised),
+        "completed": times.iso(order.completed),
+        "client": order.client_name if names else None,
+        "waits": [_wait_document(wait, times) for wait in waits],
+    }
+
+
+def _line(one: dict[str, Any], times: Times, *, names: bool) -> list[str | None]:
+    stages = ", ".join(f"{number} {stage}" for number, stage in one["milestones"].items())
+    return [
+        one["order"],
+        f"{one['offer']} v{one['offer_version']}",
+        stages if one["stage"] == "milestones" and stages else one["stage"],
+        "\n".join(f"{wait['owner']}: {wait['kind']}" for wait in one["waits"]),
+        "\n".join(times.shown(wait["until"]) or "-" for wait in one["waits"]) or times.shown(one["completed"]),
+        *([one["client"]] if names else []),
+    ]
+
+
+@app.command(epilog="Example: relais order show 4f7k2m9q0abc")
+@sentences
+def show(order: OfOrder, stage: OfStage = Stage.DEV, names: WithNames = False, as_json: AsJson = False) -> None:
+    """Show one order: stage, run, money, milestones, every gate with its decision, acts, deliverables, execution.
+
+    Never shows a link, a token or what the client wrote.
+    """
+    ports = Stack(stage).ports
+    times = Times.of_shop(ports.store)
+    dossier = read_dossier(ports.store, order)
+    document = _order_document(ports, dossier, times, names=names)
+    if as_json:
+        tell_json(document)
+        return
+    _print_order(document, times)
+
+
+def _order_document(ports: OperatorPorts, dossier: Dossier, times: Times, *, names: bool) -> dict[str, Any]:
+    order = dossier.order
+    return {
+        "order": order.id,
+        "stage": order.stage.value,
+        "run": order.run,
+        "execution": ports.machine.status(order.id, order.run) if order.run else None,
+        "dead_run": order.dead_run or None,
+        "parked": _parked(order),
+        "offer": order.offer,
+        "offer_version": order.offer_version,
+        "lang": order.lang,
+        "consumer": order.consumer,
+        "client": order.client_name if names else None,
+        "currency": order.currency,
+        "price": order.price,
+        "created": times.iso(order.created),
+        "started": times.iso(order.started),
+        "handed_in": times.iso(order.handed_in),
+        "promised": times.iso(order.promised),
+        "completed": times.iso(order.completed),
+        "clock_looks": times.iso(order.due),
+        "money": {
+            "paid": order.paid,
+            "fee": order.fee,
+            "left": order.left,
+            "in_transit": order.in_transit,
+            "sent": order.sent,
+            "refunded": order.refunded,
+        },
+        "milestones": [_milestone_document(one, times) for one in dossier.milestones],
+        "gates": [_gate_document(one, times) for one in dossier.gates],
+        "acts": [_act_document(one, times) for one in dossier.acts],
+        "deliverables": [_deliverable_document(one, times) for one in deliverables(ports.store, order.id)],
+    }
+
+
+def _parked(where: Order | Milestone) -> dict[str, str | None] | None:
+    if where.stage.value != "park":
+        return None
+    return {"from": where.parked_from, "why": where.parked_why}
+
+
+def _milestone_document(one: Milestone, times: Times) -> dict[str, Any]:
+    engaged = one.engagement
+    return {
+        "milestone": one.number,
+        "stage": one.stage.value,
+        "parked": _parked(one),
+        "price": one.price,
+        "cost": one.cost,
+        "revisions_left": one.revisions_left,
+        "revisions_used": one.revisions_used,
+        "rounds": one.rounds,
+        "version": one.version,
+        "pay_by": times.iso(one.pay_by),
+        "engagement": None
+        if engaged is None
+        else {
+            "freelancer": engaged.freelancer,
+            "agreed": engaged.agreed,
+            "accepted_at": times.iso(engaged.accepted_at),
+            "deadline": times.iso(engaged.deadline),
+        },
+        "money": {"left_to_send": one.left_to_send, "in_transit": one.in_transit, "sent": one.sent},
+    }
+
+
+def _gate_document(gate: Gate, times: Times) -> dict[str, Any]:
+    decision = gate.decision
+    return {
+        "gate": str(gate.id),
+        "kind": gate.id.kind.value,
+        "milestone": None if gate.id.of_order else gate.id.milestone,
+        "role": gate.role.value,
+        "owner": gate.owner,
+        "status": gate.status.value,
+        "opened": times.iso(gate.opened),
+        "deadline": times.iso(gate.deadline),
+        "mailed": gate.mailed,
+        "owes": dict(gate.owes),
+        "ranking": gate.shown.get("ranking"),
+        "decision": None
+        if decision is None
+        else {
+            "choice": decision.choice.value,
+            "by": decision.by,
+            "at": times.iso(decision.at),
+            "via": decision.via.value,
+        },
+    }
+
+
+def _act_document(act: Act, times: Times) -> dict[str, Any]:
+    return {
+        "act": act.id,
+        "kind": act.kind.value,
+        "milestone": act.milestone,
+        "operation": act.operation,
+        "state": act.state.value,
+        "generation": act.generation,
+        "amount": act.amount,
+        "currency": act.currency,
+        "stripe_id": act.stripe_id,
+        "first_sent": times.iso(act.first_sent),
+        "last_sent": times.iso(act.last_sent),
+        "why": act.why,
+    }
+
+
+def _deliverable_document(row: Row, times: Times) -> dict[str, Any]:
+    _, milestone, version = row["sk"].split("#")
+    return {
+        "milestone": milestone,
+        "version": int(version),
+        "at": times.iso(datetime.fromisoformat(row["at"])),
+        "by": row["by"],
+        "note": "note" in row,
+        "files": [{"name": one["name"], "size": one["size"], "sha256": one["sha256"]} for one in row["files"]],
+    }
+
+
+def _print_order(one: dict[str, Any], times: Times) -> None:
+    currency = one["currency"]
+    parked = one["parked"] and f"from {one['parked']['from']}: {one['parked']['why']}"
+    facts(
+        f"Order {one['order']} (times: {times.zone})",
+        [
+            ("Offer", f"{one['offer']}, version {one['offer_version']}"),
+            ("Client", one["client"]),
+            ("Stage", one["stage"]),
+            ("Parked", parked),
+            ("Run", f"{one['run']}, execution {one['execution'] or 'not started'}"),
+            ("Created", times.shown(one["created"])),
+            ("Promised", times.shown(one["promised"])),
+            ("Completed", times.shown(one["completed"])),
+            ("Clock looks", times.shown(one["clock_looks"])),
+            *((f"Money {name}", money(amount, currency)) for name, amount in one["money"].items()),
+        ],
+    )
+    table(
+        "Milestones",
+        ("No", "Stage", "Freelancer", "Agreed", "Deadline", "Version", "Changes left", "Sent"),
+        [_milestone_line(milestone, currency, times) for milestone in one["milestones"]],
+        right=("Agreed", "Version", "Changes left", "Sent"),
+    )
+    table(
+        "Gates",
+        ("Gate", "Owner", "Opened", "Status", "Decision", "By", "When", "How"),
+        [_gate_line(gate, times) for gate in one["gates"]],
+    )
+    table(
+        "Acts",
+        ("Act", "State", "Amount", "Generation", "Stripe", "Why"),
+        [
+            (
+                act["act"],
+                act["state"],
+                money(act["amount"], act["currency"]),
+                str(act["generation"]),
+                act["stripe_id"],
+                act["why"],
+            )
+            for act in one["acts"]
+        ],
+        right=("Amount", "Generation"),
+    )
+    table(
+        "Deliverables",
+        ("Milestone", "Version", "Handed in", "By", "Files"),
+        [
+            (
+                made["milestone"],
+                str(made["version"]),
+                times.shown(made["at"]),
+                made["by"],
+                "\n".join(f"{file['name']} ({file['size']} bytes)" for file in made["files"]),
+            )
+            for made in one["deliverables"]
+        ],
+    )
+
+
+def _milestone_line(one: dict[str, Any], currency: str, times: Times) -> tuple[str | None, ...]:
+    engaged = one["engagement"] or {}
+    return (
+        one["milestone"],
+        one["stage"],
+        engaged.get("freelancer"),
+        money(engaged.get("agreed"), currency),
+        times.shown(engaged.get("deadline")),
+        str(one["version"]),
+        str(one["revisions_left"]),
+        money(one["money"]["sent"], currency),
+    )
+
+
+def _gate_line(gate: dict[str, Any], times: Times) -> tuple[str | None, ...]:
+    decision = gate["decision"] or {}
+    return (
+        gate["gate"],
+        gate["owner"],
+        times.shown(gate["opened"]),
+        gate["status"],
+        decision.get("choice"),
+        decision.get("by"),
+        times.shown(decision.get("at")),
+        decision.get("via"),
+    )
+
+
+@app.command(epilog="Example: relais order contract 4f7k2m9q0abc")
+@sentences
+def contract(order: OfOrder, stage: OfStage = Stage.DEV, as_json: AsJson = False) -> None:
+    """Print what an order waits for: who acts, for whom, until when, reminded when, and what happens otherwise."""
+    ports = Stack(stage).ports
+    times, now = Times.of_shop(ports.store), ports.now()
+    dossier = read_dossier(ports.store, order)
+    waits = waits_of(dossier.order, dossier.gates, dossier.acts, now)
+    if as_json:
+        documents = [_wait_document(wait, times) for wait in waits]
+        tell_json(
+            {"order": dossier.order.id, "stage": dossier.order.stage.value, "now": times.iso(now), "waits": documents}
+        )
+        return
+    if not waits:
+        say(f"Order {dossier.order.id} has ended: nothing waits.")
+    for wait in waits:
+        _print_wait(wait, times)
+
+
+def _print_wait(wait: Wait, times: Times) -> None:
+    reached = {None: None, True: "a mail was sent", False: "no mail yet: no default runs against them"}
+    facts(
+        wait.gate or wait.kind,
+        [
+            ("Who acts", wait.who.value if wait.owner == wait.who.value else f"{wait.who.value} {wait.owner}"),
+            ("For whom", " and ".join(role.value for role in wait.waiting)),
+            ("Since", times.words(wait.since)),
+            ("Until", times.words(wait.until) or "no date"),
+            ("Reminders", ", ".join(str(times.words(at)) for at in wait.reminders) or "none"),
+            ("Choices", ", ".join(choice.value for choice in wait.choices) or None),
+            ("Reached", reached[wait.reached]),
+            ("Otherwise", wait.otherwise),
+        ],
+    )
+
+
+def _wait_document(wait: Wait, times: Times) -> dict[str, Any]:
+    return {
+        "gate": wait.gate,
+        "kind": wait.kind,
+        "milestone": wait.milestone,
+        "who": wait.who.value,
+        "owner": wait.owner,
+        "for": [role.value for role in wait.waiting],
+        "since": times.iso(wait.since),
+        "until": times.iso(wait.until),
+        "reminders": [times.iso(at) for at in wait.reminders],
+        "choices": [choice.value for choice in wait.choices],
+        "default": wait.default,
+        "otherwise": wait.otherwise,
+        "reached": wait.reached,
+    }

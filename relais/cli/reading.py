@@ -1,0 +1,103 @@
+"""What commands read of orders and of the book: by key and by index, never by a scan."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from relais.act import Act, act_from_row
+from relais.gate import DUE_SHARDS, Gate, gate_from_row
+from relais.order import Milestone, Order, milestone_from_row, order_from_row
+from relais.ports import Store
+from relais.rows import CLOCK_KEY, Key, Row, order_key
+from relais.steps.situation import read_order
+
+SHARDS = range(DUE_SHARDS)
+_MOST_KEYS = 100
+"""What one BatchGetItem takes."""
+_NO_ORDER = "shop"
+"""The partition of entries that belong to no order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dossier:
+    """An order with what stands in its partition, but for texts and tokens."""
+
+    order: Order
+    milestones: tuple[Milestone, ...]
+    gates: tuple[Gate, ...]
+    acts: tuple[Act, ...]
+
+
+def read_dossier(store: Store, order: str) -> Dossier:
+    """Read an order's rows consistently. Raises `OrderNotFoundError`."""
+    return _dossier(store, read_order(store, tidy(order)))
+
+
+def tidy(order: str) -> str:
+    """An order's id as people type it."""
+    return order.strip().lower()
+
+
+def _dossier(store: Store, order: Order) -> Dossier:
+    pk = order_key(order.id).pk
+    gates = (gate_from_row(row) for row in store.query(pk, "G#"))
+    return Dossier(
+        order=order,
+        milestones=tuple(milestone_from_row(row) for row in store.query(pk, "M#")),
+        gates=tuple(sorted(gates, key=lambda gate: (gate.opened, gate.id.milestone, gate.id.ordinal))),
+        acts=tuple(act_from_row(row) for row in store.query(pk, "A#")),
+    )
+
+
+def deliverables(store: Store, order: str) -> list[Row]:
+    """The versions handed in, first to last."""
+    rows = store.query(order_key(order).pk, "V#")
+    return sorted(rows, key=lambda row: (row["at"], row["sk"]))
+
+
+def open_dossiers(store: Store) -> Iterator[Dossier]:
+    """The orders that are open, nominated by the `due` index and read consistently."""
+    nominated = {order for shard in SHARDS for order in store.open_orders(f"D#{shard:02d}")}
+    for order in heads(store, nominated):
+        if order.is_open:
+            yield _dossier(store, order)
+
+
+def heads(store: Store, orders: Iterable[str]) -> list[Order]:
+    """The heads of these orders, oldest first."""
+    keys = [order_key(order) for order in sorted(set(orders))]
+    found: list[Order] = []
+    for start in range(0, len(keys), _MOST_KEYS):
+        rows = store.get_many(keys[start : start + _MOST_KEYS])
+        found += [order_from_row(row) for row in rows.values()]
+    return sorted(found, key=lambda order: (order.created, order.id))
+
+
+def latest(store: Store, now: datetime) -> datetime:
+    """The latest instant at which anything may be booked: a clock that was moved back has seen later days."""
+    row = store.get(CLOCK_KEY) or {}
+    furthest = row.get("furthest")
+    return now if furthest is None else max(now, datetime.fromisoformat(furthest))
+
+
+def months_back(until: datetime, count: int) -> tuple[str, ...]:
+    """The last months as the `book` index names them, latest first."""
+    last = until.year * 12 + until.month - 1
+    return tuple(f"{month // 12:04d}-{month % 12 + 1:02d}" for month in range(last, last - count, -1))
+
+
+def booked(store: Store, months: Sequence[str]) -> list[Row]:
+    """The ledger entries of these months, from the `book` index (which may lag by an instant)."""
+    return [_entry(row) for month in months for shard in SHARDS for row in store.book(month, f"{shard:02d}")]
+
+
+def entry_rows(store: Store, order: str | None) -> list[Row]:
+    """The ledger entries of one order (None: those that belong to no order), read consistently, in order of time."""
+    rows = store.query(Key(f"O#{order or _NO_ORDER}", "").pk, "L#")
+    return sorted((_entry(row) for row in rows), key=lambda row: (row["at"], row["reference"]))
+
+
+def _entry(row: Row) -> dict[str, Any]:
+    """An entry's row with what the table leaves out because it is None."""
+    return {"order": None, "item": None} | dict(row)

@@ -1,0 +1,149 @@
+"""Every wait of an order as promise 3 wants it: who acts, for whom, until when, with which reminders, what otherwise."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import assert_never
+
+from relais.act import Act, ActState
+from relais.gate import Choice, Default, Gate, Kind, Role, Status
+from relais.order import Order, OrderStage
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """One wait. `gate` is None where what is waited for is no gate: a checkout, a start, the bank's word."""
+
+    gate: str | None
+    kind: str
+    milestone: str | None
+    who: Role
+    owner: str
+    waiting: tuple[Role, ...]
+    since: datetime | None
+    until: datetime | None
+    reminders: tuple[datetime, ...]
+    choices: tuple[Choice, ...]
+    default: str
+    otherwise: str
+    reached: bool | None
+    """Whether a mail about it was accepted by the post; None where nobody is written to."""
+
+
+def waits_of(order: Order, gates: tuple[Gate, ...], acts: tuple[Act, ...], now: datetime) -> tuple[Wait, ...]:
+    """What an order waits for now, most urgent first; nothing once it has ended."""
+    if order.stage is OrderStage.DRAFT:
+        return (_checkout(order),)
+    waits = [of_gate(gate, now) for gate in gates if gate.status is Status.OPEN]
+    waits += [_act(act) for act in acts if act.state in {ActState.PLANNED, ActState.SENDING}]
+    if not waits and order.is_open:
+        waits.append(_engine(order))
+    return tuple(sorted(waits, key=lambda wait: (wait.until is None, wait.until or now, wait.kind)))
+
+
+def of_gate(gate: Gate, now: datetime) -> Wait:
+    """An open gate as a contract."""
+    return Wait(
+        gate=str(gate.id),
+        kind=gate.id.kind.value,
+        milestone=None if gate.id.of_order else gate.id.milestone,
+        who=gate.role,
+        owner=gate.owner,
+        waiting=waiting_for(gate.id.kind),
+        since=gate.opened,
+        until=gate.deadline,
+        reminders=tuple(at for at in gate.reminders if at > now),
+        choices=gate.choices,
+        default=gate.default.value,
+        otherwise=otherwise(gate),
+        reached=gate.mailed if gate.role in {Role.CLIENT, Role.SELLER, Role.FREELANCER} else None,
+    )
+
+
+def waiting_for(kind: Kind) -> tuple[Role, ...]:
+    """Who waits while a gate of this kind is open."""
+    match kind:
+        case Kind.BRIEF:
+            return (Role.SELLER,)
+        case Kind.PROPOSAL | Kind.REVIEW:
+            return (Role.CLIENT,)
+        case Kind.WORK:
+            return (Role.SELLER, Role.CLIENT)
+        case Kind.ACCEPTANCE | Kind.HOLD | Kind.PAYOUT:
+            return (Role.FREELANCER,)
+        case Kind.PARK:
+            return (Role.CLIENT, Role.FREELANCER)
+        case _:
+            assert_never(kind)
+
+
+def otherwise(gate: Gate) -> str:
+    """What happens when the deadline passes, in plain words."""
+    match gate.default:
+        case Default.STAY if gate.role is Role.ENGINE:
+            return "the engine tries again; nothing is decided"
+        case Default.STAY:
+            return "nothing is decided: reminders go on every working day, and the seller is told"
+        case Default.AGAIN:
+            return "it counts as lapsed, and the next of the roster is asked"
+        case Default.ACCEPT:
+            return "silence accepts, if a mail has reached the client"
+        case Default.RELEASE:
+            return "the pay is released"
+        case Default.PARK:
+            return "the order is parked and the seller decides; nothing is refunded by itself"
+        case _:
+            assert_never(gate.default)
+
+
+def _checkout(order: Order) -> Wait:
+    return Wait(
+        gate=None,
+        kind="checkout",
+        milestone=None,
+        who=Role.CLIENT,
+        owner="client",
+        waiting=(Role.SELLER,),
+        since=order.created,
+        until=order.checkout_expires,
+        reminders=(),
+        choices=(),
+        default="expires",
+        otherwise="the checkout expires; the same link opens another one",
+        reached=None,
+    )
+
+
+def _engine(order: Order) -> Wait:
+    return Wait(
+        gate=None,
+        kind="start" if order.owes_start is not None else "step",
+        milestone=None,
+        who=Role.ENGINE,
+        owner="engine",
+        waiting=(Role.CLIENT, Role.SELLER),
+        since=None,
+        until=order.due,
+        reminders=(),
+        choices=(),
+        default="next_run",
+        otherwise="the clock looks, sends again what was lost, then starts the next run",
+        reached=None,
+    )
+
+
+def _act(act: Act) -> Wait:
+    return Wait(
+        gate=None,
+        kind=act.kind.value,
+        milestone=act.milestone,
+        who=Role.ENGINE,
+        owner="engine",
+        waiting=(Role.FREELANCER,),
+        since=act.first_sent,
+        until=None,
+        reminders=(),
+        choices=(),
+        default="retry",
+        otherwise="the clock sends it again under the same key; an answer that stays unknown parks it for the seller",
+        reached=None,
+    )
