@@ -20,11 +20,11 @@ def serve(event: dict[str, Any], step: Callable[[WiredPorts, Request], Shown | R
     request = http.request(event)
     with invocation(_order(request)) as ports:
         try:
-            answer = step(ports, request)
+            response = _response(ports, step(ports, request), request)
         except Exception as error:  # noqa: BLE001 - the last resort of a page: a person must never see a stack trace
             ports.trouble(error)
-            answer = notice(ports, language(request), "trouble", 503)
-        return http.response(_response(ports, answer, request))
+            response = _response(ports, notice(ports, language(request), "trouble", 503), request)
+        return http.response(response)
 
 
 def _order(request: Request) -> str | None:

@@ -128,7 +128,7 @@ def go_to_checkout(ports: Ports, request: Request, order: Order) -> Shown | Resp
     try:
         check_order_nonce(ports, order, request.first("nonce"))
     except NonceRefusedError:
-        return order_page(ports, order, request, Typed((Problem("nonce_expired"),)))
+        return order_page(ports, order, request, Typed((Problem("nonce_expired"),), of_brief=False))
     return redirect(checkout(ports, order))
 
 
@@ -157,7 +157,7 @@ def _with(typed: Typed, *problems: Problem) -> Typed:
 def _post_address(ports: Ports, request: Request, order: Order) -> Shown | Response:
     address = request.first("address")
     if len(address) > ADDRESS_LIMIT or ADDRESS.fullmatch(address) is None:
-        return order_page(ports, order, request, Typed((Problem("address_invalid", "address"),), request.typed()))
+        return order_page(ports, order, request, Typed((Problem("address_invalid", "address"),), request.typed(), of_brief=False))
     if order.stage in {OrderStage.DRAFT, OrderStage.COMPLETED} or address == order.client_email:
         return redirect(order_path(ports, order))
     return redirect(order_path(ports, correct_address(ports, order, address)))

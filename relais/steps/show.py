@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from relais.calendar import promised_date
-from relais.gate import Choice, Gate, GateId, Kind, MalformedGateIdError, Role, Status, gate_from_row
+from relais.gate import Gate, GateId, Kind, MalformedGateIdError, Role, Status, gate_from_row
 from relais.offer import OfferStatus, Release
 from relais.order import MilestoneStage, Milestone, Order, OrderNotFoundError, OrderStage, milestone_from_row
 from relais.pages.views import (
@@ -110,7 +110,7 @@ def show(ports: Ports, request: Request) -> Shown:
                 return order_page(ports, open_order(ports, order, secret), request)
             case ("g", order, gate, secret):
                 opened = open_gate_link(ports, order, gate, secret)
-                return gate_page(ports, opened, picked=request.query.get("choice"))
+                return gate_page(ports, opened)
             case _:
                 return notice(ports, lang, "not_found", 404)
     except (LinkRefusedError, OrderNotFoundError, GateNotFoundError, MalformedGateIdError):
@@ -162,12 +162,13 @@ def open_gate_link(ports: Ports, order_id: str, gate_id: str, presented: str) ->
 
 @dataclass(frozen=True, slots=True)
 class Typed:
-    """A form that comes back: what is wrong, and everything that was typed."""
+    """A form that comes back: what is wrong, and everything that was typed. `of_brief`: whether it was the brief's own."""
 
     problems: tuple[Problem, ...] = ()
     fields: Mapping[str, str] = field(default_factory=dict)
     files: tuple[str, ...] = ()
     status: int = 422
+    of_brief: bool = True
 
 
 def order_page(ports: Ports, order: Order, request: Request, typed: Typed | None = None) -> Shown:
@@ -198,6 +199,7 @@ def order_page(ports: Ports, order: Order, request: Request, typed: Typed | None
         answers=() if draft or brief else _answers(ports, order),
         files=_released(ports, order, milestones),
         problems=() if typed is None else typed.problems,
+        typed={} if typed is None else typed.fields,
     )
     return Shown(view, 200 if typed is None else typed.status)
 
@@ -210,6 +212,7 @@ def _brief_view(
     ports: Ports, order: Order, gate: Gate, path: str, shop: Shop, promise: int, typed: Typed | None
 ) -> BriefView:
     saved = saved_brief(ports, order)
+    typed = typed if typed is not None and typed.of_brief else None
     files = saved.files if typed is None else typed.files
     return BriefView(
         gate=gate,
@@ -307,7 +310,6 @@ def gate_page(
     ports: Ports,
     opened: OpenedGate,
     *,
-    picked: str | None = None,
     typed: Typed | None = None,
     just_now: bool = False,
 ) -> Shown:
@@ -320,8 +322,6 @@ def gate_page(
         request = Request("GET", order_path(ports, situation.order))
         return order_page(ports, situation.order, request)
     view = _gate_view(ports, situation, gate, typed or Typed(status=200))
-    if picked in {choice.value for choice in gate.choices}:
-        view = replace(view, picked=Choice(picked))
     return Shown(view, 200 if typed is None else typed.status)
 
 
