@@ -109,7 +109,7 @@ def _resolve(annotation: Any, module: types.ModuleType) -> Any:  # noqa: ANN401
     return annotation
 
 
-def _mirror(annotation: Any, module: types.ModuleType, wire: Wire) -> Any:  # noqa: ANN401, PLR0911
+def _mirror(annotation: Any, module: types.ModuleType, wire: Wire) -> Any:  # noqa: ANN401
     annotation = _resolve(annotation, module)
     if is_typeddict(annotation):
         return _mirror_dict(annotation, wire)
@@ -176,7 +176,7 @@ def _value(given: object, path: Path) -> object:
     return given
 
 
-def _refusal(path: Path, problem: dict[str, Any], given: Mapping[str, Any]) -> RefusedError:  # noqa: PLR0911
+def _refusal(path: Path, problem: dict[str, Any], given: Mapping[str, Any]) -> RefusedError:
     param = display(path) if path else ""
     match problem["type"]:
         case "extra_forbidden":

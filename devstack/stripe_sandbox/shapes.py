@@ -108,7 +108,7 @@ def _spell(annotation: Any, where: str, names: _Names, shapes: Shapes) -> str:  
     return "|".join(part for part in parts if part != "null") + ("?" if optional else "")
 
 
-def _parts(annotation: Any, where: str, names: _Names, shapes: Shapes) -> Iterator[str]:  # noqa: ANN401, C901, PLR0912
+def _parts(annotation: Any, where: str, names: _Names, shapes: Shapes) -> Iterator[str]:  # noqa: ANN401
     if isinstance(annotation, str | ForwardRef):
         text = annotation if isinstance(annotation, str) else annotation.__forward_arg__
         annotation = eval(text, {}, names)  # noqa: S307 - the library's own text

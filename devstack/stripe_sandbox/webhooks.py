@@ -16,7 +16,7 @@ from urllib.error import HTTPError, URLError
 from urllib.request import HTTPRedirectHandler, ProxyHandler, Request, build_opener
 
 PAUSES = (5.0, 30.0, 120.0)
-TIMEOUT = 10.0
+TIMEOUT = 20.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -147,6 +147,19 @@ def test_07_a_validation_error_is_not_stored(world: Any) -> None:
     assert transfer(world, "k:0", source_transaction=charge.id).amount == 13000
 
 
+def test_07_a_value_that_fails_validation_late_is_not_stored_either(world: Any) -> None:
+    """Whether a type or a rule finds the mistake, execution has not begun: the key stays free."""
+    sessions = world.client().v1.checkout.sessions
+    item = {"price_data": {"currency": "eur", "unit_amount": 29000, "product_data": {"name": "x"}}, "quantity": 1}
+    options: Any = {"idempotency_key": "k:0"}
+    for wrong in ({"success_url": "/o/1"}, {"success_url": "http://127.0.0.1:9/", "expires_at": 1}):
+        params: Any = {"mode": "payment", "line_items": [item], **wrong}
+        with pytest.raises(stripe.InvalidRequestError):
+            sessions.create(params, options)
+    params = {"mode": "payment", "line_items": [item], "success_url": "http://127.0.0.1:9/"}
+    assert sessions.create(params, options).status == "open"
+
+
 def test_07_a_429_is_not_stored_and_the_library_does_not_retry_it(world: Any) -> None:
     """A client must wait and ask again by itself, under the same key."""
     charge = world.paid_charge()

@@ -7,7 +7,7 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 from stripe import WebhookSignature
 
-from devstack.stripe_sandbox import shapes
+from devstack.stripe_sandbox import Sandbox, shapes
 from devstack.stripe_sandbox.cards import CARDS, digits, luhn
 from devstack.stripe_sandbox.clock import Clock, SetOffset, TableOffset
 from devstack.stripe_sandbox.errors import RefusedError, UnsupportedError
@@ -16,6 +16,7 @@ from devstack.stripe_sandbox.fees import card_fee
 from devstack.stripe_sandbox.idempotency import Asked, IdempotencyKeys, Saved
 from devstack.stripe_sandbox.page import language, printed
 from devstack.stripe_sandbox.webhooks import Endpoint, Outbox, signature
+from devstack.stripe_sandbox.wire import Answer, Request
 
 HOUR = 3600.0
 
@@ -113,6 +114,15 @@ def test_the_last_offset_holds_while_the_table_cannot_be_read() -> None:
     assert offset() == 60.0
     ticks[0] = 5.0
     assert offset() == 60.0
+
+
+def test_an_offset_from_outside_cannot_be_set_at_the_sandbox_s_door() -> None:
+    """Two masters of one clock would make the shop and its Stripe disagree about today."""
+    sandbox = Sandbox(offset=lambda: 60.0)
+    answer = sandbox.respond(Request("POST", "/_sandbox/clock", body=b'{"offset": 0}'))
+    assert isinstance(answer, Answer)
+    assert answer.status == 409
+    assert sandbox.clock.now() - int(sandbox.clock.wall()) in {60, 61}
 
 
 # Idempotency keys ---------------------------------------------------------------------------------------------------
