@@ -48,7 +48,7 @@ setup: .venv/ready .venv-ministack/ready node_modules/ready  ## install everythi
 
 node_modules/ready: package-lock.json .npmrc .tools/ready
 	@echo "Installing the CDK command line ..."
-	@npm ci --ignore-scripts --loglevel=error
+	@npm ci --ignore-scripts --loglevel=error >/dev/null
 	@touch $@
 
 .PHONY: lock
