@@ -1,4 +1,4 @@
-"""Every wait of an order as promise 3 wants it: who acts, for whom, until when, with which reminders, what otherwise."""
+"""Every wait of an order as promise 3 wants it: who acts, for whom, until when, with which reminders, or else what."""
 
 from dataclasses import dataclass
 from datetime import datetime

@@ -1,14 +1,34 @@
-"""A table on moto, with the keys and indexes that the templates use."""
+"""A deployed stage on moto: the table with the templates' keys and indexes, the stacks' outputs, an order made by steps."""
 
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
 from moto import mock_aws
+from typer.testing import CliRunner
 
 from relais.adapters.dynamodb import DynamoStore
 from relais.adapters.keys import INDEXES, PK, SK
+from relais.adapters.stepfunctions import StepFunctionsMachine
+from relais.cli import app
+from relais.cli.catalog import Catalog, load
+from relais.gate import Choice, Status, Via, gate_from_row
+from relais.link import LinkKeys
+from relais.pages.views import LetterView
+from relais.ports import PaidSession, Ports, Sent, SessionRequest, Settings, Settlement
+from relais.steps.assign import open_proposal
+from relais.steps.catalog import apply
+from relais.steps.decisions import Answer
+from relais.steps.gates import GateCall, answer, open_gate
+from relais.steps.intake import checkout, draft, enter
+from relais.steps.payout import book_fee, close, open_payout
+from relais.steps.situation import read_order, read_situation
+from relais.steps.webhook import StripeEvent, receive
 
 REGION = "eu-west-3"
 TABLE = "relais-dev"
@@ -60,3 +80,255 @@ def store(aws: None) -> DynamoStore:
 
 def _schema(partition: str, sort: str) -> list[dict[str, str]]:
     return [{"AttributeName": partition, "KeyType": "HASH"}, {"AttributeName": sort, "KeyType": "RANGE"}]
+
+
+# --- a deployed stage, and an order in it ---------------------------------------------------------------------------
+
+FIDGET = "stays-in-its-row-0123456789"
+"""A task token: nothing that is printed may hold it."""
+BRAND_NEW_KEY = "rk_test_never_printed_0123456789"
+START = datetime(2026, 11, 27, 9, 0, tzinfo=UTC)
+_NOTHING: Any = {
+    "Comment": "waits",
+    "StartAt": "Wait",
+    "States": {"Wait": {"Type": "Wait", "Seconds": 9_000, "End": True}},
+}
+
+
+@pytest.fixture
+def cloud(store: DynamoStore) -> None:
+    """The stacks' outputs, a machine that waits, and empty secrets, as a deployment leaves them."""
+    machine = boto3.client("stepfunctions", region_name=REGION).create_state_machine(
+        name=TABLE, definition=json.dumps(_NOTHING), roleArn="arn:aws:iam::123456789012:role/machine"
+    )["stateMachineArn"]
+    outputs = {
+        TABLE: {"ApiUrl": "https://api.example", "PublicUrl": "https://shop.example", "MachineArn": machine},
+        f"{TABLE}-data": {"TableName": TABLE, "BucketName": f"{TABLE}-files"},
+    }
+    formation = boto3.client("cloudformation", region_name=REGION)
+    for name, values in outputs.items():
+        body = {
+            "Resources": {"Topic": {"Type": "AWS::SNS::Topic", "Properties": {"TopicName": name}}},
+            "Outputs": {key: {"Value": value} for key, value in values.items()},
+        }
+        formation.create_stack(StackName=name, TemplateBody=json.dumps(body))
+    vault = boto3.client("secretsmanager", region_name=REGION)
+    for name in (
+        "link-keys",
+        "stripe-webhook",
+        "stripe-open-checkout",
+        "stripe-enter-order",
+        "stripe-run-act",
+    ):
+        vault.create_secret(Name=f"relais/dev/{name}")
+
+
+class Post:
+    """Takes every mail."""
+
+    def __init__(self) -> None:
+        self.sent: list[LetterView] = []
+
+    def send(self, letter: LetterView) -> None:
+        self.sent.append(letter)
+
+
+class Bank:
+    """A Stripe that accepts: one payment of 290 €, its fee of 4.60, transfers."""
+
+    def __init__(self, world: "World") -> None:
+        self.world = world
+
+    def open_session(self, request: SessionRequest) -> PaidSession:
+        return self._session("open", request.order)
+
+    def session(self, session: str) -> PaidSession:
+        return self._session("complete", self.world.order)
+
+    def _session(self, status: str, order: str) -> PaidSession:
+        return PaidSession(
+            id="cs_1",
+            status=status,
+            payment_status="paid" if status == "complete" else "unpaid",
+            url="https://pay.example",
+            amount=29_000,
+            currency="eur",
+            order=order,
+            email="marie@client.example",
+            name="Marie Durand",
+            payment_intent="pi_1",
+            charge="ch_1",
+        )
+
+    def settlement_of(self, charge: str) -> Settlement | None:
+        return self._settlement("txn_charge", "charge", 29_000, 460, charge)
+
+    def settlement(self, transaction: str) -> Settlement:
+        return self._settlement(transaction, "transfer", -13_000, 0, "tr_1")
+
+    def _settlement(self, txn: str, kind: str, amount: int, fee: int, source: str) -> Settlement:
+        now = self.world.now()
+        return Settlement(txn, kind, amount, fee, amount - fee, "eur", source, now, now)
+
+    def ready(self, account: str) -> bool:
+        return True
+
+    def transfer(self, body: dict[str, Any], key: str) -> Sent:
+        return Sent("tr_1", body["amount"], body["currency"], body["destination"], body["metadata"]["op"], "txn_transfer")
+
+
+class Aside:
+    """Functions that would be called, and uploads that are there."""
+
+    def run_act(self, order: str, owed: str) -> None:
+        pass
+
+    def tick_again(self, remaining: dict[str, Any]) -> None:
+        pass
+
+    def put_text(self, key: str, body: str) -> None:
+        pass
+
+    def get_text(self, key: str) -> str | None:
+        return None
+
+    def count(self, name: str, value: int = 1) -> None:
+        pass
+
+
+class World:
+    """One shop and one order, brought where a test wants it by the steps themselves, at a time of its own."""
+
+    def __init__(self, store: DynamoStore) -> None:
+        self.store = store
+        self.at = START
+        self.order = ""
+        self.settings = Settings("dev", "https://shop.example")
+        self.link_keys = LinkKeys("k1", {"k1": b"0" * 32})
+        self.webhook_secrets = ("whsec_1",)
+        self.machine = StepFunctionsMachine(
+            boto3.client("stepfunctions", region_name=REGION),
+            boto3.client("stepfunctions", region_name=REGION).list_state_machines()["stateMachines"][0][
+                "stateMachineArn"
+            ],
+        )
+        self.mailer = Post()
+        self.payments = Bank(self)
+        self.files = self.background = self.counter = Aside()
+
+    def now(self) -> datetime:
+        return self.at
+
+    def wall(self) -> datetime:
+        return self.at
+
+    def order_id(self) -> str:
+        return f"0rder{len(self.store.query('SHOP')):07d}"
+
+    @property
+    def ports(self) -> Ports:
+        return self  # type: ignore[return-value]  # doubles take what the journey needs, and no more
+
+    def open_shop(self) -> None:
+        """Apply the sample catalogue."""
+        catalog = load(Path(__file__).parents[3] / "catalog", today=START.date())
+        assert isinstance(catalog, Catalog), str(catalog)
+        apply(self.store, catalog, self.at)
+
+    def pay(self) -> None:
+        """A draft, its checkout, the webhook, the first state: the brief's gate is open."""
+        self.open_shop()
+        self.order = draft(self.ports, "logo", "fr", consumer=True).id
+        checkout(self.ports, read_order(self.store, self.order))
+        paid = StripeEvent("evt_1", "checkout.session.completed", livemode=False, subject=_PAID)
+        assert receive(self.ports, paid) == "paid"
+        enter(self.ports, self.order, 1)
+        self.open("00", "brief")
+
+    def open(self, milestone: str, stage: str) -> None:
+        """What the definition does at a state."""
+        call = GateCall(self.order, 1, milestone, stage, "0001#x", FIDGET)
+        if stage == "assign":
+            open_proposal(self.ports, call)
+        elif stage == "payout":
+            open_payout(self.ports, call)
+        else:
+            open_gate(self.ports, call)
+
+    def decide(self, milestone: str, choice: Choice, by: str, **facts: Any) -> None:
+        """An answer to the gate that is open."""
+        rows = self.store.query(f"O#{self.order}", f"G#{milestone}#")
+        gate = next(one for one in map(gate_from_row, rows) if one.status is Status.OPEN)
+        situation = read_situation(self.ports, self.order, milestone)
+        answer(self.ports, situation, gate, Answer(choice, by, Via.LINK, facts=facts))
+
+    def engage(self) -> None:
+        """The brief is in, Inès has accepted, the work is open."""
+        self.pay()
+        self.decide("00", Choice.HAND_IN, "client", text="texts/brief", files=[])
+        self.open("00", "assign")
+        self.decide("00", Choice.ACCEPTED, "ines-moreau")
+        self.open("01", "work")
+
+    def deliver(self) -> None:
+        """The first version is handed in and approved; the client is asked."""
+        self.engage()
+        file = {"name": "logo.svg", "key": "files/logo.svg", "size": 9, "sha256": "ab" * 32}
+        self.decide("01", Choice.DELIVER, "ines-moreau", files=[file])
+        self.open("01", "review")
+        self.decide("01", Choice.APPROVE, "seller")
+        self.open("01", "acceptance")
+
+    def complete(self) -> None:
+        """Accepted, held, paid, closed; the card fee is booked."""
+        self.deliver()
+        self.decide("01", Choice.ACCEPT, "client")
+        self.open("01", "hold")
+        self.decide("01", Choice.RELEASE, "clock")
+        self.open("01", "payout")
+        close(self.ports, self.order, 1)
+        book_fee(self.ports, self.order)
+
+
+_PAID = {"id": "cs_1", "payment_status": "paid"}
+
+
+@pytest.fixture
+def world(cloud: None, store: DynamoStore, monkeypatch: pytest.MonkeyPatch) -> World:
+    """A deployed stage whose wall says START."""
+    made = World(store)
+    monkeypatch.setattr("relais.adapters.time.wall", made.wall)
+    return made
+
+
+@dataclass(frozen=True)
+class Said:
+    """How a command answered."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """The one document on standard output."""
+        return json.loads(self.out)
+
+
+Relais = Callable[..., Said]
+
+
+@pytest.fixture
+def relais(monkeypatch: pytest.MonkeyPatch) -> Relais:
+    """The command line, wide enough that tables don't wrap."""
+    monkeypatch.setenv("COLUMNS", "240")
+
+    def run(*arguments: str, given: str | None = None) -> Said:
+        done = CliRunner().invoke(app, list(arguments), input=given)
+        if done.exception is not None and not isinstance(done.exception, SystemExit):
+            raise done.exception
+        for secret in (FIDGET, BRAND_NEW_KEY, "marie@client.example", "texts/"):
+            assert secret not in done.output
+        return Said(done.exit_code, done.stdout, done.stderr)
+
+    return run
