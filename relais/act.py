@@ -1,7 +1,8 @@
 """Acts: movements of money asked of Stripe. A row with its state, amount and key, written before anything is sent.
 
-Design: money section C. States: `planned → sending → done | refused | unknown`. In this release an act that is refused or whose answer is
-unknown parks its milestone, and the seller decides; a retry after a definitive refusal is a new generation of the same operation.
+Design: money section C. States: `planned → sending → done | refused | unknown`. In this release an act that is
+refused or whose answer is unknown parks its milestone, and the seller decides; a retry after a definitive refusal is
+a new generation of the same operation.
 """
 
 from __future__ import annotations

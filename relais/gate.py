@@ -1,7 +1,8 @@
 """Gates: a question put to one owner, with choices, a deadline, reminders and a default.
 
-A gate's contract (who acts, for whom, until when, reminded when, what happens otherwise) is data: it is printed in the mail and on the
-page, and listed by `relais order contract`. Design: promise 3, workflow section 1, people sections 1 and 5b.
+A gate's contract (who acts, for whom, until when, reminded when, what happens otherwise) is data: it is printed in
+the mail and on the page, and listed by `relais order contract`. Design: promise 3, workflow section 1, people
+sections 1 and 5b.
 """
 
 from __future__ import annotations
@@ -124,7 +125,10 @@ class MalformedGateIdError(RelaisError):
 
 @dataclass(frozen=True, slots=True)
 class GateId:
-    """Milestone (`00` for the order itself), kind and ordinal; never the attempt, so that links survive retries and repairs."""
+    """Milestone (`00` for the order itself), kind and ordinal.
+
+    Never the attempt, so that links survive retries and repairs.
+    """
 
     milestone: str
     kind: Kind
@@ -152,7 +156,10 @@ class GateId:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """A gate's answer: what, by whom, when, how; the audit of it. `note` is where the words that came with it are kept."""
+    """A gate's answer: what, by whom, when, how; the audit of it.
+
+    `note` is where the words that came with it are kept.
+    """
 
     choice: Choice
     by: str
@@ -207,7 +214,10 @@ def due_shard(order: str) -> str:
 
 
 def next_due(gate: Gate, after: datetime) -> datetime | None:
-    """The next instant at which the clock has to look at an open gate that owes nothing: a mail held back, a reminder, the default."""
+    """The next instant at which the clock has to look at an open gate that owes nothing.
+
+    A mail held back, a reminder, the default.
+    """
     if gate.send_after is not None and not gate.mailed:
         return gate.send_after
     reminders = [at for at in gate.reminders if at > after]

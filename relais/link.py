@@ -1,7 +1,8 @@
 """Secrets of links and nonces of forms: HMAC-SHA256, recomputed whenever they are needed and stored nowhere.
 
-Design: workflow section 1 (links). A link's secret binds the key's id, what it opens, its audience and the link version; raising the
-version revokes the links written before. A nonce binds what a form answers to, its link version and the hour it was shown in.
+Design: workflow section 1 (links). A link's secret binds the key's id, what it opens, its audience and the link
+version; raising the version revokes the links written before. A nonce binds what a form answers to, its link version
+and the hour it was shown in.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ def secret(keys: LinkKeys, key_id: str, subject: str, audience: str, version: in
     return _mac(keys.key(key_id), "link", key_id, subject, audience, str(version))
 
 
-def opens(keys: LinkKeys, key_id: str, subject: str, audience: str, version: int, presented: str) -> bool:
+def opens(keys: LinkKeys, key_id: str, subject: str, audience: str, version: int, *, presented: str) -> bool:
     """Whether a presented secret is the link's, compared in constant time."""
     return hmac.compare_digest(secret(keys, key_id, subject, audience, version).encode(), presented.encode())
 
@@ -66,7 +67,7 @@ def nonce(keys: LinkKeys, key_id: str, subject: str, version: int, shown_at: dat
     return _mac(keys.key(key_id), "nonce", subject, str(version), _hour(shown_at, 0))
 
 
-def fresh(keys: LinkKeys, key_id: str, subject: str, version: int, presented: str, now: datetime) -> bool:
+def fresh(keys: LinkKeys, key_id: str, subject: str, version: int, *, presented: str, now: datetime) -> bool:
     """Whether a presented nonce is of this hour or of the last twelve."""
     good = False
     for back in range(NONCE_HOURS + 1):

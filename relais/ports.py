@@ -60,7 +60,10 @@ class Machine(Protocol):
         """Start the execution `<order>-<run>`; one that exists already is success."""
 
     def succeed(self, token: str, outcome: str) -> None:
-        """Resume a waiting state with an outcome; a token that no longer waits is not an error (design: workflow section 1)."""
+        """Resume a waiting state with an outcome; a token that no longer waits is not an error (design.
+
+        Workflow section 1).
+        """
 
     def fail(self, token: str, error: str, cause: str) -> None:
         """Resume a waiting state with an error."""
@@ -243,25 +246,44 @@ class Ports(Protocol):
     """All of it. Each is made when it is first asked for."""
 
     @property
-    def settings(self) -> Settings: ...
+    def settings(self) -> Settings:
+        """What the deployment says of itself."""
+
     @property
-    def store(self) -> Store: ...
+    def store(self) -> Store:
+        """The table."""
+
     @property
-    def machine(self) -> Machine: ...
+    def machine(self) -> Machine:
+        """Step Functions."""
+
     @property
-    def files(self) -> Files: ...
+    def files(self) -> Files:
+        """The bucket."""
+
     @property
-    def mailer(self) -> Mailer: ...
+    def mailer(self) -> Mailer:
+        """The post."""
+
     @property
-    def payments(self) -> Payments: ...
+    def payments(self) -> Payments:
+        """Stripe, with this function's own key."""
+
     @property
-    def background(self) -> Background: ...
+    def background(self) -> Background:
+        """Functions called without waiting."""
+
     @property
-    def counter(self) -> Counter: ...
+    def counter(self) -> Counter:
+        """The metrics of this invocation."""
+
     @property
-    def link_keys(self) -> LinkKeys: ...
+    def link_keys(self) -> LinkKeys:
+        """The keys that links are made with."""
+
     @property
-    def webhook_secrets(self) -> tuple[str, ...]: ...
+    def webhook_secrets(self) -> tuple[str, ...]:
+        """The webhook's signing secrets: two while they are rotated."""
 
     def now(self) -> datetime:
         """The time of the business: virtual in stage dev."""

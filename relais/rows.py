@@ -1,7 +1,7 @@
 """What the table is asked to write, said without naming the database.
 
-Steps describe a change as writes under guards; a store executes all of them or none. The language is small on purpose, so that every
-store (DynamoDB, a double) can be held to one contract. Design: workflow section 5.
+Steps describe a change as writes under guards; a store executes all of them or none. The language is small on
+purpose, so that every store (DynamoDB, a double) can be held to one contract. Design: workflow section 5.
 """
 
 from __future__ import annotations

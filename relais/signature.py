@@ -1,7 +1,8 @@
 """Stripe's webhook signature, checked with the standard library so that the door loads nothing heavy.
 
-Header `Stripe-Signature: t=<seconds>,v1=<hex>[,v1=…]`; HMAC-SHA256 over `<t>.<raw body>` (docs.stripe.com/webhooks#verify-manually).
-Times are wall time, the tolerance counts in both directions. Design: money A 12.
+Header `Stripe-Signature: t=<seconds>,v1=<hex>[,v1=…]`; HMAC-SHA256 over `<t>.<raw body>`
+(docs.stripe.com/webhooks#verify-manually). Times are wall time, the tolerance counts in both directions. Design:
+money A 12.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ One process serves many invocations: clients, keys and templates stay; the virtu
 
 from __future__ import annotations
 
+import gc
 import secrets as randomness
 import time as stopwatch
 from collections.abc import Iterator
@@ -46,9 +47,19 @@ class WiredPorts:
         """What the deployment says of itself."""
         return Settings(self.environment.stage, self.environment.public_url)
 
+    @cached_property
+    def _session(self) -> Any:
+        """The SDK's core. What boto3 adds to it (resources, managed transfers) costs a quarter and serves nothing here."""
+        from botocore.session import get_session
+
+        return get_session()
+
     def _client(self, service: str) -> Any:
-        import boto3  # noqa: PLC0415 - only when a client is first needed
-        from botocore.config import Config  # noqa: PLC0415
+        with _uncollected():
+            return self._make_client(service)
+
+    def _make_client(self, service: str) -> Any:
+        from botocore.config import Config
 
         config = Config(
             connect_timeout=TIMEOUT_SECONDS,
@@ -57,12 +68,12 @@ class WiredPorts:
             s3={"addressing_style": "path" if self.environment.endpoint_url else "virtual"},
             signature_version="s3v4" if service == "s3" else None,
         )
-        return boto3.client(service, config=config)  # type: ignore[call-overload]
+        return self._session.create_client(service, config=config)
 
     @cached_property
     def store(self) -> Store:
         """The table."""
-        from relais.adapters.dynamodb import DynamoStore  # noqa: PLC0415
+        from relais.adapters.dynamodb import DynamoStore
 
         return DynamoStore(self._client("dynamodb"), self.environment.table, consumed=self._consumed)
 
@@ -72,28 +83,30 @@ class WiredPorts:
     @cached_property
     def machine(self) -> Machine:
         """Step Functions."""
-        from relais.adapters.stepfunctions import StepFunctionsMachine  # noqa: PLC0415
+        from relais.adapters.stepfunctions import StepFunctionsMachine
 
         return StepFunctionsMachine(self._client("stepfunctions"), self.environment.machine)
 
     @cached_property
     def files(self) -> Files:
         """The bucket."""
-        from relais.adapters.s3 import S3Files  # noqa: PLC0415
+        from relais.adapters.s3 import S3Files
 
         return S3Files(self._client("s3"), self.environment.bucket)
 
     @cached_property
     def mailer(self) -> Mailer:
         """The post."""
-        from relais.adapters.ses import SesMailer  # noqa: PLC0415
+        from relais.adapters.ses import SesMailer
 
-        return SesMailer(self._client("sesv2"), self.environment.sender, self.environment.configuration_set)
+        from relais.pages.letters import write
+
+        return SesMailer(self._client("sesv2"), self.environment.sender, self.environment.configuration_set, write)
 
     @property
     def payments(self) -> Payments:
         """Stripe, with this function's own key."""
-        from relais.adapters import secrets  # noqa: PLC0415
+        from relais.adapters import secrets
 
         key = secrets.stripe_key(self._secret(self.environment.secret_stripe))
         return _payments(key, self.environment.stripe_url)
@@ -101,11 +114,9 @@ class WiredPorts:
     @cached_property
     def background(self) -> Background:
         """Functions called without waiting."""
-        from relais.adapters.lambdas import LambdaBackground  # noqa: PLC0415
+        from relais.adapters.lambdas import LambdaBackground
 
-        return LambdaBackground(
-            self._client("lambda"), self.environment.act_function, self.environment.clock_function
-        )
+        return LambdaBackground(self._client("lambda"), self.environment.act_function, self.environment.clock_function)
 
     @property
     def counter(self) -> WiredPorts:
@@ -119,19 +130,19 @@ class WiredPorts:
     @property
     def link_keys(self) -> LinkKeys:
         """The keys that links are made with."""
-        from relais.adapters import secrets  # noqa: PLC0415
+        from relais.adapters import secrets
 
         return secrets.link_keys(self._secret(self.environment.secret_link))
 
     @property
     def webhook_secrets(self) -> tuple[str, ...]:
         """The webhook's signing secrets."""
-        from relais.adapters import secrets  # noqa: PLC0415
+        from relais.adapters import secrets
 
         return secrets.webhook_secrets(self._secret(self.environment.secret_webhook))
 
     def _secret(self, name: str) -> Any:
-        from relais.adapters import secrets  # noqa: PLC0415
+        from relais.adapters import secrets
 
         read_at, value = self._secrets.get(name, (0.0, None))
         if value is None or stopwatch.monotonic() - read_at > SECRET_SECONDS:
@@ -172,9 +183,21 @@ class WiredPorts:
             self._clock.forget()
 
 
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Leave the garbage collector off: a cold start makes nothing but what stays, and it would walk all of that time and again."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
 @cache
 def _payments(key: str, url: str | None) -> Payments:
-    from relais.adapters.stripe import StripePayments  # noqa: PLC0415
+    from relais.adapters.stripe import StripePayments
 
     return StripePayments(key, url)
 

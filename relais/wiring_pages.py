@@ -1,4 +1,7 @@
-"""How functions that show pages answer: rendered, with headers that keep the page safe, and a friendly page even when all else fails."""
+"""How functions that show pages answer.
+
+Rendered, with headers that keep the page safe, and a friendly page even when all else fails.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,10 @@ STRIPE_CHECKOUT = "https://checkout.stripe.com"
 
 
 def serve(event: dict[str, Any], step: Callable[[WiredPorts, Request], Shown | Response]) -> dict[str, Any]:
-    """Run a step for a request; what nobody foresaw is logged, counted and answered with a page that says what to do."""
+    """Run a step for a request.
+
+    What nobody foresaw is logged, counted and answered with a page that says what to do.
+    """
     request = http.request(event)
     with invocation(_order(request)) as ports:
         try:

@@ -2,12 +2,9 @@
 
 from typing import Any
 
-from relais.adapters import http
-from relais.steps.webhook import receive_signed
-from relais.wiring import invocation
+from relais.wiring_webhook import serve_event
 
 
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Receive an event."""
-    with invocation() as ports:
-        return http.response(receive_signed(ports, http.request(event)))
+    return serve_event(event)

@@ -1,19 +1,17 @@
 """The table: reads are consistent, writes are all or nothing under guards, indexes only nominate.
 
-The adapter tells a condition that failed (read again, decide again) from two transactions that met (the same again, with jitter).
-Design: workflow section 5.
+The adapter tells a condition that failed (read again, decide again) from two transactions that met (the same again,
+with jitter). Design: workflow section 5.
 """
 
 from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import ClientError
 
 from relais.adapters.keys import BOOK, DESK, DUE
@@ -28,8 +26,6 @@ if TYPE_CHECKING:
 CONFLICT_TRIES = 6
 CONFLICT_SECONDS = 0.05
 _CONFLICTS = frozenset({"TransactionConflict", "TransactionConflictException", "TransactionInProgressException"})
-_SERIALIZER = TypeSerializer()
-_DESERIALIZER = TypeDeserializer()
 
 
 class TableBusyError(RelaisError):
@@ -180,7 +176,9 @@ def _units(capacity: Any) -> float:
         return float(capacity.get("CapacityUnits", 0))
     table = capacity["Table"]
     total = table.get("WriteCapacityUnits", table.get("CapacityUnits", 0))
-    return float(total) + sum(float(one.get("WriteCapacityUnits", one.get("CapacityUnits", 0))) for one in indexes.values())
+    return float(total) + sum(
+        float(one.get("WriteCapacityUnits", one.get("CapacityUnits", 0))) for one in indexes.values()
+    )
 
 
 def _first_failed(error: ClientError) -> int | None:
@@ -202,25 +200,55 @@ def _wire_key(key: Key) -> dict[str, Any]:
     return {"pk": {"S": key.pk}, "sk": {"S": key.sk}}
 
 
-def _wire(value: object) -> Any:
-    return _SERIALIZER.serialize(value)
+class ValueNotStorableError(RelaisError, TypeError):
+    """A row holds what no row may hold."""
+
+    def __init__(self, value: object) -> None:
+        """Keep the type's name; never the value."""
+        name = type(value).__name__
+        super().__init__(f"a row holds a {name}: use text, integers, booleans, nothing, and lists and dicts of these")
+        self.type = name
 
 
-def _row(item: dict[str, Any]) -> dict[str, Any]:
-    return {name: _plain(_DESERIALIZER.deserialize(value)) for name, value in item.items()}
-
-
-def _plain(value: Any) -> Any:
-    """Integers come back as integers; nothing that we store has decimals."""
+def _wire(value: object) -> dict[str, Any]:
+    """A value as the table takes it. Raises `ValueNotStorableError`."""
     match value:
-        case Decimal():
+        case None:
+            return {"NULL": True}
+        case bool():
+            return {"BOOL": value}
+        case int():
+            return {"N": str(int(value))}
+        case str():
+            return {"S": str(value)}
+        case list() | tuple():
+            return {"L": [_wire(one) for one in value]}
+        case Mapping():
+            return {"M": {name: _wire(one) for name, one in value.items()}}
+        case _:
+            raise ValueNotStorableError(value)
+
+
+def _row(item: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: _plain(value) for name, value in item.items()}
+
+
+def _plain(wired: Mapping[str, Any]) -> Any:
+    """A value as rows hold it: numbers are integers, for nothing that we store has decimals."""
+    (kind, value), *_ = wired.items()
+    match kind:
+        case "S" | "BOOL":
+            return value
+        case "N":
             return int(value)
-        case list():
+        case "NULL":
+            return None
+        case "L":
             return [_plain(one) for one in value]
-        case dict():
+        case "M":
             return {name: _plain(one) for name, one in value.items()}
         case _:
-            return value
+            raise ValueNotStorableError(value)
 
 
 class _Names:
@@ -288,7 +316,9 @@ def _put(table: str, write: Put) -> dict[str, Any]:
     names = _Names()
     condition = _condition(write.guards, names)
     item = {name: _wire(value) for name, value in write.row.items()} | _wire_key(write.key)
-    return {"TableName": table, "Item": item} | ({"ConditionExpression": condition} if condition else {}) | names.parts()
+    return (
+        {"TableName": table, "Item": item} | ({"ConditionExpression": condition} if condition else {}) | names.parts()
+    )
 
 
 def _change(table: str, write: Change) -> dict[str, Any]:
@@ -318,5 +348,3 @@ def _check(table: str, write: Check) -> dict[str, Any]:
         "Key": _wire_key(write.key),
         "ConditionExpression": _condition(write.guards, names),
     } | names.parts()
-
-

@@ -13,9 +13,11 @@ FORM = "application/x-www-form-urlencoded"
 MOST_FIELDS = 500
 
 
-
 def request(event: Mapping[str, Any]) -> Request:
-    """Read an event. Text that is not valid UTF-8 is replaced, never refused; a form with absurdly many fields is empty."""
+    """Read an event. Text that is not valid UTF-8 is replaced, never refused.
+
+    A form with absurdly many fields is empty.
+    """
     http = event["requestContext"]["http"]
     headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
     text = event.get("body") or ""

@@ -92,7 +92,9 @@ class S3Files:
     @property
     def origin(self) -> str:
         """Where browsers fetch objects from and send them to."""
-        address = urlsplit(self._client.generate_presigned_url("get_object", Params={"Bucket": self._bucket, "Key": "x"}))
+        address = urlsplit(
+            self._client.generate_presigned_url("get_object", Params={"Bucket": self._bucket, "Key": "x"})
+        )
         return f"{address.scheme}://{address.netloc}"
 
 

@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from relais.errors import RelaisError
-from relais.pages.letters import write
 
 if TYPE_CHECKING:
     from mypy_boto3_sesv2 import SESV2Client
 
-    from relais.pages.views import LetterView
+    from relais.pages.views import LetterView, Mail
 
 
 class MailRefusedError(RelaisError):
@@ -22,7 +21,9 @@ class MailRefusedError(RelaisError):
 
     def __init__(self, code: str) -> None:
         """Keep the code; never the address."""
-        super().__init__(f"the mail was refused ({code}): check the identity and the sending limits with `relais doctor`")
+        super().__init__(
+            f"the mail was refused ({code}): check the identity and the sending limits with `relais doctor`"
+        )
         self.code = code
 
 
@@ -30,17 +31,17 @@ class SesMailer:
     """Sends from one verified address."""
 
     def __init__(
-        self, client: SESV2Client, sender: str, configuration_set: str, sent: Callable[[str], None] = lambda _: None
+        self, client: SESV2Client, sender: str, configuration_set: str, write: Callable[[LetterView], Mail]
     ) -> None:
-        """`sent` is told the key of each letter that was accepted."""
+        """`write` turns what a step says into a mail."""
         self._client = client
         self._sender = sender
         self._configuration_set = configuration_set
-        self._sent = sent
+        self._write = write
 
     def send(self, letter: LetterView) -> None:
         """Write and send one mail. Raises `MailRefusedError`."""
-        mail = write(letter)
+        mail = self._write(letter)
         request: dict[str, Any] = {
             "FromEmailAddress": formataddr((letter.frame.shop.brand, self._sender)),
             "Destination": {"ToAddresses": [mail.to]},
@@ -61,5 +62,3 @@ class SesMailer:
             self._client.send_email(**request)
         except ClientError as error:
             raise MailRefusedError(error.response["Error"]["Code"]) from error
-        self._sent(letter.key)
-

@@ -44,7 +44,10 @@ class Environment:
 
 
 def from_environment(environ: Mapping[str, str] | None = None) -> Environment:
-    """Read the environment. Raises `SettingMissingError` for what every function needs; the rest may be absent where unused."""
+    """Read the environment. Raises `SettingMissingError` for what every function needs.
+
+    The rest may be absent where unused.
+    """
     source = os.environ if environ is None else environ
     stage = _needed(source, "RELAIS_STAGE")
     return Environment(

@@ -1,6 +1,9 @@
-"""Stripe, through its official library: one try per call, so that our own loop sees every answer (design: money section C 2).
+"""Stripe, through its official library: one try per call, so that our own loop sees every answer (design.
 
-API version 2026-10-28.endive, the one this library pins. Keys are restricted per function and come from their own secret.
+Money section C 2).
+
+API version 2026-10-28.endive, the one this library pins. Keys are restricted per function and come from their own
+secret.
 """
 
 from __future__ import annotations
@@ -61,7 +64,7 @@ class StripePayments:
             "cancel_url": request.cancel_url,
             "expires_at": int(request.expires_at.timestamp()),
             "metadata": metadata,
-            # Metadata is not inherited by the intent, nor the group by the charge from elsewhere (design: money A 4, A 7)
+            # The intent inherits no metadata, the charge no group but the intent's (design: money A 4, A 7)
             "payment_intent_data": {"metadata": metadata, "transfer_group": request.order},
         }
         if request.email:
@@ -108,7 +111,8 @@ class StripePayments:
     def transfer(self, body: dict[str, Any], key: str) -> Sent:
         """Send a transfer once, and say which of three things happened besides success.
 
-        Raises `TransferRefusedError` (Stripe's final no under this key), `TryAgainError` (it did not begin), `AnswerUnknownError`.
+        Raises `TransferRefusedError` (Stripe's final no under this key), `TryAgainError` (it did not begin),
+        `AnswerUnknownError`.
         """
         params: Any = {name: value for name, value in body.items() if value != ""}
         try:

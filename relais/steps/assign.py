@@ -1,4 +1,7 @@
-"""Who is asked, and why: the proposal goes to the best of the roster with room for it, then to the next. Design: people sections 1 and 5."""
+"""Who is asked, and why: the proposal goes to the best of the roster with room for it, then to the next.
+
+Design: people sections 1 and 5.
+"""
 
 from __future__ import annotations
 
@@ -47,9 +50,7 @@ def _asked_already(ports: Ports, situation: Situation) -> frozenset[str]:
     rows = ports.store.query(f"O#{situation.order.id}", "G#00#")
     gates = [gate_from_row(row) for row in rows]
     parked = max((gate.id.ordinal for gate in gates if gate.id.kind is Kind.PARK), default=0)
-    return frozenset(
-        gate.owner for gate in gates if gate.id.kind is Kind.PROPOSAL and gate.id.ordinal > parked
-    )
+    return frozenset(gate.owner for gate in gates if gate.id.kind is Kind.PROPOSAL and gate.id.ordinal > parked)
 
 
 def _propose(ports: Ports, situation: Situation) -> Gate:

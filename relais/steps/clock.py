@@ -1,6 +1,7 @@
 """The clock: looks at what has become due and settles it; a missed tick is caught up, two at once are harmless.
 
-The index only nominates. Each row is read consistently and claimed under the due it was read with. Design: workflow section 4.
+The index only nominates. Each row is read consistently and claimed under the due it was read with. Design: workflow
+section 4.
 """
 
 from __future__ import annotations
@@ -214,12 +215,17 @@ def _claim_owed(ports: Ports, gate: Gate, owed: Owed, tries: int) -> None:
 
 
 def _silence(ports: Ports, situation: Situation, gate: Gate) -> None:
-    """The deadline has passed. What silence means is done, unless it means nothing, or nobody was reached by a mail (promise 3)."""
+    """The deadline has passed.
+
+    What silence means is done, unless it means nothing, or nobody was reached by a mail (promise 3).
+    """
     choice = default_choice(gate)
     if choice is None or (person_owned(gate) and not _reached(situation, gate)):
         _stay(ports, situation, gate)
         return
-    answer(ports, situation, gate, Answer(choice, "clock", Via.CLOCK, facts={"why": f"{gate.id.kind.value}_unanswered"}))
+    answer(
+        ports, situation, gate, Answer(choice, "clock", Via.CLOCK, facts={"why": f"{gate.id.kind.value}_unanswered"})
+    )
 
 
 def _reached(situation: Situation, gate: Gate) -> bool:
@@ -244,5 +250,3 @@ def _remind(ports: Ports, situation: Situation, gate: Gate) -> None:
     _claim(ports, gate_key(gate.order, str(gate.id)), stamp(gate.due or situation.now), due)
     if person_owned(gate):
         ports.mailer.send(letters.reminder(ports, situation, gate))
-
-

@@ -5,14 +5,15 @@ Design: people sections 1 and 5b. Due instants go through the calendar of the pe
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, assert_never
 
-from relais.calendar import Calendar, Duration, Reminder, Rule, due_after, remind_at
+from relais.calendar import Calendar, Duration, Rule, due_after, remind_at
 from relais.gate import Choice, Default, Gate, GateId, Kind, Role
 from relais.offer import Release
-from relais.order import stamp
-from relais.roster import Ranked
+from relais.order import Engagement, Milestone, stamp
+from relais.roster import Freelancer, Ranked
 from relais.steps.decisions import working_date
 from relais.steps.situation import Situation
 
@@ -53,7 +54,7 @@ def _dated(rule: Rule, situation: Situation, calendar: Calendar) -> tuple[dateti
     return deadline, remind_at(rule.reminders, situation.now, deadline, calendar)
 
 
-def _gate(situation: Situation, kind: Kind, link_key: str, **terms: Any) -> Gate:
+def _gate(situation: Situation, kind: Kind, link_key: str, **terms: Any) -> Gate:  # noqa: ANN401 - Gate's own fields
     return Gate(
         order=situation.order.id,
         id=GateId(situation.number, kind, situation.ordinal),
@@ -80,8 +81,11 @@ def _brief(situation: Situation, link_key: str) -> Gate:
     )
 
 
-def proposal(situation: Situation, ranked: tuple[Ranked, ...], asked: Any, link_key: str) -> Gate:
-    """The proposal to the first of `ranked`, who is `asked`; the ranking with its numbers is kept on it ("why her?")."""
+def proposal(situation: Situation, ranked: tuple[Ranked, ...], asked: Freelancer, link_key: str) -> Gate:
+    """The proposal to the first of `ranked`, who is `asked`.
+
+    The ranking with its numbers is kept on it ("why her?").
+    """
     first = ranked[0]
     clocks = situation.offer.clocks
     handed_in = situation.order.handed_in or situation.now
@@ -125,11 +129,18 @@ def exhausted(situation: Situation, link_key: str) -> Gate:
     )
 
 
-def _engaged(situation: Situation) -> tuple[Any, Any]:
+@dataclass(frozen=True, slots=True)
+class _Engaged:
+    milestone: Milestone
+    engagement: Engagement
+    freelancer: Freelancer
+
+
+def _engaged(situation: Situation) -> _Engaged:
     milestone, freelancer = situation.milestone, situation.freelancer
     if milestone is None or milestone.engagement is None or freelancer is None:
         raise NobodyEngagedError(situation.order.id)
-    return milestone, freelancer
+    return _Engaged(milestone, milestone.engagement, freelancer)
 
 
 class NobodyEngagedError(TypeError):
@@ -137,9 +148,9 @@ class NobodyEngagedError(TypeError):
 
 
 def _work(situation: Situation, link_key: str) -> Gate:
-    milestone, freelancer = _engaged(situation)
-    deadline: datetime = milestone.engagement.deadline
-    if milestone.version:
+    engaged = _engaged(situation)
+    freelancer, deadline = engaged.freelancer, engaged.engagement.deadline
+    if engaged.milestone.version:
         grace = AFTER_REVISION if _last_kind(situation) is Kind.ACCEPTANCE else AFTER_SENT_BACK
         deadline = max(deadline, due_after(grace, situation.now, freelancer.calendar))
     return _gate(
@@ -152,13 +163,9 @@ def _work(situation: Situation, link_key: str) -> Gate:
         choices=(Choice.DELIVER,),
         default=Default.STAY,
         deadline=deadline,
-        reminders=remind_at(_work_reminders(situation), situation.now, deadline, freelancer.calendar),
-        shown={"pay": milestone.engagement.agreed},
+        reminders=remind_at(situation.offer.clocks.work, situation.now, deadline, freelancer.calendar),
+        shown={"pay": engaged.engagement.agreed},
     )
-
-
-def _work_reminders(situation: Situation) -> tuple[Reminder, ...]:
-    return situation.offer.clocks.work
 
 
 def _last_kind(situation: Situation) -> Kind | None:
@@ -183,7 +190,7 @@ def _review(situation: Situation, link_key: str) -> Gate:
 
 
 def _acceptance(situation: Situation, link_key: str) -> Gate:
-    milestone, _ = _engaged(situation)
+    milestone = _engaged(situation).milestone
     deadline, reminders = _dated(situation.offer.clocks.acceptance, situation, situation.client_calendar)
     revise = (Choice.REVISE,) if milestone.revisions_left > 0 else ()
     return _gate(
@@ -202,7 +209,7 @@ def _acceptance(situation: Situation, link_key: str) -> Gate:
 
 
 def _version_shown(situation: Situation) -> dict[str, Any]:
-    milestone, _ = _engaged(situation)
+    milestone = _engaged(situation).milestone
     return {
         "version": milestone.version,
         "revisions_left": milestone.revisions_left,
@@ -211,7 +218,7 @@ def _version_shown(situation: Situation) -> dict[str, Any]:
 
 
 def _hold(situation: Situation, link_key: str) -> Gate:
-    milestone, _ = _engaged(situation)
+    milestone = _engaged(situation).milestone
     clocks = situation.offer.clocks
     wait = clocks.hold_spoken if milestone.spoken else clocks.hold_silent
     return _gate(
@@ -277,4 +284,4 @@ def _ways_back(situation: Situation) -> tuple[Choice, ...]:
     if milestone.left_to_send == 0 and milestone.in_transit == 0 and milestone.sent:
         stages.append(Choice.CLOSED)
     accepted = _parked_from(situation) in {"hold", "payout"}
-    return tuple([Choice.HOLD, Choice.PAYOUT] + stages[3:]) if accepted else tuple(stages)
+    return (Choice.HOLD, Choice.PAYOUT, *stages[3:]) if accepted else tuple(stages)

@@ -1,6 +1,7 @@
 """Where each answer leads, and what else it writes. Pure: a situation comes in, writes go out.
 
-The stage that follows an answer is the same fact that the definition's Choice states route on; a test holds the two together.
+The stage that follows an answer is the same fact that the definition's Choice states route on; a test holds the two
+together.
 """
 
 from __future__ import annotations
@@ -59,7 +60,10 @@ class ChoiceNotRoutedError(RelaisError):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer on its way through the door. `note` is the key of the words that came with it; `facts` what the kind needs besides."""
+    """An answer on its way through the door. `note` is the key of the words that came with it.
+
+    `facts` what the kind needs besides.
+    """
 
     choice: Choice
     by: str
@@ -106,9 +110,7 @@ def stage_after(gate: Gate, choice: Choice, parked_from: str | None) -> str:
             return MilestoneStage.CLOSED.value
         case Kind.PARK, Choice.RETRY if parked_from is not None:
             return parked_from
-        case Kind.PARK, (
-            Choice.WORK | Choice.REVIEW | Choice.ACCEPTANCE | Choice.HOLD | Choice.PAYOUT | Choice.CLOSED
-        ):
+        case Kind.PARK, (Choice.WORK | Choice.REVIEW | Choice.ACCEPTANCE | Choice.HOLD | Choice.PAYOUT | Choice.CLOSED):
             return choice.value
         case _:
             raise ChoiceNotRoutedError(gate.id.kind, choice)
@@ -210,9 +212,7 @@ def _brief_handed_in(situation: Situation, answer: Answer) -> Effects:
             "handed_in": stamp(situation.now),
             "promised": stamp(promised_date(situation.now, promise, situation.shop.calendar)),
         },
-        writes=(
-            Put(brief_key(situation.order.id), {"v": 1, "at": stamp(situation.now), **answer.facts}, guards=()),
-        ),
+        writes=(Put(brief_key(situation.order.id), {"v": 1, "at": stamp(situation.now), **answer.facts}, guards=()),),
     )
 
 

@@ -1,4 +1,6 @@
-"""What people send: answers to gates, uploads, the brief, the order's button. Every form is checked, nothing typed is ever lost.
+"""What people send: answers to gates, uploads, the brief, the order's button.
+
+Every form is checked, nothing typed is ever lost.
 
 A form's answer goes through the one door (`gates.answer`); a second one is told what was decided.
 """
@@ -157,7 +159,9 @@ def _with(typed: Typed, *problems: Problem) -> Typed:
 def _post_address(ports: Ports, request: Request, order: Order) -> Shown | Response:
     address = request.first("address")
     if len(address) > ADDRESS_LIMIT or ADDRESS.fullmatch(address) is None:
-        return order_page(ports, order, request, Typed((Problem("address_invalid", "address"),), request.typed(), of_brief=False))
+        return order_page(
+            ports, order, request, Typed((Problem("address_invalid", "address"),), request.typed(), of_brief=False)
+        )
     if order.stage in {OrderStage.DRAFT, OrderStage.COMPLETED} or address == order.client_email:
         return redirect(order_path(ports, order))
     return redirect(order_path(ports, correct_address(ports, order, address)))
@@ -211,7 +215,9 @@ def _brief_problems(offer: Offer, fields: dict[str, str], files: tuple[str, ...]
 
 def _own_files(request: Request, prefix: str) -> tuple[str, ...]:
     """The uploads named by a form, of this order only."""
-    return tuple(dict.fromkeys(key for key in request.form.get("file", ()) if key.startswith(prefix) and ".." not in key))
+    return tuple(
+        dict.fromkeys(key for key in request.form.get("file", ()) if key.startswith(prefix) and ".." not in key)
+    )
 
 
 def _measure(ports: Ports, keys: tuple[str, ...]) -> tuple[list[dict[str, Any]], tuple[Problem, ...]]:
@@ -280,7 +286,10 @@ class Permits:
 
 
 def permit_uploads(ports: Ports, request: Request) -> Permits:
-    """Forms that upload exactly the files named, to an open gate that takes files. Raises what a dead link or a foreign form raises."""
+    """Forms that upload exactly the files named, to an open gate that takes files.
+
+    Raises what a dead link or a foreign form raises.
+    """
     check_origin(ports, request)
     _, order_id, gate_id, secret, *_ = (*request.parts, "", "", "", "")
     opened = open_gate_link(ports, order_id, gate_id, secret)

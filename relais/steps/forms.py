@@ -1,4 +1,7 @@
-"""What every form is held to before its content is looked at. Design: promise 4, workflow section 1 (links), failures section 10."""
+"""What every form is held to before its content is looked at.
+
+Design: promise 4, workflow section 1 (links), failures section 10.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +39,8 @@ class FieldUnknownError(RelaisError):
 def check_origin(ports: Ports, request: Request) -> None:
     """Refuse a form of another site. Raises `ForeignFormError`.
 
-    Browsers send `Sec-Fetch-Site`; where it is missing, `Origin` has to be ours (a page with `no-referrer` posts `Origin: null`).
+    Browsers send `Sec-Fetch-Site`; where it is missing, `Origin` has to be ours (a page with `no-referrer` posts
+    `Origin: null`).
     """
     site = request.headers.get("sec-fetch-site")
     if site is not None:

@@ -1,7 +1,8 @@
 """Opening a gate, and the one door its answers come through.
 
-Opening is idempotent and may be repeated with a fresh token at any time; the door is one conditional transaction. What a commit owes
-(a mail, a resume) is done right after it, and by the clock if that failed. Design: workflow sections 1, 3 and 4.
+Opening is idempotent and may be repeated with a fresh token at any time; the door is one conditional transaction.
+What a commit owes (a mail, a resume) is done right after it, and by the clock if that failed. Design: workflow
+sections 1, 3 and 4.
 """
 
 from __future__ import annotations
@@ -139,15 +140,17 @@ def open_gate(ports: Ports, call: GateCall) -> None:
     kind = Kind(call.stage)
     gate = find_gate(ports, situation, kind)
     if gate is None:
-        gate = create(ports, situation, contract(situation, kind, ports.link_keys.current), park_writes(ports, situation, kind))
+        gate = create(
+            ports, situation, contract(situation, kind, ports.link_keys.current), park_writes(ports, situation, kind)
+        )
     after_opening(ports, situation, gate, call)
 
 
 def resume_decided(ports: Ports, situation: Situation, call: GateCall) -> bool:
     """Whether the state asks for a gate that is decided already; if so its new token is answered with that decision.
 
-    A state may run again after its gate was answered (a retry, a token timed out): the order has moved on, the last decision was its own.
-    A park is entered from anywhere.
+    A state may run again after its gate was answered (a retry, a token timed out): the order has moved on, the last
+    decision was its own. A park is entered from anywhere.
     """
     if situation.stage == call.stage:
         return False
@@ -170,7 +173,10 @@ def _last_of_state(ports: Ports, situation: Situation, call: GateCall) -> Gate |
 
 
 def _same_entry(ports: Ports, situation: Situation, call: GateCall) -> bool:
-    """Whether the last gate's token came from this very entry of the state: a park may be entered anew, a retry is not a new one."""
+    """Whether the last gate's token came from this very entry of the state.
+
+    A park may be entered anew, a retry is not a new one.
+    """
     row = ports.store.get(token_key(situation.order.id, situation.last or ""))
     return row is not None and _entry(row["attempt"]) == _entry(call.attempt)
 
@@ -224,7 +230,10 @@ def cleared(situation: Situation) -> tuple[Write, ...]:
 
 
 def park_writes(ports: Ports, situation: Situation, kind: Kind) -> tuple[Write, ...]:
-    """Entering a park from a state that failed: the stage moves to `park`, and the gate left open behind is withdrawn."""
+    """Entering a park from a state that failed.
+
+    The stage moves to `park`, and the gate left open behind is withdrawn.
+    """
     if kind is not Kind.PARK or situation.stage == Kind.PARK.value:
         return ()
     move = Change(
@@ -272,7 +281,10 @@ def after_opening(ports: Ports, situation: Situation, gate: Gate, call: GateCall
 
 
 def _answers_itself(situation: Situation, gate: Gate) -> bool:
-    """Later versions go straight to the client where the offer reviews the first one only (design: people section 4)."""
+    """Later versions go straight to the client where the offer reviews the first one only (design.
+
+    People section 4).
+    """
     milestone = situation.milestone
     first_only = situation.offer.policy.review is Review.FIRST_VERSION
     return gate.id.kind is Kind.REVIEW and first_only and milestone is not None and milestone.revisions_used > 0
@@ -282,7 +294,9 @@ def keep_token(ports: Ports, gate: Gate, call: GateCall) -> None:
     """Keep a task token in its own row, if its attempt is newer than the one that is kept."""
     key = token_key(gate.order, str(gate.id))
     try:
-        ports.store.write(Put(key, {"v": 1, "attempt": call.attempt, "token": call.token}, (below("attempt", call.attempt),)))
+        ports.store.write(
+            Put(key, {"v": 1, "attempt": call.attempt, "token": call.token}, (below("attempt", call.attempt),))
+        )
     except ConditionFailedError:
         return
 
@@ -313,9 +327,7 @@ def read_gate(ports: Ports, order: str, gate: str) -> Gate:
     return gate_from_row(row)
 
 
-def answer(
-    ports: Ports, situation: Situation, gate: Gate, given: Answer, extra: Effects | None = None
-) -> Gate:
+def answer(ports: Ports, situation: Situation, gate: Gate, given: Answer, extra: Effects | None = None) -> Gate:
     """The one door: commit the answer with all it causes, then resume the workflow. Returns the gate as decided.
 
     Raises `AlreadyAnsweredError` and `ChoiceNotOfferedError`.

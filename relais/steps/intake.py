@@ -1,7 +1,7 @@
-"""From the offer's button to the brief handed in: drafts, checkout, the webhook, the entrance of the workflow.
+"""From the offer's button to the brief handed in: drafts, checkout, the entrance of the workflow.
 
-Design: money A 3, A 7, A 12; workflow sections 3 and 5. A GET opens nothing; a webhook commits "session says paid" and the start, and the
-run's first step re-reads Stripe and books.
+Design: money A 3, A 7; workflow sections 3 and 5. A GET opens nothing; the webhook (`steps.webhook`) commits "session
+says paid" and the start, and the run's first step re-reads Stripe and books.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 
 from relais import ledger
 from relais.errors import RelaisError
-from relais.gate import HEARTBEAT, OWED_AFTER, Gate, GateId, Kind, Owed, Status, due_shard, gate_from_row
+from relais.gate import HEARTBEAT, OWED_AFTER, Gate, GateId, Kind, Status, due_shard, gate_from_row
 from relais.money import shares
 from relais.offer import Offer, OfferStatus
 from relais.order import (
@@ -32,7 +32,6 @@ from relais.rows import (
     Change,
     Put,
     Write,
-    absent,
     equals,
     gate_key,
     milestone_key,
@@ -47,6 +46,8 @@ from relais.steps.situation import OfferNotFoundError, read_offer, read_order, r
 
 SESSION_LIVES = timedelta(hours=23)
 """Less than the 24 hours that Stripe allows (docs.stripe.com/api/checkout/sessions)."""
+
+
 class OfferClosedError(RelaisError):
     """An offer that cannot be bought at present."""
 
@@ -57,11 +58,16 @@ class OfferClosedError(RelaisError):
 
 
 class PaymentMismatchError(RelaisError):
-    """Stripe's session is not what the order asked for. The name is known to the definition: it parks without trying again."""
+    """Stripe's session is not what the order asked for. The name is known to the definition.
+
+    It parks without trying again.
+    """
 
     def __init__(self, order: str, what: str) -> None:
         """Keep what differs."""
-        super().__init__(f"order {order}: the payment differs in {what}: compare the session in Stripe with `relais order show`")
+        super().__init__(
+            f"order {order}: the payment differs in {what}: compare the session in Stripe with `relais order show`"
+        )
         self.order = order
         self.what = what
 
@@ -105,7 +111,8 @@ def draft(ports: Ports, slug: str, lang: str, *, consumer: bool) -> Order:
 def checkout(ports: Ports, order: Order) -> str:
     """Where this order's button leads: its one payable session, or its own page if it is paid or being paid.
 
-    Two presses at once meet in one session: the reservation is conditional and the request's key is the reservation's number.
+    Two presses at once meet in one session: the reservation is conditional and the request's key is the reservation's
+    number.
     """
     if order.stage is not OrderStage.DRAFT:
         return order_path(ports, order)
@@ -163,74 +170,6 @@ def _open(ports: Ports, order: Order) -> str:
     return session.url or order_path(ports, order)
 
 
-@dataclass(frozen=True, slots=True)
-class StripeEvent:
-    """An event as its signature vouches for it: a hint to look, never a fact to book."""
-
-    id: str
-    type: str
-    livemode: bool
-    subject: dict[str, Any]
-
-
-PAID_EVENTS = frozenset({"checkout.session.completed", "checkout.session.async_payment_succeeded"})
-
-
-def receive(ports: Ports, event: StripeEvent) -> str:
-    """Take an event in. Returns what became of it, for the count; every answer to Stripe is 200 (design: money A 12)."""
-    if event.livemode is not (ports.settings.stage == "prod"):
-        return "wrong_mode"
-    if event.type in PAID_EVENTS:
-        return _session_paid(ports, event.subject)
-    if event.type == "charge.updated":
-        return _fee_known(ports, event.subject)
-    return "unknown"
-
-
-def _session_paid(ports: Ports, session: dict[str, Any]) -> str:
-    if session.get("payment_status") not in {"paid", "no_payment_required"}:
-        return "unpaid"
-    row = ports.store.get(session_key(str(session.get("id"))))
-    if row is None:
-        return "unknown_session"
-    order = str(row["order"])
-    paid = Change(
-        order_key(order),
-        put={
-            "stage": OrderStage.PAID.value,
-            "run": 1,
-            "session": session["id"],
-            "owes_start": 0,
-            "due": stamp(ports.now() + OWED_AFTER),
-            "due_shard": due_shard(order),
-        },
-        guards=(equals("stage", OrderStage.DRAFT.value),),
-    )
-    try:
-        ports.store.write(paid)
-    except ConditionFailedError:
-        return "seen"
-    ports.machine.start(order, 1)
-    return "paid"
-
-
-def _fee_known(ports: Ports, charge: dict[str, Any]) -> str:
-    order = charge.get("transfer_group")
-    if not charge.get("balance_transaction") or not isinstance(order, str):
-        return "no_fee_yet"
-    owed = Change(
-        order_key(order),
-        put={"owes_fee": charge["id"], "due": stamp(ports.now() + OWED_AFTER), "due_shard": due_shard(order)},
-        guards=(present("pk"), absent("fee"), absent("owes_fee")),
-    )
-    try:
-        ports.store.write(owed)
-    except ConditionFailedError:
-        return "seen"
-    ports.background.run_act(order, Owed.FEE.value)
-    return "fee"
-
-
 def enter(ports: Ports, order_id: str, run: int) -> dict[str, Any]:
     """The first state of every run: where the order is. A paid order is booked first, from Stripe's own word.
 
@@ -263,7 +202,9 @@ def _entered(ports: Ports, order: Order) -> None:
     if order.owes_start is not None:
         writes.append(Change(order_key(order.id), remove=("owes_start",), guards=(equals("run", order.run),)))
     if order.last is not None:
-        writes.append(Change(gate_key(order.id, order.last), remove=("owes", "due", "due_shard"), guards=(present("pk"),)))
+        writes.append(
+            Change(gate_key(order.id, order.last), remove=("owes", "due", "due_shard"), guards=(present("pk"),))
+        )
     if writes:
         ports.store.write(*writes)
 

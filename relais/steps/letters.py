@@ -93,7 +93,9 @@ def _to_client(ports: Ports, situation: Situation, key: str, gate: Gate | None) 
         key=key,
         role=Role.CLIENT,
         to=situation.order.client_email or "",
-        link=order_link(ports, situation.order) if on_order_page or gate is None else gate_link(ports, situation.order, gate),
+        link=order_link(ports, situation.order)
+        if on_order_page or gate is None
+        else gate_link(ports, situation.order, gate),
         order=situation.order,
         offer=situation.offer,
         gate=gate,
@@ -160,7 +162,10 @@ def reasons(gate: Gate | None) -> tuple[Reason, ...]:
 
 
 def pay_by(situation: Situation) -> datetime:
-    """The latest day a freelancer is paid if the client stays silent to the end: acceptance by silence, then the longer hold."""
+    """The latest day a freelancer is paid if the client stays silent to the end.
+
+    Acceptance by silence, then the longer hold.
+    """
     clocks = situation.offer.clocks
     start = situation.order.promised or situation.now
     silent = due_after(clocks.acceptance.deadline, start, situation.client_calendar)

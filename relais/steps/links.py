@@ -1,4 +1,7 @@
-"""The links that people are given: addresses with a recomputed secret, on the configured host, never from a request's header."""
+"""The links that people are given.
+
+Addresses with a recomputed secret, on the configured host, never from a request's header.
+"""
 
 from __future__ import annotations
 
@@ -65,13 +68,13 @@ def gate_link(ports: Ports, order: Order, gate: Gate) -> str:
 
 def check_order(ports: Ports, order: Order, presented: str) -> None:
     """Raises `LinkRefusedError` unless the secret opens the order's page."""
-    if not opens(ports.link_keys, order.key_id, order.id, CLIENT, order.link_version, presented):
+    if not opens(ports.link_keys, order.key_id, order.id, CLIENT, order.link_version, presented=presented):
         raise LinkRefusedError
 
 
 def check_gate(ports: Ports, order: Order, gate: Gate, presented: str) -> None:
     """Raises `LinkRefusedError` unless the secret opens the gate's page."""
-    if not opens(ports.link_keys, gate.key_id, gate.subject, gate.audience, version(order, gate), presented):
+    if not opens(ports.link_keys, gate.key_id, gate.subject, gate.audience, version(order, gate), presented=presented):
         raise LinkRefusedError
 
 
@@ -87,11 +90,13 @@ def gate_nonce(ports: Ports, order: Order, gate: Gate) -> str:
 
 def check_order_nonce(ports: Ports, order: Order, presented: str) -> None:
     """Raises `NonceRefusedError` unless the nonce is of the last twelve hours."""
-    if not fresh(ports.link_keys, order.key_id, order.id, order.link_version, presented, ports.now()):
+    if not fresh(ports.link_keys, order.key_id, order.id, order.link_version, presented=presented, now=ports.now()):
         raise NonceRefusedError
 
 
 def check_gate_nonce(ports: Ports, order: Order, gate: Gate, presented: str) -> None:
     """Raises `NonceRefusedError` unless the nonce is of the last twelve hours."""
-    if not fresh(ports.link_keys, gate.key_id, gate.subject, version(order, gate), presented, ports.now()):
+    if not fresh(
+        ports.link_keys, gate.key_id, gate.subject, version(order, gate), presented=presented, now=ports.now()
+    ):
         raise NonceRefusedError

@@ -1,7 +1,8 @@
 """Paying the freelancer: the transfer as an act, the card fee when it is known, the order's end.
 
-Design: money sections A 3, A 4, A 8 and C. An act is committed before it is sent, sent under its own key, and its result is one
-transaction with the ledger, the money rows and the gate. A refusal or an unknown answer parks, and the seller decides.
+Design: money sections A 3, A 4, A 8 and C. An act is committed before it is sent, sent under its own key, and its
+result is one transaction with the ledger, the money rows and the gate. A refusal or an unknown answer parks, and the
+seller decides.
 """
 
 from __future__ import annotations
@@ -61,12 +62,17 @@ class MilestonesOpenError(RelaisError):
 
     def __init__(self, order: str, numbers: tuple[str, ...]) -> None:
         """Keep which are open."""
-        super().__init__(f"order {order}: milestones {', '.join(numbers)} have not ended: see `relais order show {order}`")
+        super().__init__(
+            f"order {order}: milestones {', '.join(numbers)} have not ended: see `relais order show {order}`"
+        )
         self.numbers = numbers
 
 
 def open_payout(ports: Ports, call: GateCall) -> None:
-    """Open the gate that answers itself: plan what is due, send it, and answer `paid`; with nothing due, `nothing_due`."""
+    """Open the gate that answers itself: plan what is due, send it, and answer `paid`.
+
+    With nothing due, `nothing_due`.
+    """
     situation = read_situation(ports, call.order, call.milestone)
     fence(situation, call.run)
     if resume_decided(ports, situation, call):
@@ -101,7 +107,10 @@ def _act_of(ports: Ports, situation: Situation, gate: Gate) -> Act | None:
     milestone = situation.milestone
     if milestone is None or milestone.engagement is None:
         return None
-    acts = [act_from_row(row) for row in ports.store.query(f"O#{gate.order}", f"A#{ActKind.TRANSFER.value}#{milestone.number}#")]
+    acts = [
+        act_from_row(row)
+        for row in ports.store.query(f"O#{gate.order}", f"A#{ActKind.TRANSFER.value}#{milestone.number}#")
+    ]
     current = [act for act in acts if act.id.endswith(f"-{gate.id.ordinal:04d}")]
     if current:
         return current[0]
@@ -163,7 +172,9 @@ def _source(ports: Ports, order: Order) -> str:
 
 def _plan_again(ports: Ports, gate: Gate, act: Act) -> Act:
     """A definitive refusal closed its key: the same operation goes on under the next generation (design: money A 6)."""
-    again = replace(act, state=ActState.PLANNED, generation=act.generation + 1, first_sent=None, last_sent=None, why=None)
+    again = replace(
+        act, state=ActState.PLANNED, generation=act.generation + 1, first_sent=None, last_sent=None, why=None
+    )
     ports.store.write(
         Put(
             act_key(act.order, act.id),
@@ -199,11 +210,13 @@ def _send(ports: Ports, situation: Situation, gate: Gate, act: Act) -> None:
     except TryAgainError:
         ports.store.write(_release(leased))
     else:
-        _done(ports, situation, gate, leased, sent, settlement)
+        _done(ports, situation, gate, leased, sent=sent, settlement=settlement)
 
 
 def _lease(ports: Ports, act: Act) -> Act | None:
-    """Take the act for one sending: nobody else sends while a lease lives, and no key is used when it may have been pruned.
+    """Take the act for one sending.
+
+    Nobody else sends while a lease lives, and no key is used when it may have been pruned.
 
     A crash after this leaves `sending`: the same key is sent again, which Stripe answers with the same transfer.
     """
@@ -270,7 +283,7 @@ def _park(ports: Ports, situation: Situation, gate: Gate, act: Act) -> None:
 
 
 def _done(
-    ports: Ports, situation: Situation, gate: Gate, act: Act, sent: Sent, settlement: Settlement | None
+    ports: Ports, situation: Situation, gate: Gate, act: Act, *, sent: Sent, settlement: Settlement | None
 ) -> None:
     """The result: act, both ledger entries, both money rows and the gate's answer in one transaction."""
     freelancer = situation.freelancer
@@ -337,7 +350,10 @@ def run_acts(ports: Ports, order_id: str) -> None:
 
 
 def book_fee(ports: Ports, order_id: str) -> None:
-    """Book the balance transaction of an order's charge, once there is one (ledger row 1, bank entry). Asked any number of times."""
+    """Book the balance transaction of an order's charge, once there is one (ledger row 1, bank entry).
+
+    Asked any number of times.
+    """
     order = read_order(ports.store, order_id)
     charge = order.owes_fee or order.charge
     if order.fee is not None or not charge or order.stage in {OrderStage.DRAFT, OrderStage.PAID}:
@@ -418,4 +434,3 @@ def _last_letters(ports: Ports, order: Order, milestones: list[Milestone]) -> li
         mails = letters.completed(ports, situation)
         written += [letter for letter in mails if letter.role is not Role.CLIENT or not written]
     return written
-

@@ -19,7 +19,12 @@ def next_run(ports: Ports, order: Order, why: str) -> bool:
     """Start run n + 1 from what the table holds, then stop the old execution. False where somebody else did already."""
     change = Change(
         order_key(order.id),
-        put={"run": order.run + 1, "owes_start": 0, "due": stamp(ports.now() + OWED_AFTER), "due_shard": due_shard(order.id)},
+        put={
+            "run": order.run + 1,
+            "owes_start": 0,
+            "due": stamp(ports.now() + OWED_AFTER),
+            "due_shard": due_shard(order.id),
+        },
         guards=(equals("run", order.run),),
     )
     try:

@@ -1,4 +1,7 @@
-"""What a GET shows. Reads only: no decision, no write, no call to Stripe, however often a link is opened (promise 4)."""
+"""What a GET shows. Reads only.
+
+No decision, no write, no call to Stripe, however often a link is opened (promise 4).
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from typing import Any
 from relais.calendar import promised_date
 from relais.gate import Gate, GateId, Kind, MalformedGateIdError, Role, Status, gate_from_row
 from relais.offer import OfferStatus, Release
-from relais.order import MilestoneStage, Milestone, Order, OrderNotFoundError, OrderStage, milestone_from_row
+from relais.order import Milestone, MilestoneStage, Order, OrderNotFoundError, OrderStage, milestone_from_row
 from relais.pages.views import (
     AnsweredView,
     BriefView,
@@ -54,7 +57,18 @@ from relais.web import Request
 
 View = IndexView | OfferView | OrderView | GateView | AnsweredView | NoticeView
 IMAGES = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".svg")
-COMMON_DOMAINS = ("gmail.com", "orange.fr", "free.fr", "hotmail.fr", "hotmail.com", "outlook.fr", "outlook.com", "yahoo.fr", "laposte.net", "icloud.com")
+COMMON_DOMAINS = (
+    "gmail.com",
+    "orange.fr",
+    "free.fr",
+    "hotmail.fr",
+    "hotmail.com",
+    "outlook.fr",
+    "outlook.com",
+    "yahoo.fr",
+    "laposte.net",
+    "icloud.com",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +176,10 @@ def open_gate_link(ports: Ports, order_id: str, gate_id: str, presented: str) ->
 
 @dataclass(frozen=True, slots=True)
 class Typed:
-    """A form that comes back: what is wrong, and everything that was typed. `of_brief`: whether it was the brief's own."""
+    """A form that comes back: what is wrong, and everything that was typed. `of_brief`.
+
+    Whether it was the brief's own.
+    """
 
     problems: tuple[Problem, ...] = ()
     fields: Mapping[str, str] = field(default_factory=dict)
@@ -191,7 +208,9 @@ def order_page(ports: Ports, order: Order, request: Request, typed: Typed | None
         or (order.stage is OrderStage.BRIEF and brief is None),
         cancelled=draft and "cancelled" in request.query,
         checkout_action=f"{path}/checkout" if draft else None,
-        brief=None if brief is None else _brief_view(ports, order, brief, path, shop, offer.policy.promise, typed),
+        brief=None
+        if brief is None
+        else _brief_view(ports, order, brief, shop=shop, promise=offer.policy.promise, typed=typed),
         waiting=None if waiting is None else gate_link(ports, order, waiting),
         waiting_kind=None if waiting is None else waiting.id.kind,
         address_action=path if order.is_open else None,
@@ -208,15 +227,13 @@ def _milestones(ports: Ports, order: Order) -> tuple[Milestone, ...]:
     return tuple(milestone_from_row(row) for row in ports.store.query(f"O#{order.id}", "M#"))
 
 
-def _brief_view(
-    ports: Ports, order: Order, gate: Gate, path: str, shop: Shop, promise: int, typed: Typed | None
-) -> BriefView:
+def _brief_view(ports: Ports, order: Order, gate: Gate, *, shop: Shop, promise: int, typed: Typed | None) -> BriefView:
     saved = saved_brief(ports, order)
     typed = typed if typed is not None and typed.of_brief else None
     files = saved.files if typed is None else typed.files
     return BriefView(
         gate=gate,
-        action=path,
+        action=order_path(ports, order),
         nonce=order_nonce(ports, order),
         files_action=f"{gate_path(ports, order, gate)}/files",
         typed=saved.answers if typed is None else typed.fields,
@@ -403,8 +420,6 @@ def _next_link(ports: Ports, situation: Situation, gate: Gate) -> str | None:
     for milestone in _milestones(ports, situation.order):
         mine = milestone.engagement is not None and milestone.engagement.freelancer == gate.owner
         if mine and milestone.stage is MilestoneStage.WORK:
-            row = ports.store.get(
-                gate_key(gate.order, str(GateId(milestone.number, Kind.WORK, milestone.ordinal)))
-            )
+            row = ports.store.get(gate_key(gate.order, str(GateId(milestone.number, Kind.WORK, milestone.ordinal))))
             return None if row is None else gate_link(ports, situation.order, gate_from_row(row))
     return None

@@ -63,7 +63,7 @@ def say(lang: str, key: str, **facts: object) -> str:
         raise WordsMissingError(lang, key, str(lacking)) from None
 
 
-def when(at: datetime, lang: str, zone: str, style: Style = "moment") -> str:  # noqa: PLR0911 (one per style)
+def when(at: datetime, lang: str, zone: str, style: Style = "moment") -> str:
     """Print an instant on the wall clock of `zone`.
 
     `day`: "jeudi 3 décembre", "Thursday 3 December"; `moment`: "jeudi 3 décembre à 18 h", "Thu 3 December, 18:00";
