@@ -1,0 +1,141 @@
+"""What a cold start costs: importing a function's module and making the clients of its first invocation.
+
+Each function is measured in fresh interpreters against a bare `boto3.client("dynamodb")`, by turns in the same run, so that a
+busy machine slows both. Bytecode is warm in all of them, as it is in the layer. Ends with 1 where a limit is broken.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+ROOT = Path(__file__).parents[1]
+RUNS = 9
+BARE = "bare"
+BARE_LINES = 'import boto3\nboto3.client("dynamodb")'
+
+WEBHOOK_LIMIT = 1.25
+STRIPE_LIMIT = 2.2
+OTHER_LIMIT = 1.5
+
+ENVIRONMENT = {
+    "AWS_DEFAULT_REGION": "eu-west-3",
+    "AWS_ACCESS_KEY_ID": "nobody",
+    "AWS_SECRET_ACCESS_KEY": "nothing",
+    "AWS_EC2_METADATA_DISABLED": "true",
+    "RELAIS_STAGE": "dev",
+    "RELAIS_TABLE": "relais-dev",
+    "RELAIS_BUCKET": "relais-dev",
+    "RELAIS_MACHINE": "arn:aws:states:eu-west-3:123456789012:stateMachine:relais-dev",
+    "POWERTOOLS_SERVICE_NAME": "benchmark",
+}
+"""Enough for clients to be made; nobody is called."""
+
+
+class Client(StrEnum):
+    """What a function makes before its first call: each value is the line that makes it."""
+
+    STORE = "ports().store"
+    MACHINE = "ports().machine"
+    FILES = "ports().files"
+    MAILER = "ports().mailer"
+    SECRETS = "ports()._secrets_client; import relais.adapters.secrets"
+    STRIPE = 'from relais.adapters.stripe import StripePayments; StripePayments("sk_test_nothing")'
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """One function: its module, the clients of its first invocation, and how often a bare client it may cost."""
+
+    module: str
+    clients: tuple[Client, ...]
+    limit: float = OTHER_LIMIT
+
+    @property
+    def script(self) -> str:
+        """What a cold start does before the answer of anybody is awaited."""
+        return "\n".join([f"import {self.module}", "from relais.wiring import ports", *self.clients])
+
+
+_READS = (Client.STORE, Client.SECRETS)
+_PAYS = (*_READS, Client.STRIPE)
+
+FUNCTIONS: Mapping[str, Function] = {
+    "receive-stripe-event": Function("functions.intake.receive_stripe_event", (*_READS, Client.MACHINE), WEBHOOK_LIMIT),
+    "show-page": Function("functions.intake.show_page", (*_READS, Client.FILES)),
+    "open-checkout": Function("functions.intake.open_checkout", _PAYS, STRIPE_LIMIT),
+    "enter-order": Function("functions.intake.enter_order", _PAYS, STRIPE_LIMIT),
+    "open-proposal": Function("functions.assign.open_proposal", (*_READS, Client.FILES, Client.MAILER)),
+    "open-gate": Function("functions.deliver.open_gate", (*_READS, Client.MAILER)),
+    "answer-gate": Function("functions.deliver.answer_gate", (*_READS, Client.FILES, Client.MACHINE)),
+    "permit-upload": Function("functions.deliver.permit_upload", (*_READS, Client.FILES)),
+    "run-act": Function("functions.payout.run_act", (*_PAYS, Client.MACHINE), STRIPE_LIMIT),
+    "close-order": Function("functions.payout.close_order", (*_READS, Client.MAILER)),
+    "tick-clock": Function("functions.payout.tick_clock", (Client.STORE,)),
+    "record-execution": Function("functions.payout.record_execution", (Client.STORE,)),
+}
+
+
+def main() -> int:
+    """Measure everything and compare. Returns the exit code."""
+    return report(measure({BARE: BARE_LINES} | {name: function.script for name, function in FUNCTIONS.items()}))
+
+
+def measure(scripts: Mapping[str, str]) -> dict[str, float]:
+    """The median seconds of each script: one round of all of them after another; the first one warms and isn't counted."""
+    seconds: dict[str, list[float]] = {name: [] for name in scripts}
+    for turn in range(RUNS + 1):
+        for name, script in scripts.items():
+            taken = in_fresh_interpreter(script)
+            if turn:
+                seconds[name].append(taken)
+    return {name: statistics.median(taken) for name, taken in seconds.items()}
+
+
+def in_fresh_interpreter(script: str) -> float:
+    """The processor seconds that a script takes in an interpreter which has imported nothing yet."""
+    timed = f"import time\nbegin = time.process_time()\n{script}\nprint(time.process_time() - begin)"
+    return float(run_fresh(timed))
+
+
+def run_fresh(script: str) -> str:
+    """Run a script in an interpreter of its own, in the functions' environment. Returns what it prints."""
+    inherited = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    answer = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=ROOT,
+        env=inherited | ENVIRONMENT,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return answer.stdout
+
+
+def report(medians: Mapping[str, float]) -> int:
+    """Print the table and name the limits that are broken. Returns the exit code."""
+    bare = medians[BARE]
+    table = Table("function", "ms", "ratio", "limit", title=f'boto3.client("dynamodb") alone: {bare * 1000:.0f} ms')
+    slow = []
+    for name, function in FUNCTIONS.items():
+        ratio = medians[name] / bare
+        table.add_row(name, f"{medians[name] * 1000:.0f}", f"{ratio:.2f}", f"{function.limit:.2f}")
+        if ratio > function.limit:
+            slow.append(name)
+    Console().print(table)
+    if slow:
+        print(f"Too slow: {', '.join(slow)}. What each import costs: python -X importtime -c 'import functions...'")
+    return 1 if slow else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
