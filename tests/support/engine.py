@@ -13,7 +13,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import cache
 from types import SimpleNamespace
 from typing import Any
@@ -22,6 +22,8 @@ from unittest.mock import patch
 import boto3
 import jsonata
 from moto.awslambda_simple.models import LambdaSimpleBackend
+from moto.core.serialize import BaseJSONSerializer
+from moto.dynamodb.models.dynamo_type import DynamoType
 from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
 from moto.stepfunctions.parser.asl.component.state.exec.state_task import lambda_eval_utils
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service_callback import (
@@ -83,31 +85,44 @@ class Context:
         return 60_000
 
 
-@dataclass
-class Engine:
-    """One world's executions and invocations. Handlers run one at a time, whoever called them."""
+class Calls:
+    """Calls of our functions in this process, one at a time, whoever calls."""
 
-    lock: threading.RLock = field(default_factory=threading.RLock)
-    pauses: list[float] = field(default_factory=list)
-    calls: list[str] = field(default_factory=list)
-    executions: list[Execution] = field(default_factory=list)
-    breakers: list[Callable[[str, Mapping[str, Any]], None]] = field(default_factory=list)
-    _queue: deque[tuple[str, dict[str, Any]]] = field(default_factory=deque)
-    _changed: threading.Condition = field(default_factory=threading.Condition)
-    _live: int = 0
-    _waiting: dict[str, CallbackEndpoint] = field(default_factory=dict)
-    _spent: set[str] = field(default_factory=set)
-    _stopped: set[str] = field(default_factory=set)
-
-    # Invocations ----------------------------------------------------------------------------------------------------
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self.calls: list[str] = []
+        self.breakers: list[Callable[[str, Mapping[str, Any]], None]] = []
+        self._queue: deque[tuple[str, dict[str, Any]]] = deque()
 
     def call(self, name: str, event: Mapping[str, Any]) -> Any:
-        """Call a function by its short name; what it raises is raised."""
+        """Call a function by its short name; what it raises is raised. Breakers see each call first and may raise."""
         with self.lock:
             self.calls.append(name)
             for breaker in list(self.breakers):
                 breaker(name, event)
             return importlib.import_module(HANDLERS[name]).handler(json.loads(json.dumps(event)), Context())
+
+    def queue(self, name: str, event: dict[str, Any]) -> None:
+        """An asynchronous call: made when everything else has come to rest."""
+        self._queue.append((name, event))
+
+    def next_queued(self) -> tuple[str, dict[str, Any]] | None:
+        """The oldest asynchronous call that nobody has made yet."""
+        return self._queue.popleft() if self._queue else None
+
+
+class Engine(Calls):
+    """One world's executions on moto."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pauses: list[float] = []
+        self.executions: list[Execution] = []
+        self._changed = threading.Condition()
+        self._live = 0
+        self._waiting: dict[str, CallbackEndpoint] = {}
+        self._spent: set[str] = set()
+        self._stopped: set[str] = set()
 
     def invoke(
         self, _backend: object, function: str, _qualifier: str | None, body: Any, headers: Any, answer: dict[str, str]
@@ -115,13 +130,20 @@ class Engine:
         """Lambda's Invoke: errors are told as Lambda tells them; an asynchronous call waits for `settle`."""
         name, event = short_name(function), json.loads(body)
         if headers.get("X-Amz-Invocation-Type") == "Event":
-            self._queue.append((name, event))
+            self.queue(name, event)
             return b""
         try:
             return json.dumps(self.call(name, event)).encode()
         except BaseException as error:  # noqa: BLE001 - a crash of the process is an answer of Lambda's as well
             answer["x-amz-function-error"] = "Unhandled"
             return json.dumps({"errorType": type(error).__name__, "errorMessage": str(error)}).encode()
+
+    def finish(self) -> None:
+        """Let no execution outlive its world."""
+        for execution in self.executions:
+            if execution.exec_status == "RUNNING":
+                execution.stop(stop_date=datetime.now(UTC), error=None, cause=None)
+        self.rest()
 
     # Coming to rest -------------------------------------------------------------------------------------------------
 
@@ -130,10 +152,6 @@ class Engine:
         with self._changed:
             if not self._changed.wait_for(lambda: self._live == len(self._waiting), PATIENCE):
                 raise RestlessEngineError(f"{self._live} executions live, {len(self._waiting)} wait; last {self.calls[-5:]}")
-
-    def next_queued(self) -> tuple[str, dict[str, Any]] | None:
-        """The oldest asynchronous call that nobody has made yet."""
-        return self._queue.popleft() if self._queue else None
 
     def time_out(self, token: str) -> None:
         """Let a token's thirty days be over."""
@@ -205,7 +223,7 @@ class Engine:
             execution.exec_status = "ABORTED"
         if execution.exec_status in ENDED_BADLY:
             detail = {"name": execution.name, "status": str(execution.exec_status)}
-            self._queue.append(("record-execution", {"detail": detail}))
+            self.queue("record-execution", {"detail": detail})
         with self._changed:
             self._live -= 1
             self._changed.notify_all()
@@ -249,6 +267,7 @@ def mended_moto(engine: Engine) -> Iterator[None]:
             (retrier_decl, "time", SimpleNamespace(sleep=engine.pauses.append)),
             (lambda_eval_utils, "boto_client_for", _client),
             (AmazonStateLanguageParser, "parse", staticmethod(_parse)),
+            (BaseJSONSerializer, "_serialize_type_structure", _serialize_structure),
             (LambdaSimpleBackend, "invoke", lambda *given: engine.invoke(*given)),
             (CallbackPoolManager, "notify", lambda pool, callback_id, outcome: engine._notify(pool, callback_id, outcome)),
             (StateTaskServiceCallback, "_wait_for_task_token_timeout", lambda *args, **kw: engine._wait(*args, **kw)),
@@ -279,3 +298,27 @@ def _client(region: str, service: str, state_credentials: object = None) -> Any:
 @cache
 def _client_of(region: str, service: str) -> Any:
     return boto3.client(service, region_name=region)  # type: ignore[call-overload]
+
+
+_SERIALIZE = BaseJSONSerializer._serialize_type_structure
+
+
+def _serialize_structure(serializer: Any, serialized: dict[str, Any], value: Any, shape: Any, key: str) -> None:
+    """An attribute value is on the wire what it is in moto's tables; shape by shape it takes moto twenty times as long."""
+    if shape.name == "AttributeValue" and key:
+        serialized[key] = on_the_wire(value)
+        return
+    _SERIALIZE(serializer, serialized, value, shape, key)
+
+
+def on_the_wire(value: Any) -> Any:
+    """An attribute of moto's tables as DynamoDB sends it."""
+    match value:
+        case DynamoType():
+            return {value.type: on_the_wire(value.value)}
+        case dict():
+            return {name: on_the_wire(one) for name, one in value.items()}
+        case list():
+            return [on_the_wire(one) for one in value]
+        case _:
+            return value

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import cache, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from unittest.mock import patch
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -22,6 +22,7 @@ import boto3
 import stripe
 from moto import mock_aws
 from moto.core import DEFAULT_ACCOUNT_ID
+from moto.dynamodb.models import dynamodb_backends
 from moto.ses.models import ses_backends
 
 from devstack.stripe_sandbox.accounts import Seed
@@ -30,12 +31,17 @@ from devstack.stripe_sandbox.webhooks import Endpoint
 from devstack.stripe_sandbox.wire import Answer
 from devstack.stripe_sandbox.wire import Request as StripeRequest
 from relais import wiring
+from relais.adapters.dynamodb import _row
 from relais.adapters.keys import INDEXES, PK, SK
+from relais.adapters.settings import from_environment
+from relais.adapters.time import VirtualClock
 from relais.cli.catalog import Catalog, load
 from relais.order import instant
 from relais.rows import CLOCK_KEY, Key, Put, Row, order_key
 from relais.steps.catalog import apply
-from tests.support.engine import HANDLERS, Engine, mended_moto
+from tests.support.engine import HANDLERS, Engine, mended_moto, on_the_wire
+from tests.support.interpreter import Interpreter
+from tests.support.memory import Counted, MemoryBackground, MemoryFiles, MemoryMailer, MemoryStore
 from tests.support.pages import Form, Mail, Page
 from tests.support.stripe_line import Line
 
@@ -93,27 +99,23 @@ def definition() -> str:
     return text
 
 
-class World:
-    """One deployment, its people's mailboxes and its clocks."""
+class Clouds(Protocol):
+    """Where a world's rows, files and mails are kept."""
 
-    def __init__(self, engine: Engine, start: datetime) -> None:
-        """Set everything up as the stack does, on a given date."""
-        self.engine = engine
-        self._shift = start - datetime.now(UTC)
-        self.stripe_calls: list[str] = []
-        self.cut: Callable[[str, str], None] = lambda _method, _path: None
-        self.ports = wiring.ports()
-        self._create()
-        self.sandbox = Sandbox(
-            endpoints=(Endpoint(f"{PUBLIC_URL}/hooks/stripe", WEBHOOK_SECRET),),
-            public_url="https://stripe.example",
-            seeds=(Seed(INES), Seed(NORD)),
-            offset=lambda: self._shift.total_seconds(),
-            deliver=self._deliver,
-        )
-        apply(self.ports.store, catalogue(), start)
+    def rows(self) -> list[Row]:
+        """Every row of the table."""
 
-    def _create(self) -> None:
+    def mails(self) -> list[Mail]:
+        """Every mail sent, oldest first."""
+
+    def put_object(self, key: str, body: bytes) -> None:
+        """Upload."""
+
+
+class Moto:
+    """Table, bucket, mails, secrets and machine on moto, behind the real adapters."""
+
+    def __init__(self) -> None:
         clients = _clients()
         attributes = {PK, SK} | {name for index in INDEXES for name in (index.partition, index.sort)}
         clients["dynamodb"].create_table(
@@ -133,16 +135,97 @@ class World:
                 for index in INDEXES
             ],
         )
-        clients["s3"].create_bucket(
-            Bucket="relais-dev-files", CreateBucketConfiguration={"LocationConstraint": REGION}
-        )
+        clients["s3"].create_bucket(Bucket="relais-dev-files", CreateBucketConfiguration={"LocationConstraint": REGION})
         clients["sesv2"].create_email_identity(EmailIdentity="bonjour@atelier-mistral.example")
         for name, value in SECRETS.items():
             clients["secretsmanager"].create_secret(Name=name, SecretString=json.dumps(value))
         clients["stepfunctions"].create_state_machine(
             name="relais-dev", definition=definition(), roleArn=f"arn:aws:iam::{DEFAULT_ACCOUNT_ID}:role/machine"
         )
+
+    def rows(self) -> list[Row]:
+        """Every row of the table, past its interface: what no shipped code may do."""
+        table = dynamodb_backends[DEFAULT_ACCOUNT_ID][REGION].get_table("relais-dev")
+        return [_row({name: on_the_wire(value) for name, value in item.attrs.items()}) for item in table.all_items()]
+
+    def mails(self) -> list[Mail]:
+        """Every mail that SES took."""
+        return [
+            Mail(message.destinations["ToAddresses"][0], message.subject, message.body)
+            for message in ses_backends[DEFAULT_ACCOUNT_ID][REGION].sent_messages
+        ]
+
+    def put_object(self, key: str, body: bytes) -> None:
+        """Upload."""
+        _clients()["s3"].put_object(Bucket="relais-dev-files", Key=key, Body=body)
+
+
+class MotoWithFastTable(Moto):
+    """The same with a table in memory, under the same contract: moto copies its tables with every transaction."""
+
+    def __init__(self, ports: wiring.WiredPorts) -> None:
+        super().__init__()
+        self.store = MemoryStore()
+        replace_ports(ports, store=self.store)
+
+    def rows(self) -> list[Row]:
+        """Every row of the table."""
+        return [self.store.get(key) or {} for key in self.store.rows]
+
+
+class InMemory:
+    """No cloud at all: doubles behind every port but Stripe's, each call of which is announced to `before`."""
+
+    def __init__(self, ports: wiring.WiredPorts, engine: Interpreter, before: Callable[[str], None]) -> None:
+        self.store, self.files, self.mailer = MemoryStore(), MemoryFiles(), MemoryMailer()
+        replace_ports(
+            ports,
+            store=Counted(self.store, before),
+            files=Counted(self.files, before, frozenset({"link", "permit"})),
+            mailer=Counted(self.mailer, before),
+            machine=Counted(engine, before),
+            background=Counted(MemoryBackground(engine.queue), before),
+        )
+
+    def rows(self) -> list[Row]:
+        """Every row of the table."""
+        return [self.store.get(key) or {} for key in self.store.rows]
+
+    def mails(self) -> list[Mail]:
+        """Every mail written."""
+        return list(self.mailer.sent)
+
+    def put_object(self, key: str, body: bytes) -> None:
+        """Upload."""
+        self.files.objects[key] = body
+
+
+def replace_ports(ports: wiring.WiredPorts, **doubles: object) -> None:
+    """Put doubles behind ports: each is a cached property, so a value of its name stands before it."""
+    ports.__dict__.update(doubles)
+    ports.__dict__["_clock"] = VirtualClock(ports.store)
+
+
+class World:
+    """One deployment, its people's mailboxes and its clocks."""
+
+    def __init__(self, engine: Engine | Interpreter, clouds: Clouds, start: datetime) -> None:
+        """Fill the shop on a given date."""
+        self.engine = engine
+        self.clouds = clouds
+        self._shift = start - datetime.now(UTC)
+        self.stripe_calls: list[str] = []
+        self.cut: Callable[[str, str], None] = lambda _method, _path: None
+        self.ports = wiring.ports()
+        self.sandbox = Sandbox(
+            endpoints=(Endpoint(f"{PUBLIC_URL}/hooks/stripe", WEBHOOK_SECRET),),
+            public_url="https://stripe.example",
+            seeds=(Seed(INES), Seed(NORD)),
+            offset=lambda: self._shift.total_seconds(),
+            deliver=self._deliver,
+        )
         self._set_clock()
+        apply(self.ports.store, catalogue(), start)
 
     # Time -----------------------------------------------------------------------------------------------------------
 
@@ -270,13 +353,8 @@ class World:
 
     def rows(self, pk: str | None = None) -> list[Row]:
         """Every row of the table, or of a partition; sorted."""
-        if pk is not None:
-            return self.ports.store.query(pk)
-        from moto.dynamodb.models import dynamodb_backends
-
-        table = dynamodb_backends[DEFAULT_ACCOUNT_ID][REGION].get_table("relais-dev")
-        names = sorted({str(item.attrs[PK].value) for item in table.all_items()})
-        return [row for name in names for row in self.ports.store.query(name)]
+        found = [row for row in self.clouds.rows() if pk in {None, row[PK]}]
+        return sorted(found, key=lambda row: (row[PK], row[SK]))
 
     def row(self, key: Key) -> dict[str, Any]:
         """One row, which must exist."""
@@ -291,11 +369,7 @@ class World:
     @property
     def mails(self) -> list[Mail]:
         """Every mail sent so far, oldest first."""
-        backend = ses_backends[DEFAULT_ACCOUNT_ID][REGION]
-        return [
-            Mail(message.destinations["ToAddresses"][0], message.subject, message.body)
-            for message in backend.sent_messages
-        ]
+        return self.clouds.mails()
 
     def link(self, kind: str, order: str) -> str:
         """The newest link to a gate of this kind in any mail."""
@@ -315,7 +389,7 @@ class World:
         answer = json.loads(self.post(path, asked).body)
         assert not answer["problems"], answer
         for one in answer["files"]:
-            _clients()["s3"].put_object(Bucket="relais-dev-files", Key=one["fields"]["key"], Body=names[one["name"]])
+            self.clouds.put_object(one["fields"]["key"], names[one["name"]])
         return [one["key"] for one in answer["files"]]
 
 
@@ -341,22 +415,45 @@ def _clients() -> dict[str, Any]:
 
 
 @contextmanager
-def world(start: datetime = MONDAY) -> Iterator[World]:
-    """A fresh world."""
+def world(start: datetime = MONDAY, *, fast_table: bool = True) -> Iterator[World]:
+    """A fresh world whose machine runs on moto; the table does too, unless it may be a fast one."""
     engine = Engine()
     config: Any = {"stepfunctions": {"execute_state_machine": True}, "lambda": {"use_docker": False}}
-    with patch.dict(os.environ, ENVIRONMENT), mock_aws(config=config), mended_moto(engine):
-        wiring.ports()._secrets.clear()
-        wiring._payments.cache_clear()
-        made = World(engine, start)
-        with patch.object(stripe, "RequestsClient", partial(Line, made.sandbox, made.seen)):
+    with patch.dict(os.environ, ENVIRONMENT), mock_aws(config=config), mended_moto(engine), _wired() as ports:
+        clouds = MotoWithFastTable(ports) if fast_table else Moto()
+        with _played(World(engine, clouds, start)) as made:
             yield made
-            finish(made)
 
 
-def finish(made: World) -> None:
-    """Let no execution outlive its world."""
-    for execution in made.engine.executions:
-        if execution.exec_status == "RUNNING":
-            execution.stop(stop_date=datetime.now(UTC), error=None, cause=None)
-    made.engine.rest()
+@contextmanager
+def world_in_memory(start: datetime = MONDAY, before: Callable[[str], None] = lambda _: None) -> Iterator[World]:
+    """A fresh world without any cloud; `before` is told of every call to the outside and may raise."""
+    engine = Interpreter(json.loads((ROOT / "statemachines" / "order.asl.json").read_text(encoding="utf-8")))
+    with patch.dict(os.environ, ENVIRONMENT), _wired() as ports:
+        made = World(engine, InMemory(ports, engine, before), start)
+        made.cut = lambda method, path: before(f"Stripe.{method} {path}")
+        with _played(made):
+            yield made
+
+
+@contextmanager
+def _wired() -> Iterator[wiring.WiredPorts]:
+    """Ports of a new process, but for the clients: they are made once."""
+    made = wiring.WiredPorts(from_environment())
+    made._client = _client_once  # type: ignore[method-assign]
+    made._secrets = {name: (float("inf"), value) for name, value in SECRETS.items()}
+    wiring._payments.cache_clear()
+    with patch.object(wiring, "ports", lambda: made):
+        yield made
+
+
+@contextmanager
+def _played(made: World) -> Iterator[World]:
+    with patch.object(stripe, "RequestsClient", partial(Line, made.sandbox, made.seen)):
+        yield made
+        made.engine.finish()
+
+
+@cache
+def _client_once(service: str) -> Any:
+    return wiring.WiredPorts(from_environment())._client(service)

@@ -1,0 +1,274 @@
+"""The shipped definition, walked state by state in this thread: for tests that need thousands of orders.
+
+It reads the definition itself, so it routes where the definition routes, and knows only what that definition uses: tasks
+with and without a token, choices on one variable, one map, pass, succeed and fail; retriers and catchers by error name.
+`tests/workflow` runs the same definition on moto; one test shows that both walk the same way.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import deque
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.support.engine import ENDED_BADLY, Calls, short_name
+
+CONDITION = re.compile(r"\{% \$(states\.input\.)?(\w+) = '(\w+)' %\}")
+VARIABLE = re.compile(r"\{% \$(states\.input\.|states\.result\.Payload\.)?(\w+) %\}")
+TIMEOUT = "States.Timeout"
+
+
+class StateFailedError(Exception):
+    """A state's error on its way to the catchers."""
+
+    def __init__(self, error: str) -> None:
+        super().__init__(error)
+        self.error = error
+
+
+@dataclass
+class Walk:
+    """One execution."""
+
+    name: str
+    status: str = "RUNNING"
+    entered: list[str] = field(default_factory=list)
+    transitions: list[tuple[str, str]] = field(default_factory=list)
+    steps: Generator[str, tuple[str, str], None] | None = None
+    waits_for: str | None = None
+
+
+class Interpreter(Calls):
+    """A machine and its engine in one. Answers are taken in at once and acted upon when `rest` is called."""
+
+    def __init__(self, definition: Mapping[str, Any]) -> None:
+        super().__init__()
+        self.definition = definition
+        self.walks: dict[str, Walk] = {}
+        self.pauses: list[float] = []
+        self._answers: deque[tuple[Walk, str, tuple[str, str]]] = deque()
+        self._new: deque[Walk] = deque()
+        self._counter = 0
+
+    # The port -------------------------------------------------------------------------------------------------------
+
+    def start(self, order: str, run: int) -> None:
+        """Start an execution; one that exists already is success."""
+        name = f"{order}-{run}"
+        if name in self.walks:
+            return
+        walk = self.walks[name] = Walk(name)
+        walk.steps = self._program(walk, order, run)
+        self._new.append(walk)
+
+    def succeed(self, token: str, outcome: str) -> None:
+        """Answer a token; one that waits no longer is no error."""
+        self._answer(token, ("", outcome))
+
+    def fail(self, token: str, error: str, _cause: str) -> None:
+        """Answer a token with an error."""
+        self._answer(token, (error, ""))
+
+    def status(self, order: str, run: int) -> str:
+        """The status of an execution."""
+        walk = self.walks.get(f"{order}-{run}")
+        return "ABSENT" if walk is None else walk.status
+
+    def stop(self, order: str, run: int, _cause: str) -> None:
+        """Stop an execution if it runs."""
+        walk = self.walks.get(f"{order}-{run}")
+        if walk is not None and walk.status == "RUNNING":
+            self._end(walk, "ABORTED")
+
+    def _answer(self, token: str, answer: tuple[str, str]) -> None:
+        for walk in self.walks.values():
+            if walk.waits_for == token:
+                walk.waits_for = None
+                self._answers.append((walk, token, answer))
+
+    # The engine -----------------------------------------------------------------------------------------------------
+
+    def rest(self) -> None:
+        """Go on until every execution waits or has ended."""
+        while self._new or self._answers:
+            if self._new:
+                walk, answer = self._new.popleft(), None
+            else:
+                walk, _, answer = self._answers.popleft()
+            if walk.status == "RUNNING":
+                self._go_on(walk, answer)
+
+    def _go_on(self, walk: Walk, answer: tuple[str, str] | None) -> None:
+        steps = walk.steps
+        assert steps is not None
+        try:
+            next(steps) if answer is None else steps.send(answer)
+        except StopIteration:
+            self._end(walk, "SUCCEEDED")
+        except StateFailedError:
+            self._end(walk, "FAILED")
+
+    def _end(self, walk: Walk, status: str) -> None:
+        walk.status, walk.waits_for = status, None
+        if status in ENDED_BADLY:
+            self.queue("record-execution", {"detail": {"name": walk.name, "status": status}})
+
+    def time_out(self, token: str) -> None:
+        """Let a token's thirty days be over."""
+        self._answer(token, (TIMEOUT, ""))
+
+    @property
+    def tokens(self) -> list[str]:
+        """The tokens that wait for an answer."""
+        return [walk.waits_for for walk in self.walks.values() if walk.waits_for]
+
+    def entered(self, name: str | None = None) -> list[str]:
+        """The states entered, of one execution or of all."""
+        return [state for walk in self.walks.values() if name in {None, walk.name} for state in walk.entered]
+
+    def finish(self) -> None:
+        """Nothing outlives the world."""
+
+    # The definition -------------------------------------------------------------------------------------------------
+
+    def _program(self, walk: Walk, order: str, run: int) -> Generator[str, tuple[str, str], None]:
+        given = {"order": order, "run": run}
+        yield from self._walk(walk, self.definition, given, {})
+
+    def _walk(
+        self, walk: Walk, program: Mapping[str, Any], given: Any, variables: dict[str, Any]
+    ) -> Generator[str, tuple[str, str], None]:
+        name = program["StartAt"]
+        while True:
+            state = program["States"][name]
+            walk.entered.append(name)
+            try:
+                following, given = yield from self._state(walk, state, given, variables)
+            except StateFailedError as failed:
+                catcher = _catcher(state, failed.error)
+                if catcher is None:
+                    raise
+                variables |= _assigned(catcher, given, {}, variables)
+                following, given = catcher["Next"], {"Error": failed.error}
+            if following is None:
+                return
+            walk.transitions.append((name, following))
+            name = following
+
+    def _state(
+        self, walk: Walk, state: Mapping[str, Any], given: Any, variables: dict[str, Any]
+    ) -> Generator[str, tuple[str, str], tuple[str | None, Any]]:
+        match state["Type"]:
+            case "Choice":
+                rule = next((rule for rule in state["Choices"] if _true(rule, given, variables)), state)
+                variables |= _assigned(rule, given, {}, variables)
+                return rule.get("Next") or state["Default"], given
+            case "Pass":
+                return state["Next"], {key: _value(value, given, {}, variables) for key, value in state["Output"].items()}
+            case "Succeed":
+                return None, given
+            case "Fail":
+                raise StateFailedError(state["Error"])
+            case "Map":
+                for item in _value(state["Items"].replace("[", "").replace("]", ""), given, {}, variables):
+                    yield from self._walk(walk, state["ItemProcessor"], item, dict(variables))
+                return state["Next"], {}
+            case _:
+                result = yield from self._task(walk, state, given, variables)
+                variables |= _assigned(state, given, result, variables)
+                return state.get("Next"), {}
+
+    def _task(
+        self, walk: Walk, state: Mapping[str, Any], given: Any, variables: dict[str, Any]
+    ) -> Generator[str, tuple[str, str], Any]:
+        self._counter += 1
+        entered, tries, used = self._counter, 0, [0] * len(state["Retry"])
+        while True:
+            try:
+                return (yield from self._attempt(walk, state, given, variables, (entered, tries)))
+            except StateFailedError as failed:
+                number = next(i for i, one in enumerate(state["Retry"]) if _meets(one["ErrorEquals"], failed.error))
+                if used[number] >= state["Retry"][number]["MaxAttempts"]:
+                    raise
+                used[number] += 1
+                tries += 1
+                self.pauses.append(state["Retry"][number].get("IntervalSeconds", 1))
+
+    def _attempt(
+        self, walk: Walk, state: Mapping[str, Any], given: Any, variables: dict[str, Any], attempt: tuple[int, int]
+    ) -> Generator[str, tuple[str, str], Any]:
+        waits = state["Resource"].endswith(".waitForTaskToken")
+        token = f"token-{walk.name}-{attempt[0]}-{attempt[1]}"
+        payload = {
+            key: token
+            if key == "token"
+            else f"{variables['run']:06d}#{attempt[0]:06d}#{attempt[1]:02d}"
+            if key == "attempt"
+            else _value(value, given, {}, variables)
+            for key, value in state["Arguments"]["Payload"].items()
+        }
+        if waits:
+            walk.waits_for = token
+        name = _kebab(state["Arguments"]["FunctionName"])
+        try:
+            answer = json.loads(json.dumps(self.call(name, payload)))
+        except BaseException as error:  # noqa: BLE001 - a crash of the process is an answer of Lambda's as well
+            walk.waits_for = None
+            self._answers = deque(one for one in self._answers if one[1] != token)
+            raise StateFailedError(type(error).__name__) from None
+        if not waits:
+            return {"Payload": answer}
+        error, outcome = yield token
+        if error:
+            raise StateFailedError(error)
+        return {"outcome": outcome}
+
+
+def _kebab(placeholder: str) -> str:
+    words = re.findall(r"[A-Z][a-z]+", placeholder)
+    return short_name("relais-" + "-".join(word.lower() for word in words))
+
+
+def _true(rule: Mapping[str, Any], given: Any, variables: Mapping[str, Any]) -> bool:
+    found = CONDITION.fullmatch(rule["Condition"])
+    assert found is not None, rule["Condition"]
+    source = given if found[1] else variables
+    return bool(source.get(found[2]) == found[3])
+
+
+def _value(expression: Any, given: Any, result: Mapping[str, Any], variables: Mapping[str, Any]) -> Any:
+    found = VARIABLE.fullmatch(expression) if isinstance(expression, str) else None
+    if found is None:
+        assert not str(expression).startswith("{%"), expression
+        return expression
+    match found[1]:
+        case None:
+            return variables[found[2]]
+        case "states.input.":
+            return given[found[2]]
+        case _:
+            return result["Payload"][found[2]]
+
+
+def _assigned(
+    part: Mapping[str, Any], given: Any, result: Mapping[str, Any], variables: Mapping[str, Any]
+) -> dict[str, Any]:
+    outcome = "{% $states.result.outcome %}"
+    return {
+        name: result["outcome"] if value == outcome else _value(value, given, result, variables)
+        for name, value in part.get("Assign", {}).items()
+    }
+
+
+def _meets(names: list[str], error: str) -> bool:
+    return error in names or "States.ALL" in names
+
+
+def _catcher(state: Mapping[str, Any], error: str) -> Mapping[str, Any] | None:
+    return next((one for one in state.get("Catch", []) if _meets(one["ErrorEquals"], error)), None)
+
+
+Breaker = Callable[[str, Mapping[str, Any]], None]

@@ -1,0 +1,247 @@
+"""Doubles of the outside, in memory: as strict as the real ones where a step could lean on it, and fast.
+
+The store is held to the same contract as the one on DynamoDB (`tests/integration/test_store.py`).
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from relais.adapters.keys import BOOK, DESK, DUE, PK, SK, Index
+from relais.order import stamp
+from relais.pages.letters import write
+from relais.pages.views import LetterView
+from relais.ports import ConditionFailedError
+from relais.rows import Change, Check, Guard, Key, Put, Row, Test, Write
+from tests.support.pages import Mail
+
+MOST_ACTIONS = 100
+"""Actions that DynamoDB takes in one transaction (docs.aws.amazon.com, TransactWriteItems)."""
+
+
+class WriteRefusedError(Exception):
+    """DynamoDB would refuse this write as malformed, whatever the table holds."""
+
+
+@dataclass
+class MemoryStore:
+    """The table. `stale` freezes what the indexes serve: they may be behind, and no rule may rest on them."""
+
+    rows: dict[Key, dict[str, Any]] = field(default_factory=dict)
+    frozen: dict[Key, dict[str, Any]] | None = None
+
+    def get(self, key: Key) -> Row | None:
+        """Read one row."""
+        return copy.deepcopy(self.rows.get(key))
+
+    def get_many(self, keys: Sequence[Key]) -> dict[Key, Row]:
+        """Read several rows at once."""
+        if len(set(keys)) != len(keys):
+            raise WriteRefusedError("a key is asked for twice")
+        return {key: copy.deepcopy(self.rows[key]) for key in keys if key in self.rows}
+
+    def query(self, pk: str, prefix: str = "") -> list[Row]:
+        """Read the rows of a partition whose sort key starts with `prefix`, in order."""
+        keys = sorted(key for key in self.rows if key.pk == pk and key.sk.startswith(prefix))
+        return [copy.deepcopy(self.rows[key]) for key in keys]
+
+    def due(self, shard: str, until: datetime, limit: int) -> list[Key]:
+        """Nominate rows of a shard due at `until`, oldest first."""
+        return [key for key, row in self._index(DUE, shard) if row[DUE.sort] <= stamp(until)][:limit]
+
+    def open_orders(self, shard: str) -> list[str]:
+        """Nominate the orders of a shard that are open."""
+        return [key.pk.removeprefix("O#") for key, _ in self._index(DUE, shard) if key.sk == "ORDER"]
+
+    def desk(self, owner: str) -> list[Key]:
+        """Nominate the open gates of an owner, most urgent first."""
+        return [key for key, _ in self._index(DESK, owner)]
+
+    def book(self, month: str, shard: str) -> list[Row]:
+        """Read the ledger entries of a month and shard."""
+        return [copy.deepcopy(row) for _, row in self._index(BOOK, f"{month}#{shard}")]
+
+    def _index(self, index: Index, partition: str) -> list[tuple[Key, dict[str, Any]]]:
+        served = self.rows if self.frozen is None else self.frozen
+        found = [(key, row) for key, row in served.items() if row.get(index.partition) == partition and index.sort in row]
+        return sorted(found, key=lambda one: (one[1][index.sort], one[0]))
+
+    def freeze_indexes(self) -> None:
+        """Let the indexes serve what they serve now, whatever is written afterwards."""
+        self.frozen = copy.deepcopy(self.rows)
+
+    def thaw_indexes(self) -> None:
+        """Let the indexes catch up."""
+        self.frozen = None
+
+    def write(self, *writes: Write) -> None:
+        """Write all or nothing. Raises `ConditionFailedError`, and `WriteRefusedError` for what DynamoDB never takes."""
+        keys = [one.key for one in writes]
+        if not writes or len(writes) > MOST_ACTIONS or len(set(keys)) != len(keys):
+            raise WriteRefusedError("a transaction has 1 to 100 actions, each on a row of its own")
+        for number, one in enumerate(writes):
+            if not all(_holds(guard, self.rows.get(one.key)) for guard in _guards(one)):
+                raise ConditionFailedError(number, one.key)
+        after = {one.key: _after(one, self.rows.get(one.key)) for one in writes if not isinstance(one, Check)}
+        for key, row in after.items():
+            _check_row(key, row)
+        self.rows |= after
+
+
+def _guards(one: Write) -> tuple[Guard, ...]:
+    if isinstance(one, Change) and not one.guards:
+        return (Guard(PK, Test.PRESENT),)
+    return one.guards
+
+
+def _holds(guard: Guard, row: Mapping[str, Any] | None) -> bool:
+    found = (row or {}).get(guard.attribute)
+    there = row is not None and guard.attribute in row
+    match guard.test:
+        case Test.ABSENT:
+            return not there
+        case Test.PRESENT:
+            return there
+        case Test.EQUALS:
+            return there and _same(found, guard.value)
+        case Test.DIFFERS:
+            return not there or not _same(found, guard.value)
+        case Test.AT_LEAST:
+            return there and type(found) is type(guard.value) and found >= guard.value
+        case Test.BELOW:
+            return not there or (type(found) is type(guard.value) and found < guard.value)
+        case Test.BELOW_ATTRIBUTE:
+            other = (row or {}).get(guard.value)
+            return there and type(found) is type(other) and found < other
+        case Test.CONTAINS:
+            return there and isinstance(found, list | str) and guard.value in found
+
+
+def _same(one: object, other: object) -> bool:
+    return type(one) is type(other) and one == other
+
+
+def _after(one: Put | Change, row: Mapping[str, Any] | None) -> dict[str, Any]:
+    if isinstance(one, Put):
+        return {**copy.deepcopy(dict(one.row)), PK: one.key.pk, SK: one.key.sk}
+    after = {**(copy.deepcopy(dict(row)) if row else {}), PK: one.key.pk, SK: one.key.sk}
+    touched = [*one.put, *one.add, *(name for name in dict.fromkeys(one.remove) if name not in one.put)]
+    if len(set(touched)) != len(touched):
+        raise WriteRefusedError("two paths of one update overlap")
+    if not touched:
+        raise WriteRefusedError("an update that changes nothing has no expression")
+    after |= copy.deepcopy(dict(one.put))
+    for name, value in one.add.items():
+        after[name] = after.get(name, 0) + value
+    for name in one.remove:
+        if name not in one.put:
+            after.pop(name, None)
+    return after
+
+
+def _check_row(key: Key, row: Mapping[str, Any]) -> None:
+    for index in (DUE, DESK, BOOK):
+        for name in (index.partition, index.sort):
+            if name in row and (not isinstance(row[name], str) or not row[name]):
+                raise WriteRefusedError(f"{name} of {key.sk} is part of an index: text that is not empty")
+    _check_value(row)
+
+
+def _check_value(value: object) -> None:
+    match value:
+        case None | bool() | int() | str():
+            return
+        case list() | tuple():
+            for one in value:
+                _check_value(one)
+        case Mapping():
+            for one in value.values():
+                _check_value(one)
+        case _:
+            raise WriteRefusedError(f"a row holds a {type(value).__name__}")
+
+
+@dataclass
+class MemoryFiles:
+    """The bucket."""
+
+    objects: dict[str, bytes] = field(default_factory=dict)
+    origin: str = "https://files.example"
+
+    def put_text(self, key: str, body: str) -> None:
+        """Keep a text."""
+        self.objects[key] = body.encode()
+
+    def get_text(self, key: str) -> str | None:
+        """Read a text."""
+        return self.objects[key].decode() if key in self.objects else None
+
+    def permit(self, key: str, _size: int, content_type: str) -> dict[str, Any]:
+        """A form that uploads this object."""
+        return {"url": self.origin, "fields": {"key": key, "Content-Type": content_type}}
+
+    def link(self, key: str, name: str, *, inline: bool = False) -> str:
+        """An address."""
+        return f"{self.origin}/{key}?name={name}&inline={inline}"
+
+    def size(self, key: str) -> int | None:
+        """The size in bytes."""
+        return len(self.objects[key]) if key in self.objects else None
+
+    def digest(self, key: str) -> str:
+        """The SHA-256 of the content."""
+        return hashlib.sha256(self.objects[key]).hexdigest()
+
+
+@dataclass
+class MemoryMailer:
+    """The post: letters are written for real, and kept."""
+
+    sent: list[Mail] = field(default_factory=list)
+
+    def send(self, letter: LetterView) -> None:
+        """Write and keep one mail."""
+        mail = write(letter)
+        self.sent.append(Mail(mail.to, mail.subject, mail.html))
+
+
+@dataclass
+class MemoryBackground:
+    """Functions called without waiting for them: the engine calls them when everything else has come to rest."""
+
+    queue: Callable[[str, dict[str, Any]], None]
+
+    def run_act(self, order: str, owed: str) -> None:
+        """Have the function that pays look at what an order owes."""
+        self.queue("run-act", {"order": order, "owed": owed})
+
+    def tick_again(self, remaining: dict[str, Any]) -> None:
+        """Have the clock go on with what remains."""
+        self.queue("tick-clock", remaining)
+
+
+class Counted:
+    """A port whose every call is announced first; what is raised then keeps the call from happening."""
+
+    def __init__(self, port: Any, before: Callable[[str], None], silent: frozenset[str] = frozenset()) -> None:
+        """`before` is told the call's name; `silent` are methods that ask nobody."""
+        self._port = port
+        self._before = before
+        self._silent = silent
+        self._name = type(port).__name__.removeprefix("Memory")
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._port, name)
+        if name in self._silent or not callable(found):
+            return found
+
+        def announced(*given: Any, **named: Any) -> Any:
+            self._before(f"{self._name}.{name}")
+            return found(*given, **named)
+
+        return announced
