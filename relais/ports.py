@@ -101,6 +101,17 @@ class Files(Protocol):
         """Where browsers fetch objects from and send them to."""
 
 
+class MailRefusedError(RelaisError):
+    """The post did not take a mail: it stays owed, and the clock sends it again."""
+
+    def __init__(self, code: str) -> None:
+        """Keep the code; never the address."""
+        super().__init__(
+            f"the mail was refused ({code}): check the identity and the sending limits with `relais doctor`"
+        )
+        self.code = code
+
+
 class Mailer(Protocol):
     """The post."""
 

@@ -6,25 +6,14 @@ from collections.abc import Callable
 from email.utils import formataddr
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
-from relais.errors import RelaisError
+from relais.ports import MailRefusedError
 
 if TYPE_CHECKING:
     from mypy_boto3_sesv2 import SESV2Client
 
     from relais.pages.views import LetterView, Mail
-
-
-class MailRefusedError(RelaisError):
-    """SES did not take a mail."""
-
-    def __init__(self, code: str) -> None:
-        """Keep the code; never the address."""
-        super().__init__(
-            f"the mail was refused ({code}): check the identity and the sending limits with `relais doctor`"
-        )
-        self.code = code
 
 
 class SesMailer:
@@ -62,3 +51,5 @@ class SesMailer:
             self._client.send_email(**request)
         except ClientError as error:
             raise MailRefusedError(error.response["Error"]["Code"]) from error
+        except BotoCoreError as error:
+            raise MailRefusedError(type(error).__name__) from error

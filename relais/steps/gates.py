@@ -31,7 +31,7 @@ from relais.gate import (
 )
 from relais.offer import Review
 from relais.order import OrderStage, stamp
-from relais.ports import ConditionFailedError, Ports
+from relais.ports import ConditionFailedError, MailRefusedError, Ports
 from relais.rows import (
     Change,
     Put,
@@ -277,7 +277,15 @@ def after_opening(ports: Ports, situation: Situation, gate: Gate, call: GateCall
         answer(ports, situation, now, Answer(Choice.APPROVE, "engine", Via.ENGINE))
         return
     if Owed.MAIL.value in now.owes:
-        send_opening(ports, situation, now)
+        _send_first(ports, situation, now)
+
+
+def _send_first(ports: Ports, situation: Situation, gate: Gate) -> None:
+    """The first try. A mail that the post does not take fails no state: it stays owed, and the clock sends it."""
+    try:
+        send_opening(ports, situation, gate)
+    except MailRefusedError:
+        ports.counter.count("MailPutOff")
 
 
 def _answers_itself(situation: Situation, gate: Gate) -> bool:
