@@ -114,9 +114,13 @@ def _act_of(ports: Ports, situation: Situation, gate: Gate) -> Act | None:
     current = [act for act in acts if act.id.endswith(f"-{gate.id.ordinal:04d}")]
     if current:
         return current[0]
-    refused = [act for act in acts if act.state is ActState.REFUSED]
-    if refused:
-        return _plan_again(ports, gate, refused[-1])
+    for act in acts:
+        if act.state is ActState.REFUSED:
+            return _plan_again(ports, gate, act)
+        if act.state is ActState.UNKNOWN:
+            return _ask_again(ports, gate, act)
+        if act.state is not ActState.DONE:
+            return act
     if milestone.left_to_send == 0:
         return None
     return _plan(ports, situation, milestone, gate)
@@ -185,11 +189,29 @@ def _plan_again(ports: Ports, gate: Gate, act: Act) -> Act:
     return again
 
 
+def _ask_again(ports: Ports, gate: Gate, act: Act) -> Act:
+    """An unknown answer is asked for again under its own key: Stripe tells what it did, and does it once (money C 4)."""
+    again = replace(act, state=ActState.PLANNED, last_sent=None, why=None)
+    ports.store.write(
+        Put(
+            act_key(act.order, act.id),
+            act_row(again) | _due(ports, gate.order, timedelta(seconds=LEASE_SECONDS)),
+            (equals("state", ActState.UNKNOWN.value), equals("generation", act.generation)),
+        )
+    )
+    return again
+
+
 def _due(ports: Ports, order: str, after: timedelta) -> dict[str, str]:
     return {"due": stamp(ports.now() + after), "due_shard": due_shard(order)}
 
 
 def _send(ports: Ports, situation: Situation, gate: Gate, act: Act) -> None:
+    if act.first_sent is not None and ports.wall() - act.first_sent >= timedelta(hours=KEY_GOOD_HOURS):
+        # Stripe may have forgotten the key: sent again it could pay twice.
+        _unknown(ports, act, "key_too_old")
+        _park(ports, situation, gate, replace(act, state=ActState.UNKNOWN, why="key_too_old"))
+        return
     leased = _lease(ports, act)
     if leased is None:
         return
@@ -214,9 +236,7 @@ def _send(ports: Ports, situation: Situation, gate: Gate, act: Act) -> None:
 
 
 def _lease(ports: Ports, act: Act) -> Act | None:
-    """Take the act for one sending.
-
-    Nobody else sends while a lease lives, and no key is used when it may have been pruned.
+    """Take the act for one sending: nobody else sends while a lease lives.
 
     A crash after this leaves `sending`: the same key is sent again, which Stripe answers with the same transfer.
     """
@@ -224,9 +244,6 @@ def _lease(ports: Ports, act: Act) -> Act | None:
     if act.last_sent is not None and wall - act.last_sent < timedelta(seconds=LEASE_SECONDS):
         return None
     first = act.first_sent or wall
-    if wall - first >= timedelta(hours=KEY_GOOD_HOURS):
-        _unknown(ports, act, "key_too_old")
-        return None
     leased = replace(act, state=ActState.SENDING, first_sent=first, last_sent=wall)
     before = absent("last_sent") if act.last_sent is None else equals("last_sent", stamp(act.last_sent))
     change = Change(
