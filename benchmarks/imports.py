@@ -92,7 +92,7 @@ def main() -> int:
 
 
 def measure(scripts: Mapping[str, str]) -> dict[str, float]:
-    """The median seconds of each script: all of them in turn, round by round; the first round warms and isn't counted."""
+    """The median seconds of each script: all of them by turns; the first round warms and isn't counted."""
     seconds: dict[str, list[float]] = {name: [] for name in scripts}
     for turn in range(RUNS + 1):
         for name, script in scripts.items():
