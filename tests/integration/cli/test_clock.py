@@ -88,9 +88,7 @@ def test_the_clock_does_not_go_back_unless_forced(world: Any, relais: Any, ticks
     assert (forced.code, forced.json["now"]) == (0, "2026-12-01T00:00:00+01:00")
 
 
-def test_a_reset_goes_back_to_the_wall_and_remembers_how_far_it_was(
-    world: Any, relais: Any, ticks: list[Any]
-) -> None:
+def test_a_reset_goes_back_to_the_wall_and_remembers_how_far_it_was(world: Any, relais: Any, ticks: list[Any]) -> None:
     """Entries booked in days to come must still be found by the list and the check."""
     world.deliver()
     relais("clock", "--to", "2027-03-01")
@@ -128,9 +126,7 @@ def test_without_a_wish_the_time_is_shown_and_nothing_moves(world: Any, relais: 
         (("--reset", "--stage", "prod"), "only stage dev"),
     ],
 )
-def test_what_the_clock_cannot_do_is_said(
-    world: Any, relais: Any, arguments: tuple[str, ...], sentence: str
-) -> None:
+def test_what_the_clock_cannot_do_is_said(world: Any, relais: Any, arguments: tuple[str, ...], sentence: str) -> None:
     """Time in production is nobody's to move; a date is read, never guessed."""
     said = relais("clock", *arguments)
     assert said.code == 2

@@ -122,7 +122,11 @@ def test_a_book_that_agrees_with_stripe_is_ok(world: Any, relais: Any, stripe: S
     checked = said.json
     assert (said.code, checked["ok"], checked["balanced"], checked["differences"]) == (0, True, True, [])
     assert checked["stripe"]["totals"] == [{"currency": "eur", "booked": 15_540, "stripe": 15_540}]
-    assert (checked["stripe"]["compared"], checked["stripe"]["equal"], checked["stripe"]["transactions"]) == (True, True, 2)
+    assert (checked["stripe"]["compared"], checked["stripe"]["equal"], checked["stripe"]["transactions"]) == (
+        True,
+        True,
+        2,
+    )
     assert [one["transaction"] for one in checked["stripe"]["waiting"]] == ["txn_just_now"]
     assert stripe.pages == 2
     table = relais("ledger", "check", "--months", "1", "--stripe", stripe.url)

@@ -94,7 +94,13 @@ def test_the_list_says_which_are_filled_and_no_more(world: Any, relais: Any) -> 
 
 @pytest.mark.parametrize(
     "arguments",
-    [("link-keys",), ("stripe-run-act", "--generate"), ("stripe-run-act", "--keep"), ("stripe-run-act", KEY), ("other",)],
+    [
+        ("link-keys",),
+        ("stripe-run-act", "--generate"),
+        ("stripe-run-act", "--keep"),
+        ("stripe-run-act", KEY),
+        ("other",),
+    ],
 )
 def test_a_value_has_no_place_among_the_arguments(world: Any, relais: Any, arguments: tuple[str, ...]) -> None:
     """Arguments are seen by every process of the machine and kept by the shell."""

@@ -34,9 +34,7 @@ def test_another_stage_is_another_stack(world: Any, relais: Any) -> None:
     assert (said.code, "relais-prod-data" in said.err) == (2, True)
 
 
-def test_a_region_that_nobody_set_is_the_products_own(
-    world: Any, relais: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_region_that_nobody_set_is_the_products_own(world: Any, relais: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Design 7: everything stands in eu-west-3."""
     monkeypatch.delenv("AWS_DEFAULT_REGION")
     monkeypatch.delenv("AWS_REGION")
