@@ -27,6 +27,7 @@ from relais.ports import (
 )
 from relais.rows import (
     Change,
+    Guard,
     Put,
     Write,
     absent,
@@ -373,7 +374,7 @@ def book_fee(ports: Ports, order_id: str) -> None:
     """
     order = read_order(ports.store, order_id)
     charge = order.owes_fee or order.charge
-    if order.fee is not None or not charge or order.stage in {OrderStage.DRAFT, OrderStage.PAID}:
+    if order.fee is not None or not charge or not order.payment_intent:
         return
     settled = ports.payments.settlement_of(charge)
     if settled is None:
@@ -381,24 +382,35 @@ def book_fee(ports: Ports, order_id: str) -> None:
     entry = ledger.charge_settled(
         order=order.id,
         txn=settled.id,
-        pi=order.payment_intent or order.session or "",
+        pi=order.payment_intent,
         gross=settled.amount,
         fee=settled.fee,
         net=settled.net,
         currency=settled.currency,
         at=ports.now(),
     )
+    due, done, as_read = _due_after_fee(ports, order)
     fee = Change(
         order_key(order.id),
-        put={"fee": settled.fee, "charge": charge} | (_due(ports, order.id, HEARTBEAT) if order.is_open else {}),
-        remove=("owes_fee",) if order.is_open else ("owes_fee", "due", "due_shard"),
-        guards=(absent("fee"), present("pk")),
+        put={"fee": settled.fee, "charge": charge} | due,
+        remove=("owes_fee", *done),
+        guards=(absent("fee"), present("pk"), as_read),
     )
     try:
         ports.store.write(fee, entry_put(entry))
     except ConditionFailedError:
         return
     ports.counter.count("FeeBooked")
+
+
+def _due_after_fee(ports: Ports, order: Order) -> tuple[dict[str, str], tuple[str, ...], Guard]:
+    """When the clock looks again once the fee is booked: what else is owed (a start, a run, last mails) keeps its date."""
+    as_read = absent("due") if order.due is None else equals("due", stamp(order.due))
+    if order.owes_start is not None or order.owes_mail is not None or order.dead_run == order.run:
+        return {}, (), as_read
+    if order.is_open:
+        return _due(ports, order.id, HEARTBEAT), (), as_read
+    return {}, ("due", "due_shard"), as_read
 
 
 def close(ports: Ports, order_id: str, run: int) -> None:
