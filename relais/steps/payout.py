@@ -128,6 +128,7 @@ def _act_of(ports: Ports, situation: Situation, gate: Gate) -> Act | None:
 
 
 def _plan(ports: Ports, situation: Situation, milestone: Milestone, gate: Gate) -> Act:
+    """Reserve what is due and write down what will be asked of Stripe; of two at once one plans, the other finds it."""
     amount = milestone.left_to_send
     freelancer = situation.freelancer
     operation = f"{gate.order}:{ActKind.TRANSFER.value}:{milestone.number}:{gate.id.ordinal}"
@@ -151,8 +152,9 @@ def _plan(ports: Ports, situation: Situation, milestone: Milestone, gate: Gate) 
             "metadata": {"op": operation, "order": gate.order},
         },
     )
-    ports.store.write(
-        Put(act_key(act.order, act.id), act_row(act) | _due(ports, act.order, timedelta(seconds=LEASE_SECONDS))),
+    key = act_key(act.order, act.id)
+    writes = (
+        Put(key, act_row(act) | _due(ports, act.order, timedelta(seconds=LEASE_SECONDS))),
         Change(
             order_key(act.order),
             add={"left": -amount, "in_transit": amount},
@@ -164,6 +166,13 @@ def _plan(ports: Ports, situation: Situation, milestone: Milestone, gate: Gate) 
             guards=(at_least("left_to_send", amount), equals("stage", MilestoneStage.PAYOUT.value)),
         ),
     )
+    try:
+        ports.store.write(*writes)
+    except ConditionFailedError as failed:
+        planned = ports.store.get(key)
+        if failed.key != key or planned is None:
+            raise
+        return act_from_row(planned)
     return act
 
 

@@ -272,7 +272,7 @@ def two_runs_of_a_payout(track: Track) -> None:
     play = Play(track.ports)
     play.until_payout()
     calls = [play.call(Kind.PAYOUT) for _ in range(2)]
-    track.at_once(
+    results = track.at_once(
         [
             *(partial(open_payout, track.ports, call) for call in calls),
             *[partial(run_acts, track.ports, play.id)] * 2,
@@ -280,6 +280,7 @@ def two_runs_of_a_payout(track: Track) -> None:
     )
     run_acts(track.ports, play.id)
 
+    assert results == [None] * 4
     keys = {key for kind, key in track.ports.payments.calls if kind == "transfer" and play.id in key}
     assert keys == {f"{play.id}:transfer:01:5:0"}
     assert [one.reference for one in play.entries()].count(f"op:{play.id}:transfer:01:5") == 1
