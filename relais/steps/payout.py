@@ -200,7 +200,7 @@ def _plan_again(ports: Ports, gate: Gate, act: Act) -> Act:
 
 
 def _ask_again(ports: Ports, gate: Gate, act: Act) -> Act:
-    """An unknown answer is asked for again under its own key: Stripe tells what it did, and does it once (money C 4)."""
+    """An unknown answer is asked for again under its own key: Stripe tells what it did (design: money C 4)."""
     again = replace(act, state=ActState.PLANNED, last_sent=None, why=None)
     ports.store.write(
         Put(
@@ -413,7 +413,7 @@ def book_fee(ports: Ports, order_id: str) -> None:
 
 
 def _due_after_fee(ports: Ports, order: Order) -> tuple[dict[str, str], tuple[str, ...], Guard]:
-    """When the clock looks again once the fee is booked: what else is owed (a start, a run, last mails) keeps its date."""
+    """When the clock looks again once the fee is booked: what else is owed keeps its date."""
     as_read = absent("due") if order.due is None else equals("due", stamp(order.due))
     if order.owes_start is not None or order.owes_mail is not None or order.dead_run == order.run:
         return {}, (), as_read

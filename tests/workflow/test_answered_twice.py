@@ -22,7 +22,7 @@ def fast() -> Iterator[World]:
 
 
 def test_a_token_that_timed_out_is_replaced_and_the_link_stays_good(world: World) -> None:
-    """Thirty days end a token, not a question: the gate is the same, so is its link, and the answer finds the new token."""
+    """Thirty days end a token, not a question: same gate, same link, and the answer finds the new token."""
     journey = Journey(world).to_review()
     gate, link, old = journey.open_gate, world.link("review", journey.id), journey.token()
     mails = len(world.mails)
@@ -179,7 +179,7 @@ def test_two_ticks_at_once_default_once(fast: World) -> None:
 
 
 def test_an_index_that_is_behind_decides_nothing(fast: World) -> None:
-    """The index only nominates: a deadline answered a second ago is safe from a default (design: workflow section 4)."""
+    """The index only nominates: what was answered a second ago is safe from a default (design: workflow 4)."""
     journey = Journey(fast).to_acceptance()
     due = journey.due()
     fast.clouds.store.freeze_indexes()  # type: ignore[attr-defined]

@@ -20,7 +20,7 @@ def links(made: World) -> list[str]:
 
 
 def test_opening_any_link_at_any_stage_leaves_no_trace() -> None:
-    """GET and HEAD of every link of every mail so far, twice, after each step of the order: no call that leaves a trace."""
+    """GET and HEAD of every link of every mail so far, after each step of the order: no call that leaves a trace."""
     traces: list[str] = []
     looking = False
 
@@ -79,7 +79,7 @@ def test_links_are_read_with_reading_calls_only() -> None:
     ],
 )
 def test_nobody_reads_what_they_may_not_know(reader: str, never: list[str]) -> None:
-    """A freelancer never sees the client's price or name, a client never the freelancer's pay or name: mails and pages."""
+    """A freelancer never reads the client's price or name, a client never the freelancer's pay or name."""
     with world_in_memory() as made:
         journey = Journey(made).to_assign()
         seen: list[str] = []
