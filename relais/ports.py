@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 from relais.errors import RelaisError
+from relais.metrics import Metric
 
 if TYPE_CHECKING:
     from relais.link import LinkKeys
@@ -241,7 +242,7 @@ class Background(Protocol):
 class Counter(Protocol):
     """Numbers for the watchers."""
 
-    def count(self, name: str, value: int = 1) -> None:
+    def count(self, name: Metric, value: int = 1) -> None:
         """Add to a metric."""
 
 

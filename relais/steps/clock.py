@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from relais.act import LEASE_SECONDS
+from relais.act import LEASE_SECONDS, Act, ActState, act_from_row
 from relais.calendar import Duration, due_after
 from relais.gate import (
     DUE_SHARDS,
@@ -25,6 +25,7 @@ from relais.gate import (
     jitter,
     next_due,
 )
+from relais.metrics import Metric
 from relais.order import Order, OrderStage, order_from_row, stamp
 from relais.ports import ConditionFailedError, Ports
 from relais.rows import Change, Key, Row, equals, gate_key, order_key
@@ -47,6 +48,7 @@ RESERVE_MS = 20_000
 """Time that a tick keeps to finish the row it is at: longer than a call to anybody may take."""
 RESUMES_BEFORE_NEXT_RUN = 3
 ASK_AGAIN = Duration.parse("1 wd")
+ACT_LATE = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,17 +63,27 @@ class Tick:
 def tick(ports: Ports, shards: tuple[str, ...] | None = None, *, enough: Callable[[], bool] = lambda: False) -> Tick:
     """Settle what is due in these shards (all of them), oldest first, until `enough` says that the time is up."""
     todo = list(shards if shards is not None else all_shards())
-    settled = failed = 0
+    settled = failed = late = 0
     while todo and not enough():
         keys = ports.store.due(todo[0], ports.now(), PAGE)
+        late = max(late, _late(ports, keys))
         done = [settle(ports, key) for key in keys]
         settled += sum(done)
         failed += len(done) - sum(done)
         if len(keys) < PAGE or not any(done):
             todo.pop(0)
-    ports.counter.count("ClockTick")
-    ports.counter.count("ClockFailed", failed)
+    ports.counter.count(Metric.CLOCK_TICK)
+    ports.counter.count(Metric.CLOCK_FAILED, failed)
+    ports.counter.count(Metric.OLDEST_DUE_SECONDS, late)
     return Tick(settled, failed, tuple(todo))
+
+
+def _late(ports: Ports, keys: list[Key]) -> int:
+    """By how many seconds the oldest of the nominated rows is late; the index may be stale, so the row is read."""
+    row = ports.store.get(keys[0]) if keys else None
+    if row is None or "due" not in row:
+        return 0
+    return max(0, int((ports.now() - datetime.fromisoformat(row["due"])).total_seconds()))
 
 
 def tick_within(ports: Ports, shards: list[str] | None, remaining_ms: Callable[[], int]) -> dict[str, int]:
@@ -97,7 +109,6 @@ def settle(ports: Ports, key: Key) -> bool:
     except (ConditionFailedError, AlreadyAnsweredError):
         return True
     except Exception:  # noqa: BLE001 - one row's trouble must not stop the clock; it stays due, is counted and alarmed
-        ports.counter.count("ClockRowFailed")
         _put_off(ports, key, row)
         return False
     return True
@@ -120,8 +131,16 @@ def _settle(ports: Ports, key: Key, row: Row) -> None:
     elif key.sk.startswith("G#"):
         _gate(ports, gate_from_row(row))
     elif key.sk.startswith("A#"):
+        _watch_act(ports, act_from_row(row))
         _claim(ports, key, row["due"], ports.now() + timedelta(seconds=2 * LEASE_SECONDS))
         ports.background.run_act(key.pk.removeprefix("O#"), "acts")
+
+
+def _watch_act(ports: Ports, act: Act) -> None:
+    """Tell of an act that was sent long ago and whose end is still not known; leases and sendings are wall time."""
+    open_still = act.state in {ActState.PLANNED, ActState.SENDING}
+    if open_still and act.first_sent is not None and ports.wall() - act.first_sent >= ACT_LATE:
+        ports.counter.count(Metric.ACT_LATE)
 
 
 def _claim(ports: Ports, key: Key, as_read: str, until: datetime) -> None:
@@ -161,7 +180,7 @@ def _claim_start(ports: Ports, order: Order, as_read: str) -> None:
         )
     )
     if tries >= OWED_TRIES:
-        ports.counter.count("OwedParked")
+        ports.counter.count(Metric.OWED_PARKED)
 
 
 def _back_off(tries: int) -> timedelta:
@@ -188,6 +207,9 @@ def _resume_again(ports: Ports, gate: Gate) -> None:
     """The decision stands, the next gate does not yet: send again, then start the next run."""
     tries = int(gate.owes.get(Owed.RESUME.value, 0)) + 1
     _claim_owed(ports, gate, Owed.RESUME, tries)
+    ports.counter.count(Metric.RESUME_REPEATED)
+    if tries > 1:  # the first repeat comes two minutes after the decision, the second four minutes later
+        ports.counter.count(Metric.RESUME_OVERDUE)
     resume(ports, gate)
     if tries > RESUMES_BEFORE_NEXT_RUN:
         row = ports.store.get(order_key(gate.order))
@@ -199,7 +221,7 @@ def _mail_again(ports: Ports, situation: Situation, gate: Gate) -> None:
     tries = int(gate.owes.get(Owed.MAIL.value, 0)) + 1
     _claim_owed(ports, gate, Owed.MAIL, tries)
     if tries > OWED_TRIES:
-        ports.counter.count("OwedParked")
+        ports.counter.count(Metric.OWED_PARKED)
         return
     send_opening(ports, situation, gate)
 

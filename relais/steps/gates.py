@@ -29,6 +29,7 @@ from relais.gate import (
     gate_row,
     next_due,
 )
+from relais.metrics import Metric
 from relais.offer import Review
 from relais.order import OrderStage, stamp
 from relais.ports import ConditionFailedError, MailRefusedError, Ports
@@ -213,6 +214,8 @@ def create(ports: Ports, situation: Situation, gate: Gate, more: tuple[Write, ..
         if row is None:
             raise
         return gate_from_row(row)
+    if gate.id.kind is Kind.PARK:
+        ports.counter.count(Metric.PARKED)
     return opened
 
 
@@ -299,7 +302,7 @@ def _send_first(ports: Ports, situation: Situation, gate: Gate) -> None:
     try:
         send_opening(ports, situation, gate)
     except MailRefusedError:
-        ports.counter.count("MailPutOff")
+        ports.counter.count(Metric.MAIL_PUT_OFF)
 
 
 def _answers_itself(situation: Situation, gate: Gate) -> bool:
@@ -366,7 +369,7 @@ def answer(ports: Ports, situation: Situation, gate: Gate, given: Answer, extra:
             raise
         raise AlreadyAnsweredError(now) from None
     decided = read_gate(ports, gate.order, str(gate.id))
-    ports.counter.count("GateAnswered")
+    ports.counter.count(Metric.GATE_ANSWERED)
     resume(ports, decided)
     return decided
 

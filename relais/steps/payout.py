@@ -14,6 +14,7 @@ from relais import ledger
 from relais.act import KEY_GOOD_HOURS, LEASE_SECONDS, Act, ActKind, ActState, act_from_row, act_row
 from relais.errors import RelaisError
 from relais.gate import HEARTBEAT, OWED_AFTER, Choice, Gate, Kind, Owed, Role, Status, Via, due_shard
+from relais.metrics import Metric, act_metric
 from relais.order import Milestone, MilestoneStage, Order, OrderStage, milestone_from_row, stamp
 from relais.pages.views import LetterView
 from relais.ports import (
@@ -287,12 +288,12 @@ def _check_sent(act: Act, sent: Sent) -> None:
 
 def _refused(ports: Ports, act: Act, code: str) -> None:
     ports.store.write(_ended(act, ActState.REFUSED, code))
-    ports.counter.count("TransferRefused")
+    ports.counter.count(act_metric(act.kind, ActState.REFUSED))
 
 
 def _unknown(ports: Ports, act: Act, cause: str) -> None:
     ports.store.write(_ended(act, ActState.UNKNOWN, cause))
-    ports.counter.count("TransferUnknown")
+    ports.counter.count(act_metric(act.kind, ActState.UNKNOWN))
 
 
 def _ended(act: Act, state: ActState, why: str) -> Change:
@@ -352,7 +353,7 @@ def _done(
         )
     extra = Effects(add={"in_transit": -act.amount, "sent": act.amount}, writes=tuple(writes))
     answer(ports, situation, gate, Answer(Choice.PAID, "engine", Via.ENGINE), extra)
-    ports.counter.count("TransferDone")
+    ports.counter.count(Metric.TRANSFER_DONE)
 
 
 def run_owed(ports: Ports, order_id: str, owed: str) -> None:
@@ -409,7 +410,7 @@ def book_fee(ports: Ports, order_id: str) -> None:
         ports.store.write(fee, entry_put(entry))
     except ConditionFailedError:
         return
-    ports.counter.count("FeeBooked")
+    ports.counter.count(Metric.FEE_BOOKED)
 
 
 def _due_after_fee(ports: Ports, order: Order) -> tuple[dict[str, str], tuple[str, ...], Guard]:
@@ -445,7 +446,7 @@ def close(ports: Ports, order_id: str, run: int) -> None:
         guards=(equals("stage", OrderStage.MILESTONES.value),),
     )
     ports.store.write(end, *settled)
-    ports.counter.count("OrderCompleted")
+    ports.counter.count(Metric.ORDER_COMPLETED)
     tell_completed(ports, read_order(ports.store, order_id))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from relais.gate import OWED_AFTER, due_shard
+from relais.metrics import Metric
 from relais.order import Order, stamp
 from relais.ports import ConditionFailedError, Ports
 from relais.rows import Change, equals, order_key
@@ -33,7 +34,7 @@ def next_run(ports: Ports, order: Order, why: str) -> bool:
         return False
     ports.machine.start(order.id, order.run + 1)
     ports.machine.stop(order.id, order.run, why)
-    ports.counter.count("RunStarted")
+    ports.counter.count(Metric.RUN_STARTED)
     return True
 
 
@@ -48,4 +49,4 @@ def mark_dead(ports: Ports, order_id: str, run: int) -> None:
         ports.store.write(change)
     except ConditionFailedError:
         return
-    ports.counter.count("RunDead")
+    ports.counter.count(Metric.RUN_DEAD)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from relais.gate import OWED_AFTER, Owed, due_shard
+from relais.metrics import Metric, webhook_metric
 from relais.order import OrderStage, stamp
 from relais.ports import ConditionFailedError, Ports
 from relais.rows import Change, absent, equals, order_key, present, session_key
@@ -37,13 +38,13 @@ def receive_signed(ports: Ports, request: Request) -> Response:
         verify(request.body, request.headers.get("stripe-signature", ""), ports.webhook_secrets, ports.wall())
         event = _event(request.body)
     except SignatureRefusedError as refused:
-        ports.counter.count("WebhookRefused")
+        ports.counter.count(Metric.WEBHOOK_REFUSED)
         return Response(400, json.dumps({"refused": refused.cause}), {"content-type": "application/json"})
     if event is None:
-        ports.counter.count("WebhookRefused")
+        ports.counter.count(Metric.WEBHOOK_REFUSED)
         return Response(400, json.dumps({"refused": "malformed"}), {"content-type": "application/json"})
     outcome = receive(ports, event)
-    ports.counter.count(f"Webhook{outcome.title().replace('_', '')}")
+    ports.counter.count(webhook_metric(outcome))
     return Response(200, json.dumps({"received": outcome}), {"content-type": "application/json"})
 
 
