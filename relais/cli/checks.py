@@ -339,6 +339,7 @@ def _alarms(stack: Stack) -> Found:
         alarm["AlarmName"].removeprefix(prefix)
         for page in pages.paginate(AlarmNamePrefix=prefix, StateValue="ALARM")
         for alarm in page["MetricAlarms"]
+        if alarm["StateValue"] == "ALARM"
     ]
     for name in ringing:
         yield Verdict.WRONG, "rings", f"see docs/runbook.md, {name}", name
