@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
 
+from devstack.player import Play
 from devstack.stack import Addresses, Started, stack
 from tests.browser.people import PATIENCE, Street, Watch
 
@@ -66,3 +67,18 @@ def street(chromium: Browser, started: Started) -> Iterator[Street]:
     for context in chromium.contexts:
         context.close()
     assert watch.wrong == []
+
+
+@pytest.fixture
+def play(started: Started) -> Play:
+    """What people do over HTTP, where a test is about something else."""
+    return Play(
+        gateway=started.addresses.gateway,
+        cloud=started.cloud,
+        store=started.store,
+        tell=lambda _step: None,
+        move_clock=lambda _gate: None,
+        seller=started.catalog.shop.email,
+        names={},
+        seen=len(started.cloud.mails()),
+    )

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from devstack.drawings import PNG, logo_files, png
-from devstack.player import later_than
+from devstack.player import Play, later_than
 from devstack.stack import Started
 from relais.gate import Gate, GateId, Kind, gate_from_row
 from tests.browser.people import DESK, PHONE, Person, Street, attach, decide, heading, previews, question
@@ -50,6 +50,36 @@ def test_an_order_goes_from_the_offer_page_to_the_downloads_by_clicks_alone(stre
     _download(client, 3)
     paid = freelancer.open_mail("en route")
     expect(paid.frame_locator("iframe").get_by_text("130 €").first).to_be_visible()
+
+
+def test_an_english_client_reads_english_from_the_offer_to_the_answer(
+    street: Street, started: Started, play: Play
+) -> None:
+    """The language of the browser that ordered is the order's: pages, payment and mails, whatever the shop speaks."""
+    client = street.person(CLIENT, lang="en", screen=PHONE)
+    page = client.page
+    page.goto(f"{client.gateway}/offer/logo")
+    heading(page, "A logo ready to use in 5 working days")
+    expect(page.locator(".price")).to_have_text("€290")
+    expect(page.get_by_role("link", name="Français")).to_be_visible()
+    page.get_by_role("radio", name="A business").check()
+    expect(page.get_by_text("Two agreements")).to_be_hidden()
+    page.get_by_role("button", name="Order").click()
+    expect(page.get_by_text("TEST", exact=False).first).to_be_visible()
+    _pay(page, CARD)
+    heading(page, "Thank you Marie, it is paid. 6 questions to go.")
+    expect(page.get_by_role("button", name="Send the brief")).to_be_visible()
+    play._returned = page.url
+    play.hand_in_brief()
+    play.accept_proposal()
+    play.deliver(1)
+    play.judge("approve")
+    page = client.follow_mail("It is ready, over to you", "Look and answer")
+    heading(page, "It is ready: over to you")
+    assert 0 not in previews(page)
+    expect(page.get_by_text("released when you accept").first).to_be_visible()
+    expect(page.get_by_role("radio", name="I’d like a change (2 included, 0 used)")).to_be_visible()
+    expect(page.get_by_role("radio", name="Yes, I accept")).not_to_be_checked()
 
 
 def _buy(client: Person) -> str:
@@ -165,12 +195,12 @@ def _send_back(seller: Person) -> None:
     page = seller.follow_mail("À relire avant", "Relire et décider")
     heading(page, "À relire")
     expect(page.get_by_text("Inès Moreau").first).to_be_visible()
-    expect(page.get_by_text("0 utilisée sur 2")).to_be_visible()
+    expect(page.get_by_text("0 sur 2")).to_be_visible()
     assert 0 not in previews(page)
-    page.get_by_role("radio", name="Renvoyer à Inès Moreau").check()
+    page.get_by_role("radio", name="Renvoyer à Inès").check()
     page.get_by_role("button", name="Valider ma décision").click()
     expect(page.get_by_role("alert").first).to_contain_text("Dites en quelques mots ce qui doit changer.")
-    decide(page, "Renvoyer à Inès Moreau", "Valider ma décision", ("Ce qui doit changer", NOTES[2]))
+    decide(page, "Renvoyer à Inès", "Valider ma décision", ("Ce qui doit changer", NOTES[2]))
     heading(page, "Renvoyé avec vos remarques")
 
 
