@@ -1,9 +1,6 @@
-import json
 import re
-from collections.abc import Callable
 from datetime import UTC, datetime
 from math import ceil
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, Route, expect
@@ -11,8 +8,8 @@ from playwright.sync_api import Page, Route, expect
 from devstack.drawings import PNG, logo_files, png
 from devstack.player import Play, later_than
 from devstack.stack import Started
-from relais.gate import Gate, GateId, Kind, gate_from_row
-from tests.browser.people import DESK, PHONE, Person, Street, attach, decide, heading, previews, question
+from relais.gate import Kind, gate_from_row
+from tests.browser.people import PHONE, Person, Street, attach, decide, heading, previews, question
 
 pytestmark = pytest.mark.xdist_group("stack")
 
