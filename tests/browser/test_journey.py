@@ -2,7 +2,6 @@ import re
 from datetime import UTC, datetime
 from math import ceil
 
-import pytest
 from playwright.sync_api import Page, Route, expect
 
 from devstack.drawings import PNG, logo_files, png
@@ -10,8 +9,6 @@ from devstack.player import Play, later_than
 from devstack.stack import Started
 from relais.gate import Kind, gate_from_row
 from tests.browser.people import PHONE, Person, Street, attach, decide, heading, previews, question
-
-pytestmark = pytest.mark.xdist_group("stack")
 
 CLIENT = "marie.lambert@boulangerie-aubepine.example"
 SELLER = "claire@atelier-mistral.example"

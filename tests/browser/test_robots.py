@@ -1,6 +1,5 @@
 from typing import Any
 
-import pytest
 from playwright.sync_api import Page
 
 from devstack.browser import read_page
@@ -10,8 +9,6 @@ from devstack.stack import Started
 from devstack.tally import sandbox_state
 from relais.gate import Kind, Status, gate_from_row
 from tests.browser.people import Street
-
-pytestmark = pytest.mark.xdist_group("stack")
 
 ROBOT = "scanner@gateway.example"
 # As a scanner that "detonates" what it finds: by the button, and past the browser's own checks.

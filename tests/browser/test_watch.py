@@ -4,8 +4,6 @@ import pytest
 
 from tests.browser.people import Street, Watch
 
-pytestmark = pytest.mark.xdist_group("stack")
-
 FORBIDDEN = """
 <!doctype html><meta http-equiv="Content-Security-Policy" content="default-src 'none'"><link rel="icon" href="data:,">
 <script>document.title = "never"</script>
