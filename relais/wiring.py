@@ -98,7 +98,6 @@ class WiredPorts:
     def mailer(self) -> Mailer:
         """The post."""
         from relais.adapters.ses import SesMailer
-
         from relais.pages.letters import write
 
         return SesMailer(self._client("sesv2"), self.environment.sender, self.environment.configuration_set, write)

@@ -290,8 +290,10 @@ def order_state(view: OrderView) -> str:
         case OrderStage.BRIEF:
             waits = "under_way" if view.order.handed_in else "preparing"
             return "brief" if view.brief else waits
-        case OrderStage.ASSIGN | OrderStage.MILESTONES | OrderStage.PARK:
+        case OrderStage.ASSIGN | OrderStage.PICK | OrderStage.MILESTONES | OrderStage.PARK:
             return "under_way"
+        case OrderStage.UNWIND | OrderStage.CLOSE:
+            return "refunding"
         case OrderStage.COMPLETED:
             return "completed"
         case _:
@@ -330,6 +332,8 @@ def _reached(stage: MilestoneStage) -> str:
             return "answer"
         case MilestoneStage.HOLD | MilestoneStage.PAYOUT | MilestoneStage.CLOSED:
             return "hold"
+        case MilestoneStage.REFUND:
+            return "refund"
         case MilestoneStage.PARK:
             return "park"
         case _:

@@ -155,6 +155,8 @@ class GateView:
     note: str | None = None
     reasons: tuple[Reason, ...] = ()
     margin: int | None = None
+    candidates: tuple[Freelancer, ...] = ()
+    refund: int | None = None
     picked: Choice | None = None
     typed: Mapping[str, str] = dataclasses.field(default_factory=dict)
     problems: tuple[Problem, ...] = ()

@@ -38,8 +38,9 @@ from relais.steps.gates import (
     resume,
     send_opening,
 )
+from relais.steps.interrupt import sweep
 from relais.steps.payout import tell_completed
-from relais.steps.runs import next_run, start_owed
+from relais.steps.runs import next_run, roll_over, start_owed, too_old
 from relais.steps.situation import Situation, read_situation
 
 PAGE = 50
@@ -137,8 +138,12 @@ def _order(ports: Ports, order: Order) -> None:
         _claim(ports, key, as_read, now + _back_off(order.owes_mail))
         tell_completed(ports, order)
         return
+    if order.owes_sweep is not None:
+        _sweep_again(ports, order, as_read)
+        return
     if order.dead_run and order.dead_run == order.run and order.is_open:
-        next_run(ports, order, "the execution ended before its order")
+        if not next_run(ports, order, "the execution ended before its order"):
+            _claim(ports, key, as_read, now + HEARTBEAT)
         return
     if order.owes_start is not None:
         _claim_start(ports, order, as_read)
@@ -147,8 +152,34 @@ def _order(ports: Ports, order: Order) -> None:
     _claim(ports, key, as_read, now + (timedelta(minutes=5) if order.owes_fee else HEARTBEAT))
     if order.fee is None and order.stage is not OrderStage.DRAFT:
         ports.background.run_act(order.id, Owed.FEE.value)
-    if order.is_open and ports.machine.status(order.id, order.run) not in {"RUNNING", "PENDING_REDRIVE"}:
+    if not order.is_open:
+        return
+    if ports.machine.status(order.id, order.run) not in {"RUNNING", "PENDING_REDRIVE"}:
         next_run(ports, order, "the execution does not run any more")
+    elif too_old(ports, order):
+        roll_over(ports, order)
+
+
+def _sweep_again(ports: Ports, order: Order, as_read: str) -> None:
+    """Answer what of the order is still open with its interrupt; done when nothing was left to answer."""
+    tries = (order.owes_sweep or 0) + 1
+    ports.store.write(
+        Change(
+            order_key(order.id),
+            put={"owes_sweep": tries, "due": stamp(ports.now() + _back_off(tries))},
+            guards=(equals("due", as_read),),
+        )
+    )
+    if sweep(ports, order.id):
+        return
+    ports.store.write(
+        Change(
+            order_key(order.id),
+            put={"due": stamp(ports.now() + HEARTBEAT)},
+            remove=("owes_sweep",),
+            guards=(equals("owes_sweep", tries),),
+        )
+    )
 
 
 def _claim_start(ports: Ports, order: Order, as_read: str) -> None:

@@ -43,6 +43,7 @@ from relais.steps.decisions import entry_put
 from relais.steps.gates import SupersededError
 from relais.steps.links import order_link, order_path
 from relais.steps.situation import OfferNotFoundError, read_offer, read_order, read_shop
+from relais.steps.strays import stray_act
 
 SESSION_LIVES = timedelta(hours=23)
 """Less than the 24 hours that Stripe allows (docs.stripe.com/api/checkout/sessions)."""
@@ -212,6 +213,8 @@ def _entered(ports: Ports, order: Order) -> None:
 def _book_payment(ports: Ports, order: Order) -> Order:
     session = ports.payments.session(order.session or "")
     _check_payment(order, session)
+    if (session.amount, session.currency) != (order.price, order.currency):
+        return _refuse_payment(ports, order, session)
     offer = read_offer(ports.store, order.offer, order.offer_version)
     now = ports.now()
     entry = ledger.payment(
@@ -250,15 +253,38 @@ def _book_payment(ports: Ports, order: Order) -> Order:
     return read_order(ports.store, order.id)
 
 
+def _refuse_payment(ports: Ports, order: Order, session: PaidSession) -> Order:
+    """Another amount or currency than asked: nothing of it is the order's, all of it goes back (ledger row 20)."""
+    now = ports.now()
+    head = Change(
+        order_key(order.id),
+        put={
+            "stage": OrderStage.UNWIND.value,
+            "cause": "amount",
+            "left": 0,
+            "in_transit": 0,
+            "client_email": order.client_email or session.email or "",
+            "client_name": session.name or "",
+            "started": stamp(now),
+            "due": stamp(now + HEARTBEAT),
+            "due_shard": due_shard(order.id),
+        },
+        remove=("owes_start",),
+        guards=(equals("stage", OrderStage.PAID.value),),
+    )
+    try:
+        ports.store.write(head, *stray_act(ports, order.id, session.id))
+    except ConditionFailedError:
+        return read_order(ports.store, order.id)
+    ports.background.run_act(order.id, "acts")
+    return read_order(ports.store, order.id)
+
+
 def _check_payment(order: Order, session: PaidSession) -> None:
     if session.payment_status not in {"paid", "no_payment_required"}:
         raise PaymentMismatchError(order.id, "status")
     if session.order != order.id:
         raise PaymentMismatchError(order.id, "order")
-    if session.currency != order.currency:
-        raise PaymentMismatchError(order.id, "currency")
-    if session.amount != order.price:
-        raise PaymentMismatchError(order.id, "amount")
 
 
 def _milestones(order: Order, offer: Offer) -> tuple[Put, ...]:

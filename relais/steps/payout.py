@@ -9,30 +9,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 from relais import ledger
-from relais.act import KEY_GOOD_HOURS, LEASE_SECONDS, Act, ActKind, ActState, act_from_row, act_row
+from relais.act import Act, ActKind, ActState
 from relais.errors import RelaisError
-from relais.gate import HEARTBEAT, OWED_AFTER, Choice, Gate, Kind, Owed, Role, Status, Via, due_shard
+from relais.gate import HEARTBEAT, OWED_AFTER, Choice, Gate, GateId, Kind, Owed, Role, Status, Via, due_shard
 from relais.order import Milestone, MilestoneStage, Order, OrderStage, milestone_from_row, stamp
 from relais.pages.views import LetterView
-from relais.ports import (
-    AnswerUnknownError,
-    ConditionFailedError,
-    Ports,
-    Sent,
-    Settlement,
-    TransferRefusedError,
-    TryAgainError,
-)
+from relais.ports import ConditionFailedError, Ports
 from relais.rows import (
     Change,
-    Put,
     Write,
     absent,
-    act_key,
     at_least,
-    differs,
     equals,
     gate_key,
     milestone_key,
@@ -40,10 +30,12 @@ from relais.rows import (
     present,
 )
 from relais.steps import letters
+from relais.steps.acts import OPEN_STATES, Done, Ended, Later, Outcome, acts_of, again, done, intent, refuse, send
 from relais.steps.contracts import contract
 from relais.steps.decisions import Answer, Effects, entry_put, not_interrupted
 from relais.steps.gates import (
     GateCall,
+    StageMismatchError,
     SupersededError,
     answer,
     answer_token,
@@ -51,9 +43,11 @@ from relais.steps.gates import (
     fence,
     find_gate,
     keep_token,
+    park_act,
     read_gate,
     resume_decided,
 )
+from relais.steps.refund import give_back_strays, open_refund, refund_gates
 from relais.steps.situation import Situation, read_order, read_situation
 
 
@@ -66,6 +60,14 @@ class MilestonesOpenError(RelaisError):
             f"order {order}: milestones {', '.join(numbers)} have not ended: see `relais order show {order}`"
         )
         self.numbers = numbers
+
+
+def open_money_gate(ports: Ports, call: GateCall) -> None:
+    """Open the gate of a state that moves money: a payout, or a refund of a milestone or of the order."""
+    if call.stage == MilestoneStage.PAYOUT.value:
+        open_payout(ports, call)
+        return
+    open_refund(ports, call)
 
 
 def open_payout(ports: Ports, call: GateCall) -> None:
@@ -94,37 +96,49 @@ def pay(ports: Ports, situation: Situation, gate: Gate) -> None:
     if act is None:
         answer(ports, situation, gate, Answer(Choice.NOTHING_DUE, "engine", Via.ENGINE))
         return
-    match act.state:
-        case ActState.DONE:
+    if act.state not in OPEN_STATES:
+        if act.state is not ActState.DONE:
+            park_act(ports, situation, gate, act)
+        return
+    outcome = _send(ports, act)
+    match outcome:
+        case Done():
+            _done(ports, situation, gate, act, outcome)
+        case Ended():
+            park_act(ports, situation, gate, outcome.act)
+        case Later():
             return
-        case ActState.REFUSED | ActState.UNKNOWN:
-            _park(ports, situation, gate, act)
-        case ActState.PLANNED | ActState.SENDING:
-            _send(ports, situation, gate, act)
 
 
 def _act_of(ports: Ports, situation: Situation, gate: Gate) -> Act | None:
+    """The act of this gate: the one under way, else one that parked and goes on, else a new one for what is due."""
     milestone = situation.milestone
     if milestone is None or milestone.engagement is None:
         return None
-    acts = [
-        act_from_row(row)
-        for row in ports.store.query(f"O#{gate.order}", f"A#{ActKind.TRANSFER.value}#{milestone.number}#")
+    pending = [
+        act
+        for act in acts_of(ports, gate.order, ActKind.TRANSFER, milestone.number)
+        if act.state is not ActState.DONE
     ]
-    current = [act for act in acts if act.id.endswith(f"-{gate.id.ordinal:04d}")]
-    if current:
-        return current[0]
-    refused = [act for act in acts if act.state is ActState.REFUSED]
-    if refused:
-        return _plan_again(ports, gate, refused[-1])
+    if pending:
+        return _taken_up(ports, situation, milestone, pending[-1])
     if milestone.left_to_send == 0:
         return None
     return _plan(ports, situation, milestone, gate)
 
 
+def _taken_up(ports: Ports, situation: Situation, milestone: Milestone, act: Act) -> Act:
+    """An act that ended badly goes on only after its milestone was parked: a gate that parks it does not send it again."""
+    parked_since = situation.last is not None and GateId.parse(situation.last).kind is Kind.PARK
+    if act.state in OPEN_STATES or not parked_since or act.tried_at == situation.ordinal:
+        return act
+    return again(ports, replace(act, tried_at=situation.ordinal), _body(ports, situation, milestone, act.operation, act.amount))
+
+
 def _plan(ports: Ports, situation: Situation, milestone: Milestone, gate: Gate) -> Act:
+    """Reserve and write the intent. What the order no longer holds is the seller's to bear, by the frozen policy."""
     amount = milestone.left_to_send
-    freelancer = situation.freelancer
+    held = min(amount, situation.order.left)
     operation = f"{gate.order}:{ActKind.TRANSFER.value}:{milestone.number}:{gate.id.ordinal}"
     act = Act(
         order=gate.order,
@@ -136,22 +150,15 @@ def _plan(ports: Ports, situation: Situation, milestone: Milestone, gate: Gate) 
         generation=0,
         amount=amount,
         currency=situation.order.currency,
-        body={
-            "amount": amount,
-            "currency": situation.order.currency,
-            "destination": (freelancer.stripe_account if freelancer else None) or "",
-            "source_transaction": _source(ports, situation.order),
-            "transfer_group": gate.order,
-            "description": f"Relais {gate.order} {milestone.number}",
-            "metadata": {"op": operation, "order": gate.order},
-        },
+        body=_body(ports, situation, milestone, operation, amount),
+        tried_at=gate.id.ordinal,
     )
     ports.store.write(
-        Put(act_key(act.order, act.id), act_row(act) | _due(ports, act.order, timedelta(seconds=LEASE_SECONDS))),
+        intent(ports, act),
         Change(
             order_key(act.order),
-            add={"left": -amount, "in_transit": amount},
-            guards=(at_least("left", amount), not_interrupted(situation)),
+            add={"left": -held, "in_transit": amount, "borne": amount - held},
+            guards=(at_least("left", held), not_interrupted(situation)),
         ),
         Change(
             milestone_key(act.order, milestone.number),
@@ -162,129 +169,39 @@ def _plan(ports: Ports, situation: Situation, milestone: Milestone, gate: Gate) 
     return act
 
 
+def _body(ports: Ports, situation: Situation, milestone: Milestone, operation: str, amount: int) -> dict[str, Any]:
+    """What the transfer asks of Stripe, frozen with its generation."""
+    freelancer = situation.freelancer
+    return {
+        "amount": amount,
+        "currency": situation.order.currency,
+        "destination": (freelancer.stripe_account if freelancer else None) or "",
+        "source_transaction": _source(ports, situation.order),
+        "transfer_group": situation.order.id,
+        "description": f"Relais {situation.order.id} {milestone.number}",
+        "metadata": {"op": operation, "order": situation.order.id},
+    }
+
+
 def _source(ports: Ports, order: Order) -> str:
-    """The charge, named only while it is not yet available: afterwards the balance pays (design: money A 4)."""
-    if not order.charge:
+    """The charge, named only while it is not yet available: afterwards the balance pays (design: money A 4).
+
+    Of a charge that was given back nothing is left to draw on.
+    """
+    if not order.charge or order.refunded:
         return ""
-    settled = ports.payments.settlement_of(order.charge)
+    settled = ports.payments.charge(order.charge).settlement
     return order.charge if settled is None or settled.available_on > ports.now() else ""
 
 
-def _plan_again(ports: Ports, gate: Gate, act: Act) -> Act:
-    """A definitive refusal closed its key: the same operation goes on under the next generation (design: money A 6)."""
-    again = replace(
-        act, state=ActState.PLANNED, generation=act.generation + 1, first_sent=None, last_sent=None, why=None
-    )
-    ports.store.write(
-        Put(
-            act_key(act.order, act.id),
-            act_row(again) | _due(ports, gate.order, timedelta(seconds=LEASE_SECONDS)),
-            (equals("state", ActState.REFUSED.value), equals("generation", act.generation)),
-        )
-    )
-    return again
+def _send(ports: Ports, act: Act) -> Outcome:
+    """Transfers are gated on the capability, re-read at the moment of paying (design: money A 8)."""
+    if not act.body["destination"] or not ports.payments.ready(act.body["destination"]):
+        return refuse(ports, act, "account_not_ready")
+    return send(ports, act)
 
 
-def _due(ports: Ports, order: str, after: timedelta) -> dict[str, str]:
-    return {"due": stamp(ports.now() + after), "due_shard": due_shard(order)}
-
-
-def _send(ports: Ports, situation: Situation, gate: Gate, act: Act) -> None:
-    leased = _lease(ports, act)
-    if leased is None:
-        return
-    if not leased.body["destination"] or not ports.payments.ready(leased.body["destination"]):
-        _refused(ports, leased, "account_not_ready")
-        _park(ports, situation, gate, replace(leased, state=ActState.REFUSED, why="account_not_ready"))
-        return
-    try:
-        sent = ports.payments.transfer(dict(leased.body), leased.idempotency_key)
-        _check_sent(leased, sent)
-        settlement = None if sent.settlement is None else ports.payments.settlement(sent.settlement)
-    except TransferRefusedError as refused:
-        _refused(ports, leased, refused.code)
-        _park(ports, situation, gate, replace(leased, state=ActState.REFUSED, why=refused.code))
-    except AnswerUnknownError as unknown:
-        _unknown(ports, leased, unknown.cause)
-        _park(ports, situation, gate, replace(leased, state=ActState.UNKNOWN, why=unknown.cause))
-    except TryAgainError:
-        ports.store.write(_release(leased))
-    else:
-        _done(ports, situation, gate, leased, sent=sent, settlement=settlement)
-
-
-def _lease(ports: Ports, act: Act) -> Act | None:
-    """Take the act for one sending.
-
-    Nobody else sends while a lease lives, and no key is used when it may have been pruned.
-
-    A crash after this leaves `sending`: the same key is sent again, which Stripe answers with the same transfer.
-    """
-    wall = ports.wall()
-    if act.last_sent is not None and wall - act.last_sent < timedelta(seconds=LEASE_SECONDS):
-        return None
-    first = act.first_sent or wall
-    if wall - first >= timedelta(hours=KEY_GOOD_HOURS):
-        _unknown(ports, act, "key_too_old")
-        return None
-    leased = replace(act, state=ActState.SENDING, first_sent=first, last_sent=wall)
-    before = absent("last_sent") if act.last_sent is None else equals("last_sent", stamp(act.last_sent))
-    change = Change(
-        act_key(act.order, act.id),
-        put={"state": ActState.SENDING.value, "first_sent": stamp(first), "last_sent": stamp(wall)},
-        guards=(equals("state", act.state.value), equals("generation", act.generation), before),
-    )
-    try:
-        ports.store.write(change)
-    except ConditionFailedError:
-        return None
-    return leased
-
-
-def _release(act: Act) -> Change:
-    """Stripe did not begin: the act may be sent again by the clock, under the same key."""
-    return Change(
-        act_key(act.order, act.id),
-        put={"state": ActState.PLANNED.value},
-        remove=("last_sent",),
-        guards=(equals("state", ActState.SENDING.value), equals("generation", act.generation)),
-    )
-
-
-def _check_sent(act: Act, sent: Sent) -> None:
-    """An answer that is not what was asked is not believed: a person looks."""
-    asked = (act.amount, act.currency, act.body["destination"], act.operation)
-    if (sent.amount, sent.currency, sent.destination, sent.operation) != asked:
-        raise AnswerUnknownError("answer_differs")
-
-
-def _refused(ports: Ports, act: Act, code: str) -> None:
-    ports.store.write(_ended(act, ActState.REFUSED, code))
-    ports.counter.count("TransferRefused")
-
-
-def _unknown(ports: Ports, act: Act, cause: str) -> None:
-    ports.store.write(_ended(act, ActState.UNKNOWN, cause))
-    ports.counter.count("TransferUnknown")
-
-
-def _ended(act: Act, state: ActState, why: str) -> Change:
-    return Change(
-        act_key(act.order, act.id),
-        put={"state": state.value, "why": why},
-        remove=("due", "due_shard"),
-        guards=(differs("state", ActState.DONE.value), equals("generation", act.generation)),
-    )
-
-
-def _park(ports: Ports, situation: Situation, gate: Gate, act: Act) -> None:
-    why = "transfer_refused" if act.state is ActState.REFUSED else "transfer_unknown"
-    answer(ports, situation, gate, Answer(Choice.PARK, "engine", Via.ENGINE, facts={"why": why}))
-
-
-def _done(
-    ports: Ports, situation: Situation, gate: Gate, act: Act, *, sent: Sent, settlement: Settlement | None
-) -> None:
+def _done(ports: Ports, situation: Situation, gate: Gate, act: Act, outcome: Done) -> None:
     """The result: act, both ledger entries, both money rows and the gate's answer in one transaction."""
     freelancer = situation.freelancer
     now = ports.now()
@@ -297,12 +214,7 @@ def _done(
         at=now,
     )
     writes: list[Write] = [
-        Change(
-            act_key(act.order, act.id),
-            put={"state": ActState.DONE.value, "stripe_id": sent.id},
-            remove=("due", "due_shard"),
-            guards=(differs("state", ActState.DONE.value),),
-        ),
+        done(act, outcome.sent),
         entry_put(business),
         Change(
             order_key(act.order),
@@ -310,15 +222,15 @@ def _done(
             guards=(at_least("in_transit", act.amount),),
         ),
     ]
-    if settlement is not None:
+    if outcome.settlement is not None:
         writes.append(
             entry_put(
                 ledger.transfer_settled(
                     order=act.order,
-                    txn=settlement.id,
+                    txn=outcome.settlement.id,
                     op=act.operation,
-                    amount=-settlement.net,
-                    currency=settlement.currency,
+                    amount=-outcome.settlement.net,
+                    currency=outcome.settlement.currency,
                     at=now,
                 )
             )
@@ -328,12 +240,18 @@ def _done(
     ports.counter.count("TransferDone")
 
 
+def _due(ports: Ports, order: str, after: timedelta) -> dict[str, str]:
+    return {"due": stamp(ports.now() + after), "due_shard": due_shard(order)}
+
+
 def run_owed(ports: Ports, order_id: str, owed: str) -> None:
     """Do what an order owes that needs Stripe: book its card fee, or go on with its acts."""
     if owed == Owed.FEE.value:
         book_fee(ports, order_id)
         return
     run_acts(ports, order_id)
+    refund_gates(ports, order_id)
+    give_back_strays(ports, order_id)
 
 
 def run_acts(ports: Ports, order_id: str) -> None:
@@ -350,38 +268,59 @@ def run_acts(ports: Ports, order_id: str) -> None:
 
 
 def book_fee(ports: Ports, order_id: str) -> None:
-    """Book the balance transaction of an order's charge, once there is one (ledger row 1, bank entry).
+    """Book the balance transactions of an order's charges, once they exist (ledger row 1, bank entry).
 
-    Asked any number of times.
+    Asked any number of times. The fee of the order is that of its own charge; a stray payment's only stands in the
+    ledger (row 20: the lost fee stays in fee.card).
     """
     order = read_order(ports.store, order_id)
-    charge = order.owes_fee or order.charge
-    if order.fee is not None or not charge or order.stage in {OrderStage.DRAFT, OrderStage.PAID}:
+    if order.stage in {OrderStage.DRAFT, OrderStage.PAID}:
         return
-    settled = ports.payments.settlement_of(charge)
+    charges = [one for one in (order.owes_fee, order.charge if order.fee is None else None) if one]
+    for charge in dict.fromkeys(charges):
+        _book_charge(ports, order, charge)
+
+
+def _book_charge(ports: Ports, order: Order, charge: str) -> None:
+    seen = ports.payments.charge(charge)
+    settled = seen.settlement
     if settled is None:
         return
     entry = ledger.charge_settled(
         order=order.id,
         txn=settled.id,
-        pi=order.payment_intent or order.session or "",
+        pi=seen.payment_intent or order.session or "",
         gross=settled.amount,
         fee=settled.fee,
         net=settled.net,
         currency=settled.currency,
         at=ports.now(),
     )
-    fee = Change(
+    own = seen.payment_intent == order.payment_intent and order.paid > 0
+    owed = ("owes_fee",) if charge == order.owes_fee else ()
+    change = Change(
         order_key(order.id),
-        put={"fee": settled.fee, "charge": charge} | (_due(ports, order.id, HEARTBEAT) if order.is_open else {}),
-        remove=("owes_fee",) if order.is_open else ("owes_fee", "due", "due_shard"),
-        guards=(absent("fee"), present("pk")),
+        put=({"fee": settled.fee, "charge": charge, "charge_booked": charge} if own else {})
+        | (_due(ports, order.id, HEARTBEAT) if order.is_open else {}),
+        remove=owed if order.is_open else (*owed, "due", "due_shard"),
+        guards=(*((absent("fee"),) if own else ()), present("pk")),
     )
     try:
-        ports.store.write(fee, entry_put(entry))
+        ports.store.write(change, entry_put(entry))
     except ConditionFailedError:
+        _settle_fee(ports, order, charge)
         return
     ports.counter.count("FeeBooked")
+
+
+def _settle_fee(ports: Ports, order: Order, charge: str) -> None:
+    """Somebody booked it first: only what is owed of it is left to be cleared."""
+    if charge != order.owes_fee:
+        return
+    try:
+        ports.store.write(Change(order_key(order.id), remove=("owes_fee",), guards=(equals("owes_fee", charge),)))
+    except ConditionFailedError:
+        return
 
 
 def close(ports: Ports, order_id: str, run: int) -> None:
@@ -395,16 +334,19 @@ def close(ports: Ports, order_id: str, run: int) -> None:
     still = tuple(one.number for one in milestones if one.stage is not MilestoneStage.CLOSED)
     if still:
         raise MilestonesOpenError(order_id, still)
+    if order.stage not in {OrderStage.MILESTONES, OrderStage.CLOSE}:
+        raise StageMismatchError(order_id, OrderStage.CLOSE.value, order.stage.value)
+    lasts = [one.last for one in milestones] + ([order.last] if order.stage is OrderStage.CLOSE else [])
     settled = [
-        Change(gate_key(order_id, one.last), remove=("owes", "due", "due_shard"), guards=(present("pk"),))
-        for one in milestones
-        if one.last is not None
+        Change(gate_key(order_id, last), remove=("owes", "due", "due_shard"), guards=(present("pk"),))
+        for last in lasts
+        if last is not None
     ]
     end = Change(
         order_key(order_id),
         put={"stage": OrderStage.COMPLETED.value, "completed": stamp(ports.now()), "owes_mail": 0}
         | _due(ports, order_id, OWED_AFTER),
-        guards=(equals("stage", OrderStage.MILESTONES.value),),
+        guards=(equals("stage", order.stage.value),),
     )
     ports.store.write(end, *settled)
     ports.counter.count("OrderCompleted")

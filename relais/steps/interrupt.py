@@ -1,0 +1,99 @@
+"""Interrupts: a decision on the whole order that every open gate is answered with. Design: workflow section 2.
+
+Two steps. The decision itself is one small transaction on the order's head. Then each open gate is answered with it, one transaction
+each, inline and by the clock until none is left; a gate that opens later finds the interrupt and answers itself.
+"""
+
+from __future__ import annotations
+
+from relais.errors import RelaisError
+from relais.gate import OWED_AFTER, Choice, Gate, Status, Via, due_shard, gate_from_row
+from relais.offer import RefundCause
+from relais.order import MilestoneStage, Order, OrderStage, milestone_from_row, stamp
+from relais.ports import ConditionFailedError, Ports
+from relais.rows import Change, equals, order_key
+from relais.steps.decisions import Answer, interrupted
+from relais.steps.gates import AlreadyAnsweredError, answer, interruptible
+from relais.steps.intake import keep_text
+from relais.steps.situation import read_order, read_situation
+
+CANCELLED = "Cancelled"
+_OVER = frozenset({MilestoneStage.PAYOUT, MilestoneStage.REFUND, MilestoneStage.CLOSED})
+
+
+class NothingToCancelError(RelaisError):
+    """An order of which nothing can be called back any more."""
+
+    def __init__(self, order: str, stage: str) -> None:
+        """Keep where it is."""
+        super().__init__(f"order {order} is {stage}: nothing of it can be cancelled; see `relais order show {order}`")
+        self.order = order
+        self.stage = stage
+
+
+class InterruptMetError(RelaisError):
+    """Somebody else interrupted the order at the same moment."""
+
+    def __init__(self, order: str) -> None:
+        """Keep the order."""
+        super().__init__(f"order {order} was interrupted a moment ago: see `relais order show {order}`")
+        self.order = order
+
+
+def cancel(ports: Ports, order_id: str, *, by: str, cause: RefundCause, reason: str) -> Order:
+    """Cancel what of an order has not been paid out, and give the client's money back.
+
+    Raises `OrderNotFoundError`, `NothingToCancelError`, `InterruptMetError`.
+    """
+    order = read_order(ports.store, order_id)
+    if order.stage is OrderStage.MILESTONES:
+        stages = [milestone_from_row(row).stage for row in ports.store.query(f"O#{order_id}", "M#")]
+        if all(stage in _OVER for stage in stages):
+            raise NothingToCancelError(order_id, stages[0].value)
+    elif order.stage in {OrderStage.DRAFT, OrderStage.UNWIND, OrderStage.CLOSE, OrderStage.COMPLETED}:
+        raise NothingToCancelError(order_id, order.stage.value)
+    note = keep_text(ports, order_id, "interrupt", reason)
+    decided = Change(
+        order_key(order_id),
+        put={
+            "interrupt_seq": order.interrupt_seq + 1,
+            "interrupt": {
+                "kind": CANCELLED,
+                "cause": cause.value,
+                "by": by,
+                "at": stamp(ports.now()),
+                "note": note,
+            },
+            "owes_sweep": 0,
+            "due": stamp(ports.now() + OWED_AFTER),
+            "due_shard": due_shard(order_id),
+        },
+        guards=(equals("interrupt_seq", order.interrupt_seq), equals("stage", order.stage.value)),
+    )
+    try:
+        ports.store.write(decided)
+    except ConditionFailedError:
+        raise InterruptMetError(order_id) from None
+    sweep(ports, order_id)
+    return read_order(ports.store, order_id)
+
+
+def sweep(ports: Ports, order_id: str) -> int:
+    """Answer every open gate with the order's interrupt; returns how many were. What fails is left to the clock."""
+    swept = 0
+    for row in ports.store.query(f"O#{order_id}", "G#"):
+        gate = gate_from_row(row)
+        if gate.status is Status.OPEN and interruptible(gate) and _answer(ports, gate):
+            swept += 1
+    return swept
+
+
+def _answer(ports: Ports, gate: Gate) -> bool:
+    situation = read_situation(ports, gate.order, gate.id.milestone)
+    if not interrupted(situation) or situation.order.interrupt is None:
+        return False
+    try:
+        answer(ports, situation, gate, Answer(Choice.CANCELLED, situation.order.interrupt.by, Via.COMMAND))
+    except (AlreadyAnsweredError, ConditionFailedError):
+        return False
+    return True
