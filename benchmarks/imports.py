@@ -1,7 +1,8 @@
 """What a cold start costs: importing a function's module and making the clients of its first invocation.
 
-Each function is measured in fresh interpreters against a bare `boto3.client("dynamodb")`, by turns in the same run, so that a
-busy machine slows both. Bytecode is warm in all of them, as it is in the layer. Ends with 1 where a limit is broken.
+Each function is measured in fresh interpreters against a bare `boto3.client("dynamodb")`, by turns in the same run, in
+seconds of the processor: a busy machine slows both alike. Bytecode is warm in all of them, as it is in the layer. Ends
+with 1 where a limit is broken.
 """
 
 from __future__ import annotations
@@ -91,7 +92,7 @@ def main() -> int:
 
 
 def measure(scripts: Mapping[str, str]) -> dict[str, float]:
-    """The median seconds of each script: one round of all of them after another; the first one warms and isn't counted."""
+    """The median seconds of each script: all of them by turns; the first round warms and isn't counted."""
     seconds: dict[str, list[float]] = {name: [] for name in scripts}
     for turn in range(RUNS + 1):
         for name, script in scripts.items():

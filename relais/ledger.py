@@ -234,11 +234,11 @@ class Entry:
             reference=now["reference"],
             kind=EntryKind(now["kind"]),
             at=datetime.fromisoformat(now["at"]),
-            order=now["order"],
+            order=now.get("order"),  # rows leave out what is nothing
             postings=tuple(
                 Posting(Account.parse(account), int(amount), currency) for account, amount, currency in now["postings"]
             ),
-            item=now["item"],
+            item=now.get("item"),
         )
 
 

@@ -49,7 +49,7 @@ class WiredPorts:
 
     @cached_property
     def _session(self) -> Any:
-        """The SDK's core. What boto3 adds to it (resources, managed transfers) costs a quarter and serves nothing here."""
+        """The SDK's core. What boto3 adds to it (resources, managed transfers) costs time and serves nothing here."""
         from botocore.session import get_session
 
         return get_session()
@@ -184,7 +184,7 @@ class WiredPorts:
 
 @contextmanager
 def _uncollected() -> Iterator[None]:
-    """Leave the garbage collector off: a cold start makes nothing but what stays, and it would walk all of that time and again."""
+    """Leave the collector off: a cold start makes what stays, and all of that would be walked time and again."""
     enabled = gc.isenabled()
     gc.disable()
     try:

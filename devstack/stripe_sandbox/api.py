@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from devstack.stripe_sandbox import accounts, checkout, event_log, params, payments, transfers
+from devstack.stripe_sandbox import accounts, checkout, event_log, params, payments, refunds, transfers
 from devstack.stripe_sandbox.errors import RefusedError, UnsupportedError, invalid
 from devstack.stripe_sandbox.faults import AT_THE_DOOR, AT_WORK, Fault, FaultKind, Faults
 from devstack.stripe_sandbox.forms import decode
@@ -27,6 +27,7 @@ ROUTES: tuple[Route, ...] = (
     *checkout.ROUTES,
     *payments.ROUTES,
     *transfers.ROUTES,
+    *refunds.ROUTES,
     *accounts.ROUTES,
     *event_log.ROUTES,
 )

@@ -10,12 +10,14 @@ from devstack.stripe_sandbox.api import Api
 from devstack.stripe_sandbox.clock import Clock, SetOffset
 from devstack.stripe_sandbox.errors import RefusedError, invalid
 from devstack.stripe_sandbox.faults import Fault, FaultKind, Faults
-from devstack.stripe_sandbox.payments import balances
+from devstack.stripe_sandbox.payments import balances, top_up
 from devstack.stripe_sandbox.platform import Platform
+from devstack.stripe_sandbox.refunds import FAILURES, fail, fail_later, refunded
 from devstack.stripe_sandbox.routes import shown
 from devstack.stripe_sandbox.transfers import sent
 from devstack.stripe_sandbox.wire import Answer, Request, as_json
 
+REFUNDS = "/_sandbox/refunds/"
 SWITCHES = frozenset({"duplicate", "shuffle", "drop"})
 
 
@@ -60,7 +62,10 @@ class Control:
             ("POST", "/_sandbox/release"): self._release,
             ("POST", "/_sandbox/run"): lambda: {"delivered": self._run_due()},
             ("POST", "/_sandbox/accounts"): lambda: self._seed(_object(request)),
+            ("POST", "/_sandbox/top-ups"): lambda: self._top_up(_object(request)),
         }
+        if request.method == "POST" and request.path.startswith(REFUNDS):
+            return self._fail_refund(request.path.removeprefix(REFUNDS), _object(request))
         door = doors.get((request.method, request.path))
         if door is None:
             raise RefusedError(404, f"The sandbox has no door {request.method} {request.path}; see its README.")
@@ -87,6 +92,7 @@ class Control:
                     "balance": pots,
                     "net_transactions": {currency: sum(pot.values()) for currency, pot in pots.items()},
                     "transfers": sent(self._platform),
+                    "refunds": refunded(self._platform),
                 },
                 "counts": {kind: len(self._platform.newest_first(kind)) for kind in self._platform.kinds()},
                 "objects": {
@@ -144,6 +150,31 @@ class Control:
             raise invalid("Missing required param: id.", param="id", code="parameter_missing")
         with self._lock:
             return shown(self._platform, seed(self._platform, Seed(**given)))
+
+    def _fail_refund(self, identifier: str, given: dict[str, Any]) -> dict[str, Any]:
+        _only(given, {"fail", "after"})
+        if given.get("fail") not in FAILURES:
+            raise invalid(f"Invalid fail: must be one of {', '.join(sorted(FAILURES))}", param="fail")
+        with self._lock:
+            self._platform.advance()
+            refund = self._platform.get("refund", identifier)
+            if "after" in given:
+                due = self._platform.now() + _number(given, "after")
+                self._platform.schedule(due, lambda: fail_later(self._platform, refund, given["fail"]))
+            else:
+                fail(self._platform, refund, given["fail"])
+            return shown(self._platform, refund)
+
+    def _top_up(self, given: dict[str, Any]) -> dict[str, Any]:
+        _only(given, {"amount"})
+        amount = int(_number(given, "amount")) if "amount" in given else 0
+        if amount < 1:
+            raise invalid("Invalid positive integer", param="amount", code="parameter_invalid_integer")
+        with self._lock:
+            self._platform.advance()
+            booked = top_up(self._platform, amount)
+            self._platform.advance()
+            return shown(self._platform, booked)
 
 
 def _object(request: Request) -> dict[str, Any]:

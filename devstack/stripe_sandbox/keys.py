@@ -64,7 +64,7 @@ LOCAL_KEYS = (
         "rk_test_enter_order=checkout_session:read,payment_intent:read,charge:read,balance_transaction:read",
     ),
     parse_key(
-        "rk_test_run_act=transfer:write,account:read,checkout_session:read,payment_intent:read,charge:read,"
+        "rk_test_run_act=transfer:write,charge:write,account:read,checkout_session:read,payment_intent:read,"
         "balance_transaction:read,balance:read",
     ),
 )

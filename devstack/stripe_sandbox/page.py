@@ -14,6 +14,7 @@ from urllib.parse import parse_qs
 import jinja2
 
 from devstack.stripe_sandbox import checkout
+from devstack.stripe_sandbox.amounts import printed
 from devstack.stripe_sandbox.cards import CARDS, Card, digits, luhn
 from devstack.stripe_sandbox.payments import Buyer, balances, settled
 from devstack.stripe_sandbox.platform import Platform, Resource
@@ -24,9 +25,6 @@ PATH = re.compile(r"/c/pay/(cs_[A-Za-z0-9_]+)")
 EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 LATEST = 30
 PLACEHOLDER = "{CHECKOUT_SESSION_ID}"
-# ISO 4217 exponents that differ from 2, of the currencies that the sandbox may print.
-EXPONENTS = {"jpy": 0}
-SYMBOLS = {"eur": "€", "usd": "$", "gbp": "£", "jpy": "¥"}
 
 WORDS = {
     "fr": {
@@ -80,19 +78,6 @@ WORDS = {
         "unknown_text": "There is no such payment page.",
     },
 }
-
-
-def printed(amount: int, currency: str, lang: str) -> str:
-    """An amount in minor units as a person of that language reads it."""
-    exponent = EXPONENTS.get(currency, 2)
-    whole, cents = divmod(abs(amount), 10**exponent)
-    sign = "-" if amount < 0 else ""
-    mark = SYMBOLS.get(currency, currency.upper() + "\N{NO-BREAK SPACE}")
-    tail = f"{cents:0{exponent}d}" if exponent else ""
-    if lang == "fr":
-        text = f"{whole:,}".replace(",", "\N{NARROW NO-BREAK SPACE}") + (f",{tail}" if tail else "")
-        return f"{sign}{text}\N{NO-BREAK SPACE}{mark.strip()}"
-    return f"{sign}{mark}{whole:,}" + (f".{tail}" if tail else "")
 
 
 def language(locale: str | None, accepted: str) -> str:
@@ -197,7 +182,7 @@ class Pages:
     # The overview ----------------------------------------------------------------------------------------------------
 
     def overview(self) -> Answer:
-        """Payments, transfers, balance and accounts, for a person to look at."""
+        """Payments, transfers, refunds, balance and accounts, for a person to look at."""
         with self._lock:
             self._platform.advance()
             return self._render(
@@ -208,6 +193,7 @@ class Pages:
                 balance=self._balance(),
                 payments=[self._payment(charge) for charge in self._platform.newest_first("charge")],
                 transfers=[_transfer(transfer) for transfer in self._platform.newest_first("transfer")],
+                refunds=[_refund(refund) for refund in self._platform.newest_first("refund")],
                 accounts=self._accounts(),
                 sessions=[_session(session) for session in self._platform.newest_first(checkout.KIND)],
                 events=[self._event(event) for event in self._platform.newest_first("event")[:LATEST]],
@@ -308,6 +294,18 @@ def _transfer(transfer: Resource) -> dict[str, str]:
         "to": transfer["destination"],
         "source": transfer["source_transaction"] or "",
         "amount": printed(transfer["amount"], transfer["currency"], "en"),
+    }
+
+
+def _refund(refund: Resource) -> dict[str, str]:
+    why = refund.get("pending_reason") or refund.get("failure_reason")
+    return {
+        "when": _instant(refund["created"]),
+        "id": refund["id"],
+        "charge": refund["charge"],
+        "status": f"{refund['status']}: {why}" if why else refund["status"],
+        "reason": refund["reason"] or "",
+        "amount": printed(refund["amount"], refund["currency"], "en"),
     }
 
 

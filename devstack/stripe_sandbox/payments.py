@@ -6,14 +6,17 @@ the session's creation (trap 2); it has its own metadata, nothing is inherited (
 intent's to its charge: a client must not need that).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from devstack.stripe_sandbox.cards import Card, Decline
 from devstack.stripe_sandbox.fees import card_fee
 from devstack.stripe_sandbox.keys import Access
 from devstack.stripe_sandbox.platform import Platform, Resource, Settlement
-from devstack.stripe_sandbox.routes import INCLUDABLE, LIST_PARAMS, RANGE_PARAMS, VIEWS, Call, Route, having, listing
+from devstack.stripe_sandbox.routes import LIST_PARAMS, RANGE_PARAMS, VIEWS, Call, Route, having, listing
 
+# Who waits for the available balance to grow; told when it has.
+ARRIVALS: list[Callable[[Platform], None]] = []
 DAY = 24 * 60 * 60
 NOWHERE = {"city": None, "country": None, "line1": None, "line2": None, "postal_code": None, "state": None}
 
@@ -270,6 +273,8 @@ def book(platform: Platform, *, kind: str, source: Resource, amount: int, availa
         "description": "Stripe processing fees",
         "type": "stripe_fee",
     }
+    if amount > fee:
+        platform.schedule(max(available_on, platform.now()), lambda: _arrived(platform))
     return platform.add(
         {
             "id": platform.new_id("txn_3"),
@@ -290,6 +295,17 @@ def book(platform: Platform, *, kind: str, source: Resource, amount: int, availa
             "type": kind,
         }
     )
+
+
+def _arrived(platform: Platform) -> None:
+    for tell in ARRIVALS:
+        tell(platform)
+
+
+def top_up(platform: Platform, amount: int) -> Resource:
+    """Put money of the seller's own bank into the available balance, in minor units (design: money B 21)."""
+    source = {"id": platform.new_id("tu_1"), "currency": platform.terms.currency, "description": "Top-up"}
+    return book(platform, kind="topup", source=source, amount=amount, available_on=platform.now())
 
 
 def settled(platform: Platform, transaction: Resource) -> bool:
@@ -351,12 +367,7 @@ def every(kind: str, noun: str, path: str, params: str, filters: tuple[str, ...]
     return Route("GET", path, noun, Access.READ, params, many, LIST_PARAMS | RANGE_PARAMS | set(filters))
 
 
-def _no_refunds(_platform: Platform, charge: Resource) -> Resource:
-    return {"object": "list", "url": f"/v1/charges/{charge['id']}/refunds", "has_more": False, "data": []}
-
-
 VIEWS["balance_transaction"] = _transaction_now
-INCLUDABLE["charge", "refunds"] = _no_refunds
 
 P = "stripe.params:"
 ROUTES = (

@@ -25,6 +25,7 @@ KINDS = {
     "pi_": "payment_intent",
     "ch_": "charge",
     "txn_": "balance_transaction",
+    "re_": "refund",
     "tr_": "transfer",
     "evt_": "event",
     "acct_": "v2.core.account",

@@ -126,6 +126,7 @@ EXPANDABLE = {
     "charge": "charge",
     "source_transaction": "charge",
     "balance_transaction": "balance_transaction",
+    "failure_balance_transaction": "balance_transaction",
     "source": None,
     "line_items": None,
     "refunds": None,
@@ -139,7 +140,6 @@ UNBUILT = frozenset(
         "destination",
         "destination_payment",
         "discounts",
-        "failure_balance_transaction",
         "invoice",
         "on_behalf_of",
         "payment_method",
@@ -148,8 +148,10 @@ UNBUILT = frozenset(
         "review",
         "setup_intent",
         "source_transfer",
+        "source_transfer_reversal",
         "subscription",
         "transfer",
+        "transfer_reversal",
     }
 )
 

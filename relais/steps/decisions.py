@@ -246,7 +246,7 @@ def _cancelled(situation: Situation, gate: Gate, answer: Answer) -> Effects:
     return Effects(
         put=handled | {"cause": cause},
         remove=("parked_from", "parked_why"),
-        writes=(_hand_back(gate.owner),) if proposed else (),
+        writes=(hand_back(gate.owner),) if proposed else (),
     )
 
 
@@ -268,7 +268,7 @@ def _proposal_answered(situation: Situation, gate: Gate, answer: Answer) -> Effe
         case Choice.EXHAUSTED:
             return Effects()
         case _:
-            return Effects(writes=(_hand_back(gate.owner),))
+            return Effects(writes=(hand_back(gate.owner),))
 
 
 def _engaged(situation: Situation, gate: Gate) -> Effects:
@@ -360,7 +360,7 @@ def _closed(situation: Situation) -> Effects:
     milestone = situation.milestone
     if milestone is None or milestone.engagement is None:
         return Effects()
-    return Effects(writes=(_hand_back(milestone.engagement.freelancer),))
+    return Effects(writes=(hand_back(milestone.engagement.freelancer),))
 
 
 def _unparked(situation: Situation, answer: Answer) -> Effects:
@@ -369,7 +369,8 @@ def _unparked(situation: Situation, answer: Answer) -> Effects:
     return Effects(remove=("parked_from", "parked_why"), writes=handed_back.writes, guards=settled)
 
 
-def _hand_back(freelancer: str) -> Change:
+def hand_back(freelancer: str) -> Change:
+    """One order less in a freelancer's hands."""
     return Change(freelancer_key(freelancer), add={"in_hand": -1}, guards=(at_least("in_hand", 1),))
 
 

@@ -46,7 +46,7 @@ from relais.rows import (
 )
 from relais.steps import letters
 from relais.steps.contracts import contract
-from relais.steps.decisions import Answer, Effects, decision_writes, interrupted
+from relais.steps.decisions import Answer, Effects, decision_writes, hand_back, interrupted
 from relais.steps.situation import Situation, read_situation
 
 CANCELLED = "Cancelled"
@@ -252,7 +252,10 @@ def park_writes(ports: Ports, situation: Situation, kind: Kind) -> tuple[Write, 
         guards=(equals("stage", situation.stage), equals("ordinal", situation.ordinal)),
     )
     left = _gate_left_open(ports, situation)
-    return (move,) if left is None else (move, withdraw(left))
+    if left is None:
+        return (move,)
+    asked = (hand_back(left.owner),) if left.id.kind is Kind.PROPOSAL and left.role is Role.FREELANCER else ()
+    return (move, withdraw(left), *asked)
 
 
 def withdraw(gate: Gate) -> Change:

@@ -129,9 +129,9 @@ def test_the_keys_of_the_shop_suffice_for_its_work(world: Any) -> None:
 def test_a_route_or_an_expansion_that_is_not_built_is_named(world: Any) -> None:
     """501 tells the developer what to add, and the library does not retry it."""
     charge = world.paid_charge()
-    with pytest.raises(stripe.APIError, match=r"POST /v1/refunds"):
-        world.client(retries=2).v1.refunds.create({"charge": charge.id})
-    assert world.sandbox.state()["calls"]["by_route"]["POST /v1/refunds"] == 1
+    with pytest.raises(stripe.APIError, match=r"POST /v1/customers"):
+        world.client(retries=2).v1.customers.create({"name": "Marie"})
+    assert world.sandbox.state()["calls"]["by_route"]["POST /v1/customers"] == 1
     with pytest.raises(stripe.APIError, match="expanding payment_method"):
         world.client().v1.charges.retrieve(charge.id, {"expand": ["payment_method"]})
     with pytest.raises(stripe.InvalidRequestError, match="cannot be expanded"):
@@ -216,6 +216,7 @@ def test_the_state_tells_calls_objects_and_money(world: Any) -> None:
         "balance": {"eur": {"available": 0, "pending": 15540}},
         "net_transactions": {"eur": 15540},
         "transfers": {FREELANCER: {"eur": 13000}},
+        "refunds": {},
     }
     assert state["counts"]["charge"] == 1
     net = sum(transaction["net"] for transaction in state["objects"]["balance_transaction"])
@@ -265,10 +266,20 @@ def test_every_answer_has_the_fields_of_stripe_s_examples(world: Any) -> None:
     world.client().v1.transfers.create(
         {"amount": 1, "currency": "eur", "destination": FREELANCER, "source_transaction": charge.id}
     )
+    world.post("/_sandbox/top-ups", {"amount": 200})
+    world.client().v1.refunds.create({"charge": charge.id, "amount": 100})
     world.later(3)
     lists = {
         kind: world.sandbox.state()["objects"][kind]
-        for kind in ("charge", "checkout.session", "payment_intent", "balance_transaction", "transfer", "event")
+        for kind in (
+            "charge",
+            "checkout.session",
+            "payment_intent",
+            "balance_transaction",
+            "transfer",
+            "refund",
+            "event",
+        )
     }
     for kind, resources in lists.items():
         for resource in resources:

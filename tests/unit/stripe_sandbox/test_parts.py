@@ -8,13 +8,14 @@ from botocore.exceptions import EndpointConnectionError
 from stripe import WebhookSignature
 
 from devstack.stripe_sandbox import Sandbox, shapes
+from devstack.stripe_sandbox.amounts import printed
 from devstack.stripe_sandbox.cards import CARDS, digits, luhn
 from devstack.stripe_sandbox.clock import Clock, SetOffset, TableOffset
 from devstack.stripe_sandbox.errors import RefusedError, UnsupportedError
 from devstack.stripe_sandbox.faults import AT_THE_DOOR, AT_WORK, Fault, FaultKind, Faults
 from devstack.stripe_sandbox.fees import card_fee
 from devstack.stripe_sandbox.idempotency import Asked, IdempotencyKeys, Saved
-from devstack.stripe_sandbox.page import language, printed
+from devstack.stripe_sandbox.page import language
 from devstack.stripe_sandbox.webhooks import Endpoint, Outbox, signature
 from devstack.stripe_sandbox.wire import Answer, Request
 

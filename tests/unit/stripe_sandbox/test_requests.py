@@ -115,9 +115,10 @@ def test_a_restricted_key_may_do_what_it_says_and_no_more() -> None:
     assert not key.may("transfer", Access.READ)
 
 
-def test_only_the_key_of_the_act_may_transfer() -> None:
-    """Transfers are guarded by the keys, one per function: the local ones must show it."""
-    may = {key.name for key in LOCAL_KEYS if key.may("transfer", Access.WRITE)}
+@pytest.mark.parametrize("noun", ["transfer", "charge"])
+def test_only_the_key_of_the_act_may_transfer_and_refund(noun: str) -> None:
+    """Movements are guarded by the keys, one per function: the local ones must show it. Refunds go with charges."""
+    may = {key.name for key in LOCAL_KEYS if key.may(noun, Access.WRITE)}
     assert may == {"rk_test_run_act", "sk_test_relais_local"}
 
 

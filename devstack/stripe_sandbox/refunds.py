@@ -1,0 +1,269 @@
+"""Refunds of card payments: drawn on the available balance, waiting for it, failing weeks later.
+
+A refund counts against its charge from the moment it is accepted. While the available balance is too small it is
+`pending`, without a balance transaction, and says why; it is taken once money has become available, oldest first as
+far as the money goes. It may fail after it has succeeded: a second balance transaction brings the money back, and the
+charge can be refunded again. The card fee stays with Stripe, and no transfer is ever touched (traps 15 to 17 of
+money E). Fields that do not apply are absent, as at Stripe: `pending_reason`, `failure_reason`,
+`failure_balance_transaction`. Source: docs.stripe.com/refunds and docs.stripe.com/api/refunds/object.
+"""
+
+import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from devstack.stripe_sandbox.amounts import printed
+from devstack.stripe_sandbox.errors import RefusedError, invalid
+from devstack.stripe_sandbox.keys import Access
+from devstack.stripe_sandbox.payments import ARRIVALS, balances, book, every, retrieve, settled
+from devstack.stripe_sandbox.platform import Platform, Resource
+from devstack.stripe_sandbox.routes import INCLUDABLE, Call, Route
+
+KIND = "refund"
+# Docs.stripe.com/refunds#failed-refunds, those that a card's refund can have.
+FAILURES = frozenset(
+    {
+        "charge_for_pending_refund_disputed",
+        "declined",
+        "expired_or_canceled_card",
+        "insufficient_funds",
+        "lost_or_stolen_card",
+        "merchant_request",
+        "unknown",
+    }
+)
+UPDATED = ("refund.updated", "charge.refund.updated")
+FAILED = ("refund.failed", "charge.refund.updated")
+SHOWN_IN_CHARGE = 10
+
+
+def create(platform: Platform, call: Call) -> Resource:
+    """Refund a charge or a part of it, in minor units. Raises RefusedError for what Stripe refuses."""
+    given = call.params
+    charge = _charge(platform, given)
+    amount = _amount(given, charge)
+    refund = platform.add(_refund(platform, given, charge, amount))
+    before = {"amount_refunded": charge["amount_refunded"], "refunded": charge["refunded"]}
+    _count(charge, amount)
+    if not _taken(platform, refund):
+        refund |= {"status": "pending", "pending_reason": _reason(platform, refund)}
+    platform.emit("refund.created", refund)
+    previous = {name: value for name, value in before.items() if charge[name] != value}
+    platform.emit("charge.refunded", charge, previous)
+    return refund
+
+
+def _charge(platform: Platform, given: Resource) -> Resource:
+    if "payment_intent" not in given and "charge" not in given:
+        raise invalid("One of the following params should be provided for this request: payment_intent or charge.")
+    named = platform.get("charge", given["charge"], param="charge", status=400) if "charge" in given else None
+    intent_id: str = given.get("payment_intent") or (named or {})["payment_intent"]
+    intent = platform.get("payment_intent", intent_id, param="payment_intent", status=400)
+    if named is not None and named["payment_intent"] != intent_id:
+        raise RefusedError(400, f"Charge {named['id']} does not belong to PaymentIntent {intent_id}.", param="charge")
+    latest = platform.get("charge", intent["latest_charge"]) if intent["latest_charge"] else None
+    charge = named or latest
+    if charge is None or not charge["paid"]:
+        raise RefusedError(400, f"This PaymentIntent ({intent_id}) does not have a successful charge to refund.")
+    return charge
+
+
+def _amount(given: Resource, charge: Resource) -> int:
+    left: int = charge["amount"] - charge["amount_refunded"]
+    amount: int = given.get("amount", left)
+    if "amount" in given and amount < 1:
+        raise invalid("Invalid positive integer", param="amount", code="parameter_invalid_integer")
+    if left == 0:
+        raise RefusedError(400, f"Charge {charge['id']} has already been refunded.", code="charge_already_refunded")
+    if amount > left:
+        asked, rest = (printed(value, charge["currency"], "en") for value in (amount, left))
+        raise RefusedError(
+            400, f"Refund amount ({asked}) is greater than unrefunded amount on charge ({rest})", param="amount"
+        )
+    return amount
+
+
+def _refund(platform: Platform, given: Resource, charge: Resource, amount: int) -> Resource:
+    return {
+        "id": platform.new_id("re_3"),
+        "object": KIND,
+        "amount": amount,
+        "balance_transaction": None,
+        "charge": charge["id"],
+        "created": platform.now(),
+        "currency": charge["currency"],
+        "customer": None,
+        "customer_account": None,
+        "destination_details": {"card": {"type": "pending"}, "type": "card"},
+        "metadata": _set_values(given.get("metadata") or {}),
+        "payment_intent": charge["payment_intent"],
+        "payment_method": charge["payment_method"],
+        "reason": given.get("reason"),
+        "receipt_number": None,
+        "source_transfer_reversal": None,
+        "status": "pending",
+        "transfer_reversal": None,
+    }
+
+
+def _set_values(metadata: dict[str, str]) -> dict[str, str]:
+    return {name: value for name, value in metadata.items() if value != ""}
+
+
+def _count(charge: Resource, amount: int) -> None:
+    charge["amount_refunded"] += amount
+    charge["refunded"] = charge["amount_refunded"] == charge["amount"]
+
+
+# The money -------------------------------------------------------------------------------------------------------
+
+
+def _taken(platform: Platform, refund: Resource) -> bool:
+    """Draw a refund on the available balance; False, and nothing done, when that is too small."""
+    available = balances(platform).get(refund["currency"], {"available": 0})["available"]
+    if refund["amount"] > available:
+        return False
+    transaction = book(platform, kind=KIND, source=refund, amount=-refund["amount"], available_on=platform.now())
+    refund.pop("pending_reason", None)
+    refund |= {
+        "status": "succeeded",
+        "balance_transaction": transaction["id"],
+        "destination_details": _destination({"reference_status": "pending"}),
+    }
+    platform.schedule(platform.now() + platform.terms.fee_delay, lambda: _refer(platform, refund))
+    return True
+
+
+def _destination(reference: Resource) -> Resource:
+    return {"card": {"reference_type": "acquirer_reference_number", "type": "refund"} | reference, "type": "card"}
+
+
+def _refer(platform: Platform, refund: Resource) -> None:
+    """Give the number by which the cardholder's bank finds the refund: an update that changes no status."""
+    if refund["status"] != "succeeded":
+        return
+    with _updating(platform, refund, UPDATED):
+        number = refund["balance_transaction"].removeprefix("txn_")
+        refund["destination_details"] = _destination({"reference": number, "reference_status": "available"})
+
+
+def _reason(platform: Platform, refund: Resource) -> str:
+    booked = platform.get("charge", refund["charge"])["balance_transaction"]
+    if booked is None or not settled(platform, platform.get("balance_transaction", booked)):
+        return "charge_pending"
+    return "insufficient_funds"
+
+
+def _take_waiting(platform: Platform) -> None:
+    """Take the refunds that wait and that the available balance allows, oldest first."""
+    for refund in reversed(platform.newest_first(KIND)):
+        if refund["status"] == "pending":
+            with _updating(platform, refund, UPDATED):
+                if not _taken(platform, refund):
+                    refund["pending_reason"] = _reason(platform, refund)
+
+
+@contextmanager
+def _updating(platform: Platform, refund: Resource, kinds: tuple[str, ...]) -> Iterator[None]:
+    """Tell of what changes meanwhile, if anything does."""
+    before = copy.deepcopy(refund)
+    yield
+    names = before | refund
+    previous = {name: before.get(name) for name in names if before.get(name) != refund.get(name)}
+    if previous:
+        for kind in kinds:
+            platform.emit(kind, refund, previous)
+
+
+def fail(platform: Platform, refund: Resource, reason: str) -> None:
+    """Let a refund fail, as the cardholder's bank does: the money returns and the charge can be refunded again.
+
+    Raises RefusedError when it has failed already.
+    """
+    if refund["status"] == "failed":
+        raise RefusedError(400, f"{refund['id']} has failed already: {refund['failure_reason']}.")
+    with _updating(platform, refund, FAILED):
+        refund.pop("pending_reason", None)
+        refund |= {"status": "failed", "failure_reason": reason}
+        if refund["balance_transaction"]:
+            back = book(
+                platform,
+                kind="refund_failure",
+                source=refund,
+                amount=refund["amount"],
+                available_on=platform.now(),
+            )
+            refund["failure_balance_transaction"] = back["id"]
+        _count(platform.get("charge", refund["charge"]), -refund["amount"])
+
+
+def fail_later(platform: Platform, refund: Resource, reason: str) -> None:
+    """Let a refund fail when its time has come, unless it has failed by then."""
+    if refund["status"] != "failed":
+        fail(platform, refund, reason)
+
+
+# The other routes --------------------------------------------------------------------------------------------------
+
+
+def update(platform: Platform, call: Call) -> Resource:
+    """Change metadata: what is named is set, an empty value unsets it, empty metadata unsets all."""
+    refund = platform.get(KIND, call.ids[0])
+    given = call.params.get("metadata", {})
+    with _updating(platform, refund, UPDATED):
+        refund["metadata"] = _set_values(refund["metadata"] | given) if given != "" else {}
+    return refund
+
+
+def cancel(platform: Platform, call: Call) -> Resource:
+    """Refuse: only a refund that waits for its receiver (`requires_action`) can be canceled, and no card's does."""
+    refund = platform.get(KIND, call.ids[0])
+    raise RefusedError(
+        400,
+        f"Refund {refund['id']} has a status of {refund['status']}. Only refunds with a status of requires_action can "
+        "be canceled.",
+    )
+
+
+def _of_charge(platform: Platform, charge: Resource) -> Resource:
+    found = [refund for refund in platform.newest_first(KIND) if refund["charge"] == charge["id"]]
+    return {
+        "object": "list",
+        "url": f"/v1/charges/{charge['id']}/refunds",
+        "has_more": len(found) > SHOWN_IN_CHARGE,
+        "data": copy.deepcopy(found[:SHOWN_IN_CHARGE]),
+    }
+
+
+def refunded(platform: Platform) -> dict[str, dict[str, int]]:
+    """Refunds in minor units, by currency and status."""
+    totals: dict[str, dict[str, int]] = {}
+    for refund in platform.newest_first(KIND):
+        pot = totals.setdefault(refund["currency"], {})
+        pot[refund["status"]] = pot.get(refund["status"], 0) + refund["amount"]
+    return totals
+
+
+ARRIVALS.append(_take_waiting)
+INCLUDABLE["charge", "refunds"] = _of_charge
+
+P = "stripe.params:"
+# Stripe has one permission for charges and refunds.
+NOUN = "charge"
+TAKES = frozenset({"amount", "charge", "metadata", "metadata.*", "payment_intent", "reason"})
+ONLY: dict[str, tuple[object, ...]] = {"refund_application_fee": (False,), "reverse_transfer": (False,)}
+ROUTES = (
+    Route("POST", "/v1/refunds", NOUN, Access.WRITE, P + "RefundCreateParams", create, TAKES, ONLY),
+    retrieve(KIND, NOUN, "/v1/refunds", P + "RefundRetrieveParams"),
+    every(KIND, NOUN, "/v1/refunds", P + "RefundListParams", ("charge", "payment_intent")),
+    Route(
+        "POST",
+        "/v1/refunds/{id}",
+        NOUN,
+        Access.WRITE,
+        P + "RefundModifyParams",
+        update,
+        frozenset({"metadata", "metadata.*"}),
+    ),
+    Route("POST", "/v1/refunds/{id}/cancel", NOUN, Access.WRITE, P + "RefundCancelParams", cancel),
+)

@@ -1,0 +1,231 @@
+"""Ports of one process with nobody behind them: what steps asked for is kept, to be looked at.
+
+`FakePorts` takes any store; the tests of races give it the real one on DynamoDB Local and ask from many threads at
+once, so everything here may be called from all of them.
+"""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from relais.link import LinkKeys
+from relais.pages.views import LetterView
+from relais.ports import PaidSession, Sent, SessionRequest, Settlement, Settings, Store
+from tests.support.memory import MemoryFiles, MemoryStore
+
+MONDAY = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
+"""A Monday morning at ten in Paris: the usual start of a test."""
+PUBLIC_URL = "https://relais.example"
+WEBHOOK_SECRET = "whsec_nobody"
+KEYS = LinkKeys("k1", {"k1": b"k" * 32, "k0": b"o" * 32})
+CARD_FEE = 460
+
+
+@dataclass
+class RecordingMachine:
+    """Step Functions, answered by nobody: starts are idempotent by name, a token is good for one answer."""
+
+    started: list[tuple[str, int]] = field(default_factory=list)
+    stopped: list[tuple[str, int]] = field(default_factory=list)
+    sent: list[tuple[str, str]] = field(default_factory=list)
+    running: str = "RUNNING"
+
+    def start(self, order: str, run: int) -> None:
+        """Start `<order>-<run>`; every call is kept, `executions` tells them apart."""
+        self.started.append((order, run))
+
+    @property
+    def executions(self) -> set[tuple[str, int]]:
+        """The executions that exist."""
+        return set(self.started)
+
+    def succeed(self, token: str, outcome: str) -> None:
+        """Keep an outcome."""
+        self.sent.append((token, outcome))
+
+    def fail(self, token: str, error: str, _cause: str) -> None:
+        """Keep an error."""
+        self.sent.append((token, error))
+
+    def status(self, order: str, run: int) -> str:
+        """Every execution that was started runs."""
+        return self.running if (order, run) in self.executions else "ABSENT"
+
+    def stop(self, order: str, run: int, _cause: str) -> None:
+        """Keep a stop."""
+        self.stopped.append((order, run))
+
+    def outcomes(self, token: str) -> list[str]:
+        """What was sent to a token, in order."""
+        return [outcome for one, outcome in self.sent if one == token]
+
+
+@dataclass
+class RecordingMailer:
+    """The post: letters as they were handed over, not written."""
+
+    letters: list[LetterView] = field(default_factory=list)
+
+    def send(self, letter: LetterView) -> None:
+        """Keep a letter."""
+        self.letters.append(letter)
+
+    def keys(self, order: str) -> Counter[str]:
+        """How often each letter of an order was sent."""
+        return Counter(letter.key for letter in list(self.letters) if letter.order.id == order)
+
+
+@dataclass
+class MemoryPayments:
+    """Stripe, as far as it goes: the same key gives the same object, a charge's fee may be late."""
+
+    sessions: dict[str, PaidSession] = field(default_factory=dict)
+    transfers: dict[str, Sent] = field(default_factory=dict)
+    calls: list[tuple[str, str]] = field(default_factory=list)
+    fee_known: bool = True
+    now: datetime = MONDAY
+    _by_key: dict[str, str] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def open_session(self, request: SessionRequest) -> PaidSession:
+        """The session of an order and number."""
+        key = f"{request.order}:{request.number}"
+        with self._lock:
+            self.calls.append(("open_session", key))
+            if key not in self._by_key:
+                made = f"cs_{request.order}_{request.number}"
+                self._by_key[key] = made
+                self.sessions[made] = PaidSession(
+                    id=made,
+                    status="open",
+                    payment_status="unpaid",
+                    url=f"https://checkout.example/{made}",
+                    amount=request.amount,
+                    currency=request.currency,
+                    order=request.order,
+                    email=None,
+                    name=None,
+                    payment_intent=None,
+                    charge=None,
+                )
+            return self.sessions[self._by_key[key]]
+
+    def session(self, session: str) -> PaidSession:
+        """A session as it is now."""
+        return self.sessions[session]
+
+    def settle(self, session: str, email: str = "marie@gmail.com") -> None:
+        """Its client pays."""
+        order = self.sessions[session].order
+        self.sessions[session] = replace(
+            self.sessions[session],
+            status="complete",
+            payment_status="paid",
+            url=None,
+            email=email,
+            name="Marie",
+            payment_intent=f"pi_{order}",
+            charge=f"ch_{order}",
+        )
+
+    def expire(self, session: str) -> None:
+        """Its time is over."""
+        self.sessions[session] = replace(self.sessions[session], status="expired", url=None)
+
+    def settlement_of(self, charge: str) -> Settlement | None:
+        """The charge's balance transaction, once it is known."""
+        if not self.fee_known:
+            return None
+        session = next(one for one in self.sessions.values() if one.charge == charge)
+        return self._settlement(f"txn_{charge}", "charge", session.amount, CARD_FEE)
+
+    def settlement(self, transaction: str) -> Settlement:
+        """A transfer's balance transaction."""
+        sent = next(one for one in self.transfers.values() if one.settlement == transaction)
+        return self._settlement(transaction, "transfer", -sent.amount, 0)
+
+    def _settlement(self, name: str, kind: str, amount: int, fee: int) -> Settlement:
+        available = self.now + timedelta(days=7)
+        return Settlement(name, kind, amount, fee, amount - fee, "eur", None, self.now, available)
+
+    def ready(self, _account: str) -> bool:
+        """Every account is."""
+        return True
+
+    def transfer(self, body: Mapping[str, Any], key: str) -> Sent:
+        """The transfer of a key."""
+        with self._lock:
+            self.calls.append(("transfer", key))
+            if key not in self.transfers:
+                self.transfers[key] = Sent(
+                    id=f"tr_{key}",
+                    amount=body["amount"],
+                    currency=body["currency"],
+                    destination=body["destination"],
+                    operation=body["metadata"]["op"],
+                    settlement=f"txn_tr_{key}",
+                )
+            return self.transfers[key]
+
+
+@dataclass
+class RecordingBackground:
+    """Functions that are called without waiting: kept, never run by themselves."""
+
+    acts: list[tuple[str, str]] = field(default_factory=list)
+    ticks: list[dict[str, Any]] = field(default_factory=list)
+
+    def run_act(self, order: str, owed: str) -> None:
+        """Keep a call of the function that pays."""
+        self.acts.append((order, owed))
+
+    def tick_again(self, remaining: dict[str, Any]) -> None:
+        """Keep a call of the clock."""
+        self.ticks.append(remaining)
+
+
+@dataclass
+class CountingCounter:
+    """Metrics, added up."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def count(self, name: str, value: int = 1) -> None:
+        """Add to a metric."""
+        self.counts[name] += value
+
+
+@dataclass
+class FakePorts:
+    """All ports, on a date that moves only by hand. `at` is both the business's time and the wall's."""
+
+    store: Store = field(default_factory=MemoryStore)
+    machine: RecordingMachine = field(default_factory=RecordingMachine)
+    files: MemoryFiles = field(default_factory=MemoryFiles)
+    mailer: RecordingMailer = field(default_factory=RecordingMailer)
+    payments: MemoryPayments = field(default_factory=MemoryPayments)
+    background: RecordingBackground = field(default_factory=RecordingBackground)
+    counter: CountingCounter = field(default_factory=CountingCounter)
+    settings: Settings = Settings("dev", PUBLIC_URL)  # noqa: RUF009 - frozen
+    link_keys: LinkKeys = KEYS
+    webhook_secrets: tuple[str, ...] = (WEBHOOK_SECRET,)
+    at: datetime = MONDAY
+    _ids: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
+
+    def now(self) -> datetime:
+        """The time of the business."""
+        return self.at
+
+    def wall(self) -> datetime:
+        """The time of the wall."""
+        return self.at
+
+    def order_id(self) -> str:
+        """Order ids in their order."""
+        return f"{next(self._ids):012d}"

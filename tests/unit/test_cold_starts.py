@@ -1,0 +1,65 @@
+"""What a cold start must not load: the cause behind the numbers of `make benchmark` (docs/decisions/0003)."""
+
+import json
+from functools import cache
+
+import pytest
+
+from benchmarks.imports import FUNCTIONS, ROOT, Client, run_fresh
+
+ALL = sorted(FUNCTIONS)
+PAYING = {name for name, function in FUNCTIONS.items() if Client.STRIPE in function.clients}
+WEBHOOK = "receive-stripe-event"
+LOADED = "\nimport json, sys\nprint(json.dumps(sorted({name.partition('.')[0] for name in sys.modules})))"
+OF_RELAIS = "\nimport json, sys\nprint(json.dumps(sorted(name for name in sys.modules if name.startswith('relais'))))"
+
+
+@cache
+def loaded(script: str) -> frozenset[str]:
+    """The packages that an interpreter holds after a script."""
+    return frozenset(json.loads(run_fresh(script + LOADED)))
+
+
+def test_the_webhook_loads_nothing_heavy() -> None:
+    """Stripe waits for this answer, and a burst of events starts many of it at once."""
+    assert loaded(FUNCTIONS[WEBHOOK].script).isdisjoint({"stripe", "pydantic", "jinja2", "boto3"})
+
+
+def test_the_webhook_imports_no_more_of_relais_than_it_needs() -> None:
+    """Calendar, ledger and pages have nothing to say about a signature; each came in by one careless import."""
+    modules = set(json.loads(run_fresh(f"import {FUNCTIONS[WEBHOOK].module}" + OF_RELAIS)))
+    assert "relais.steps.webhook" in modules
+    unwanted = {"calendar", "ledger", "offer", "roster", "shop", "money", "margin", "pages", "steps.intake"}
+    assert modules.isdisjoint(f"relais.{name}" for name in unwanted)
+
+
+@pytest.mark.parametrize("name", sorted(set(ALL) - PAYING))
+def test_a_function_that_does_not_pay_loads_no_stripe(name: str) -> None:
+    """Stripe's library takes as long to load as everything else of a function together."""
+    assert loaded(FUNCTIONS[name].script).isdisjoint({"stripe", "pydantic"})
+
+
+@pytest.mark.parametrize("name", sorted(PAYING))
+def test_the_look_at_what_is_loaded_sees_stripe_where_it_is(name: str) -> None:
+    """Otherwise the tests above could not fail."""
+    seen = loaded(FUNCTIONS[name].script)
+    assert {"stripe", "botocore"} <= seen
+    assert "pydantic" not in seen
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_no_function_loads_the_tracers_sdk(name: str) -> None:
+    """It costs more than half a cold start and tells little more than Lambda's own traces (docs/decisions/0003)."""
+    assert "aws_xray_sdk" not in loaded(FUNCTIONS[name].script)
+
+
+def test_a_function_that_loads_stripe_on_import_would_be_found() -> None:
+    """An import in the wrong place is what these tests are for."""
+    assert "stripe" in loaded(FUNCTIONS["show-page"].script + "\nimport relais.adapters.stripe")
+
+
+def test_every_function_is_measured() -> None:
+    """A function that the benchmark forgets may grow unseen."""
+    files = {path for path in (ROOT / "functions").glob("*/*.py") if path.stem != "__init__"}
+    modules = {f"functions.{path.parent.name}.{path.stem}" for path in files}
+    assert {function.module for function in FUNCTIONS.values()} == modules
