@@ -405,7 +405,9 @@ def answer_token(ports: Ports, gate: Gate, token: str) -> None:
 def park_act(ports: Ports, situation: Situation, gate: Gate, act: Act) -> None:
     """Hand an act that ended badly to the seller: the milestone (or the order) parks."""
     state = "refused" if act.state is ActState.REFUSED else "unknown"
-    answer(ports, situation, gate, Answer(Choice.PARK, "engine", Via.ENGINE, facts={"why": f"{act.kind.value}_{state}"}))
+    answer(
+        ports, situation, gate, Answer(Choice.PARK, "engine", Via.ENGINE, facts={"why": f"{act.kind.value}_{state}"})
+    )
 
 
 def default_choice(gate: Gate) -> Choice | None:

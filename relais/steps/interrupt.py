@@ -7,11 +7,12 @@ each, inline and by the clock until none is left; a gate that opens later finds 
 from __future__ import annotations
 
 from relais.errors import RelaisError
-from relais.gate import OWED_AFTER, Choice, Gate, Status, Via, due_shard, gate_from_row
+from relais.gate import OWED_AFTER, Choice, Gate, Kind, Status, Via, due_shard, gate_from_row
 from relais.offer import RefundCause
 from relais.order import MilestoneStage, Order, OrderStage, milestone_from_row, stamp
-from relais.ports import ConditionFailedError, Ports
+from relais.ports import ConditionFailedError, MailRefusedError, Ports
 from relais.rows import Change, equals, order_key
+from relais.steps import letters
 from relais.steps.decisions import Answer, interrupted
 from relais.steps.gates import AlreadyAnsweredError, answer, interruptible
 from relais.steps.intake import keep_text
@@ -96,4 +97,14 @@ def _answer(ports: Ports, gate: Gate) -> bool:
         answer(ports, situation, gate, Answer(Choice.CANCELLED, situation.order.interrupt.by, Via.COMMAND))
     except (AlreadyAnsweredError, ConditionFailedError):
         return False
+    if gate.id.kind is Kind.PROPOSAL and gate.mailed:
+        _tell(ports, situation, gate)
     return True
+
+
+def _tell(ports: Ports, situation: Situation, gate: Gate) -> None:
+    """Whoever was asked hears that nobody waits any more; a mail that fails is counted, the gate's page says it too."""
+    try:
+        ports.mailer.send(letters.withdrawn(ports, situation, gate))
+    except MailRefusedError:
+        ports.counter.count("MailPutOff")

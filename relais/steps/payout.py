@@ -15,7 +15,7 @@ from relais import ledger
 from relais.act import Act, ActKind, ActState
 from relais.errors import RelaisError
 from relais.gate import HEARTBEAT, OWED_AFTER, Choice, Gate, GateId, Kind, Owed, Role, Status, Via, due_shard
-from relais.order import Milestone, MilestoneStage, Order, OrderStage, milestone_from_row, stamp
+from relais.order import ORDER_LEVEL, Milestone, MilestoneStage, Order, OrderStage, milestone_from_row, stamp
 from relais.pages.views import LetterView
 from relais.ports import ConditionFailedError, Ports
 from relais.rows import (
@@ -116,9 +116,7 @@ def _act_of(ports: Ports, situation: Situation, gate: Gate) -> Act | None:
     if milestone is None or milestone.engagement is None:
         return None
     pending = [
-        act
-        for act in acts_of(ports, gate.order, ActKind.TRANSFER, milestone.number)
-        if act.state is not ActState.DONE
+        act for act in acts_of(ports, gate.order, ActKind.TRANSFER, milestone.number) if act.state is not ActState.DONE
     ]
     if pending:
         return _taken_up(ports, situation, milestone, pending[-1])
@@ -132,7 +130,9 @@ def _taken_up(ports: Ports, situation: Situation, milestone: Milestone, act: Act
     parked_since = situation.last is not None and GateId.parse(situation.last).kind is Kind.PARK
     if act.state in OPEN_STATES or not parked_since or act.tried_at == situation.ordinal:
         return act
-    return again(ports, replace(act, tried_at=situation.ordinal), _body(ports, situation, milestone, act.operation, act.amount))
+    return again(
+        ports, replace(act, tried_at=situation.ordinal), _body(ports, situation, milestone, act.operation, act.amount)
+    )
 
 
 def _plan(ports: Ports, situation: Situation, milestone: Milestone, gate: Gate) -> Act:
@@ -370,9 +370,11 @@ def tell_completed(ports: Ports, order: Order) -> None:
 
 
 def _last_letters(ports: Ports, order: Order, milestones: list[Milestone]) -> list[LetterView]:
+    began = [one for one in milestones if one.engagement is not None]
+    if not began:
+        return list(letters.refunded(ports, read_situation(ports, order.id, ORDER_LEVEL)))
     written: list[LetterView] = []
-    for milestone in milestones:
-        situation = read_situation(ports, order.id, milestone.number)
-        mails = letters.completed(ports, situation)
+    for milestone in began:
+        mails = letters.completed(ports, read_situation(ports, order.id, milestone.number))
         written += [letter for letter in mails if letter.role is not Role.CLIENT or not written]
     return written

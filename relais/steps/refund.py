@@ -215,9 +215,7 @@ def _body(payment_intent: str, amount: int, operation: str, order: str) -> dict[
 def taken(ports: Ports, act: Act, outcome: Done) -> tuple[Write, ...]:
     """Stripe took a refund, pending or succeeded: row 8', with its bank entry if the balance transaction is known."""
     now = ports.now()
-    business = ledger.refunded(
-        order=act.order, op=act.operation, amount=act.amount, currency=act.currency, at=now
-    )
+    business = ledger.refunded(order=act.order, op=act.operation, amount=act.amount, currency=act.currency, at=now)
     writes: list[Write] = [
         done(act, outcome.sent),
         entry_put(business),

@@ -93,7 +93,9 @@ def ask_seller(ports: Ports, order: Order) -> Gate:
     """Open the side gate of a stuck order, once a run; its answer starts the next."""
     situation = read_situation(ports, order.id, ORDER_LEVEL)
     row = ports.store.get(gate_key(order.id, str(GateId(ORDER_LEVEL, Kind.STUCK, order.run))))
-    gate = gate_from_row(row) if row is not None else create(ports, situation, stuck(situation, ports.link_keys.current))
+    gate = (
+        gate_from_row(row) if row is not None else create(ports, situation, stuck(situation, ports.link_keys.current))
+    )
     if not gate.mailed and gate.status is Status.OPEN:
         send_opening(ports, situation, gate)
         ports.counter.count("OrderStuck")

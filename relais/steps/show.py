@@ -11,8 +11,8 @@ from datetime import datetime
 from typing import Any
 
 from relais.calendar import promised_date
-from relais.gate import Gate, GateId, Kind, MalformedGateIdError, Role, Status, gate_from_row
-from relais.offer import OfferStatus, Release
+from relais.gate import Choice, Gate, GateId, Kind, MalformedGateIdError, Role, Status, gate_from_row
+from relais.offer import Offer, OfferStatus, Release
 from relais.order import Milestone, MilestoneStage, Order, OrderNotFoundError, OrderStage, milestone_from_row
 from relais.pages.views import (
     AnsweredView,
@@ -27,6 +27,7 @@ from relais.pages.views import (
     Problem,
 )
 from relais.ports import Ports
+from relais.roster import Freelancer, Standing
 from relais.rows import brief_key, deliverable_key, gate_key
 from relais.shop import Shop
 from relais.steps import letters
@@ -277,7 +278,7 @@ def _released(ports: Ports, order: Order, milestones: tuple[Milestone, ...]) -> 
     return tuple(
         view
         for milestone in milestones
-        if milestone.stage in accepted or (milestone.parked_from in {"hold", "payout"})
+        if not milestone.refunded and (milestone.stage in accepted or (milestone.parked_from in {"hold", "payout"}))
         for view in delivered(ports, order.id, milestone, released=True)
     )
 
@@ -370,6 +371,8 @@ def _gate_view(ports: Ports, situation: Situation, gate: Gate, typed: Typed) -> 
         note=letters.last_note(ports, situation) if gate.id.kind is Kind.WORK else None,
         reasons=letters.reasons(gate),
         margin=_margin(situation) if seller else None,
+        candidates=_candidates(ports, situation) if gate.id.kind is Kind.PICK else (),
+        refund=_refund_shown(situation, gate),
         typed=typed.fields,
         problems=typed.problems,
         order_link=order_link(ports, order) if gate.role is Role.CLIENT else None,
@@ -394,6 +397,25 @@ def _margin(situation: Situation) -> int | None:
     if milestone is None or milestone.engagement is None:
         return None
     return situation.order.paid - (situation.order.fee or 0) - milestone.engagement.agreed
+
+
+def _candidates(ports: Ports, situation: Situation) -> tuple[Freelancer, ...]:
+    """Whom the seller may pick: everybody who does this kind of work and has room, best known first."""
+    people = [Freelancer.from_row(row) for row in ports.store.query("ROSTER", "R#")]
+    return tuple(one for one in people if pickable(one, situation.offer))
+
+
+def pickable(freelancer: Freelancer, offer: Offer) -> bool:
+    """Whether somebody does the offer's kind of work, has room, and is not suspended."""
+    does = freelancer.rate_for(offer.skill) is not None
+    return does and freelancer.in_hand < freelancer.capacity and freelancer.standing is not Standing.SUSPENDED
+
+
+def _refund_shown(situation: Situation, gate: Gate) -> int | None:
+    """What a choice `refund` would give back, in minor units."""
+    if Choice.REFUND not in gate.choices:
+        return None
+    return situation.order.left if situation.milestone is None else situation.milestone.price
 
 
 def _answered(ports: Ports, situation: Situation, gate: Gate, *, just_now: bool) -> Shown:
