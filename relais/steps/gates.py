@@ -143,9 +143,8 @@ def open_gate(ports: Ports, call: GateCall) -> None:
     kind = Kind(call.stage)
     gate = find_gate(ports, situation, kind)
     if gate is None:
-        gate = create(
-            ports, situation, contract(situation, kind, ports.link_keys.current), park_writes(ports, situation, kind)
-        )
+        more = (*park_writes(ports, situation, kind), *_resumes_settled(ports, situation, kind))
+        gate = create(ports, situation, contract(situation, kind, ports.link_keys.current), more)
     after_opening(ports, situation, gate, call)
 
 
@@ -256,6 +255,18 @@ def park_writes(ports: Ports, situation: Situation, kind: Kind) -> tuple[Write, 
         return (move,)
     asked = (hand_back(left.owner),) if left.id.kind is Kind.PROPOSAL and left.role is Role.FREELANCER else ()
     return (move, withdraw(left), *asked)
+
+
+def _resumes_settled(ports: Ports, situation: Situation, kind: Kind) -> tuple[Write, ...]:
+    """Parking a whole order settles what its milestones' last decisions still owe: they go on by the way back."""
+    if kind is not Kind.PARK or situation.milestone is not None:
+        return ()
+    rows = ports.store.query(f"O#{situation.order.id}", "M#")
+    return tuple(
+        Change(gate_key(situation.order.id, row["last"]), remove=("owes", "due", "due_shard"), guards=(present("pk"),))
+        for row in rows
+        if "last" in row
+    )
 
 
 def withdraw(gate: Gate) -> Change:

@@ -24,6 +24,7 @@ import jsonata
 from moto.awslambda_simple.models import LambdaSimpleBackend
 from moto.core.serialize import BaseJSONSerializer
 from moto.dynamodb.models.dynamo_type import DynamoType
+from moto.stepfunctions.parser.api import ExecutionStatus
 from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
 from moto.stepfunctions.parser.asl.component.state.exec.state_task import lambda_eval_utils
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service_callback import (
@@ -40,6 +41,7 @@ from moto.stepfunctions.parser.asl.eval.callback.callback import (
 from moto.stepfunctions.parser.asl.jsonata import jsonata as evaluator
 from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
 from moto.stepfunctions.parser.backend.execution import BaseExecutionWorkerCommunication, Execution
+from moto.stepfunctions.parser import models
 from moto.stepfunctions.parser.models import StepFunctionsParserBackend
 
 PATIENCE = 30.0
@@ -151,7 +153,9 @@ class Engine(Calls):
         """Return when every execution waits for an answer or has ended."""
         with self._changed:
             if not self._changed.wait_for(lambda: self._live == len(self._waiting), PATIENCE):
-                raise RestlessEngineError(f"{self._live} executions live, {len(self._waiting)} wait; last {self.calls[-5:]}")
+                raise RestlessEngineError(
+                    f"{self._live} executions live, {len(self._waiting)} wait; last {self.calls[-5:]}"
+                )
 
     def time_out(self, token: str) -> None:
         """Let a token's thirty days be over."""
@@ -181,6 +185,10 @@ class Engine(Calls):
             for event in history
             if event["type"].endswith("StateEntered")
         ]
+
+    def status_of(self, name: str) -> str:
+        """The status of an execution by its name."""
+        return next(str(one.status) for one in self.executions if one.name == name)
 
     # moto, mended ---------------------------------------------------------------------------------------------------
 
@@ -219,10 +227,10 @@ class Engine(Calls):
                 self._waiting.pop(token).interrupt_all()
 
     def _terminated(self, execution: Execution) -> None:
-        if execution.name in self._stopped and execution.exec_status != "ABORTED":
-            execution.exec_status = "ABORTED"
+        if execution.name in self._stopped:
+            execution.exec_status = ExecutionStatus.ABORTED
         if execution.exec_status in ENDED_BADLY:
-            detail = {"name": execution.name, "status": str(execution.exec_status)}
+            detail = {"name": execution.name, "status": execution.status}
             self.queue("record-execution", {"detail": detail})
         with self._changed:
             self._live -= 1
@@ -269,16 +277,27 @@ def mended_moto(engine: Engine) -> Iterator[None]:
             (AmazonStateLanguageParser, "parse", staticmethod(_parse)),
             (BaseJSONSerializer, "_serialize_type_structure", _serialize_structure),
             (LambdaSimpleBackend, "invoke", lambda *given: engine.invoke(*given)),
-            (CallbackPoolManager, "notify", lambda pool, callback_id, outcome: engine._notify(pool, callback_id, outcome)),
+            (
+                CallbackPoolManager,
+                "notify",
+                lambda pool, callback_id, outcome: engine._notify(pool, callback_id, outcome),
+            ),
             (StateTaskServiceCallback, "_wait_for_task_token_timeout", lambda *args, **kw: engine._wait(*args, **kw)),
             (StateTaskServiceCallback, "_evaluate_with_timeout", fresh_token),
             (StepFunctionsParserBackend, "_get_executions", ready),
+            *((models, name, _worded(name)) for name in ("TaskTimedOut", "TaskDoesNotExist", "InvalidToken")),
             (Execution, "start", lambda execution: engine._start(execution, start)),
             (Execution, "stop", lambda execution, **given: engine._stop(execution, stop, **given)),
             (BaseExecutionWorkerCommunication, "terminated", terminated),
         ):
             stack.enter_context(patch.object(target, name, value))
         yield
+
+
+def _worded(name: str) -> Callable[[], Exception]:
+    """moto raises these without the message that they need."""
+    error: Callable[..., Exception] = getattr(models, name)
+    return lambda: error(message=name)
 
 
 _PARSE = AmazonStateLanguageParser.parse

@@ -129,6 +129,10 @@ class Interpreter(Calls):
         """The states entered, of one execution or of all."""
         return [state for walk in self.walks.values() if name in {None, walk.name} for state in walk.entered]
 
+    def status_of(self, name: str) -> str:
+        """The status of an execution by its name."""
+        return self.walks[name].status
+
     def finish(self) -> None:
         """Nothing outlives the world."""
 
@@ -167,7 +171,9 @@ class Interpreter(Calls):
                 variables |= _assigned(rule, given, {}, variables)
                 return rule.get("Next") or state["Default"], given
             case "Pass":
-                return state["Next"], {key: _value(value, given, {}, variables) for key, value in state["Output"].items()}
+                return state["Next"], {
+                    key: _value(value, given, {}, variables) for key, value in state["Output"].items()
+                }
             case "Succeed":
                 return None, given
             case "Fail":

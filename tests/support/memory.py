@@ -68,7 +68,9 @@ class MemoryStore:
 
     def _index(self, index: Index, partition: str) -> list[tuple[Key, dict[str, Any]]]:
         served = self.rows if self.frozen is None else self.frozen
-        found = [(key, row) for key, row in served.items() if row.get(index.partition) == partition and index.sort in row]
+        found = [
+            (key, row) for key, row in served.items() if row.get(index.partition) == partition and index.sort in row
+        ]
         return sorted(found, key=lambda one: (one[1][index.sort], one[0]))
 
     def freeze_indexes(self) -> None:

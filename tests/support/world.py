@@ -94,7 +94,9 @@ def definition() -> str:
     text = (ROOT / "statemachines" / "order.asl.json").read_text(encoding="utf-8")
     for name in HANDLERS:
         placeholder = "".join(word.capitalize() for word in name.split("-"))
-        text = text.replace(f"${{{placeholder}}}", f"arn:aws:lambda:{REGION}:{DEFAULT_ACCOUNT_ID}:function:relais-dev-{name}:live")
+        text = text.replace(
+            f"${{{placeholder}}}", f"arn:aws:lambda:{REGION}:{DEFAULT_ACCOUNT_ID}:function:relais-dev-{name}:live"
+        )
     assert "${" not in text
     return text
 

@@ -399,10 +399,11 @@ def park_that_fails(world: World) -> None:
 
 @scenario
 def close_that_fails(world: World) -> None:
-    """An end that cannot be booked parks the order; retried, it closes, and nothing is paid twice."""
+    """An end that cannot be booked parks the order, once; retried, it closes, and nothing is paid twice."""
     journey = Journey(world).to_hold()
     with broken(world, "close-order"):
         world.pass_time(days=4)
+    assert journey.order.run == 1
     assert (journey.order.stage.value, journey.order.parked_from) == ("park", "milestones")
     journey.answer("park", "retry")
     assert_completed(journey)
