@@ -16,7 +16,7 @@ from relais.steps import letters
 from relais.steps.decisions import Answer, interrupted
 from relais.steps.gates import AlreadyAnsweredError, answer, interruptible
 from relais.steps.intake import keep_text
-from relais.steps.situation import read_order, read_situation
+from relais.steps.situation import Situation, read_order, read_situation
 
 CANCELLED = "Cancelled"
 _OVER = frozenset({MilestoneStage.PAYOUT, MilestoneStage.REFUND, MilestoneStage.CLOSED})

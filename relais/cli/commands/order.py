@@ -1,6 +1,7 @@
 """`relais order`: where each order is, what it waits for, and how it came there."""
 
 from datetime import datetime
+from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
@@ -19,11 +20,15 @@ from relais.cli.reading import (
 )
 from relais.cli.stack import OperatorPorts, Stack, Stage
 from relais.cli.waits import Wait, waits_of
+from relais.errors import RelaisError
 from relais.gate import Gate
+from relais.offer import RefundCause
 from relais.order import Milestone, Order
 from relais.rows import Row
+from relais.steps import interrupt, runs
+from relais.steps.situation import read_order
 
-app = typer.Typer(no_args_is_help=True, help="List orders, show one, print what it waits for.")
+app = typer.Typer(no_args_is_help=True, help="List orders, show one, print what it waits for; cancel, refund, resume.")
 
 _FINISHED_MONTHS = 2
 
@@ -372,3 +377,82 @@ def _wait_document(wait: Wait, times: Times) -> dict[str, Any]:
         "otherwise": wait.otherwise,
         "reached": wait.reached,
     }
+
+
+Reason = Annotated[str, typer.Option("--reason", help="Why: kept with the order. At least a few words.")]
+Sure = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
+
+
+class ReasonMissingError(RelaisError):
+    """What is done by hand is done with a reason."""
+
+    def __init__(self) -> None:
+        """Say what to do."""
+        super().__init__('Say why: --reason "the client changed plans, told by phone".')
+
+
+class Cause(StrEnum):
+    """Who caused it: it decides what the freelancer is paid all the same (design: people 5)."""
+
+    CHANGE_OF_MIND = "change_of_mind"
+    SELLER_FAULT = "seller_fault"
+    BRIEF_NOT_MET = "brief_not_met"
+    LATE = "late"
+
+
+@app.command(epilog='Example: relais order cancel 4f7k2m9q0abc --reason "the maker fell ill"')
+@sentences
+def cancel(
+    order: OfOrder,
+    reason: Reason,
+    cause: Annotated[Cause, typer.Option(help="Who caused it.")] = Cause.SELLER_FAULT,
+    yes: Sure = False,
+    stage: OfStage = Stage.DEV,
+    as_json: AsJson = False,
+) -> None:
+    """Cancel an order: every open question is closed, the client gets back what is held, the freelancer by policy."""
+    _way_out(order, reason, cause, yes=yes, stage=stage, as_json=as_json)
+
+
+@app.command(epilog='Example: relais order refund 4f7k2m9q0abc --reason "goodwill" --cause change_of_mind')
+@sentences
+def refund(
+    order: OfOrder,
+    reason: Reason,
+    cause: Annotated[Cause, typer.Option(help="Who caused it.")] = Cause.CHANGE_OF_MIND,
+    yes: Sure = False,
+    stage: OfStage = Stage.DEV,
+    as_json: AsJson = False,
+) -> None:
+    """Refund what an order still holds: the work ends, the client gets it back, the freelancer is paid by policy."""
+    _way_out(order, reason, cause, yes=yes, stage=stage, as_json=as_json)
+
+
+def _way_out(order: str, reason: str, cause: Cause, *, yes: bool, stage: Stage, as_json: bool) -> None:
+    if not reason.strip():
+        raise ReasonMissingError
+    ports = Stack(stage).ports
+    head = read_order(ports.store, order)
+    if not yes and not as_json:
+        held = money(head.left, head.currency)
+        typer.confirm(
+            f"Order {head.id} is at {head.stage.value} and holds {held}. End it and refund the client?", abort=True
+        )
+    ended = interrupt.cancel(ports, head.id, by="seller", cause=RefundCause(cause.value), reason=reason.strip())
+    if as_json:
+        document = {"order": ended.id, "stage": ended.stage.value, "interrupt": ended.interrupt_seq, "held": ended.left}
+        tell_json(document)
+        return
+    say(f"Order {ended.id} is being ended: `relais order show {ended.id}` tells how far the refund is.")
+
+
+@app.command(epilog="Example: relais order resume 4f7k2m9q0abc")
+@sentences
+def resume(order: OfOrder, stage: OfStage = Stage.DEV, as_json: AsJson = False) -> None:
+    """Start the next run of an order from what the table holds: the one repair for an execution that died or hangs."""
+    ports = Stack(stage).ports
+    resumed = runs.resume(ports, order, "the operator resumed it")
+    if as_json:
+        tell_json({"order": resumed.id, "stage": resumed.stage.value, "run": resumed.run})
+        return
+    say(f"Order {resumed.id}: run {resumed.run} has begun at {resumed.stage.value}.")
