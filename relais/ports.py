@@ -230,6 +230,9 @@ class Payments(Protocol):
     def settlement(self, transaction: str) -> Settlement:
         """A balance transaction by its id."""
 
+    def refund_settlement(self, refund: str) -> Settlement | None:
+        """The balance transaction of a refund, once Stripe has taken the money (design: money B, row 8')."""
+
     def ready(self, account: str) -> bool:
         """Whether an account can receive transfers at this moment (design: money A 8)."""
 

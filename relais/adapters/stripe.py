@@ -105,6 +105,11 @@ class StripePayments:
             available_on=datetime.fromtimestamp(found.available_on, UTC),
         )
 
+    def refund_settlement(self, refund: str) -> Settlement | None:
+        """The balance transaction of a refund; null while it waits for money."""
+        transaction = _id(self._stripe.v1.refunds.retrieve(refund).balance_transaction)
+        return None if transaction is None else self.settlement(transaction)
+
     def ready(self, account: str) -> bool:
         """Whether the account's transfers are active at this moment (design: money A 8)."""
         found = self._stripe.v2.core.accounts.retrieve(account, {"include": ["configuration.recipient"]})

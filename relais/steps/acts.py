@@ -25,6 +25,7 @@ from relais.ports import (
 )
 from relais.rows import Change, Put, absent, act_key, differs, equals
 
+SETTLES_WITHIN = timedelta(hours=1)
 OPEN_STATES = frozenset({ActState.PLANNED, ActState.SENDING})
 
 
@@ -123,13 +124,33 @@ def refuse(ports: Ports, act: Act, code: str) -> Ended:
     return _end(ports, act, ActState.REFUSED, code)
 
 
-def done(act: Act, sent: Sent) -> Change:
-    """The act's part of the transaction that books its result."""
+def done(ports: Ports, act: Act, outcome: Done) -> Change:
+    """The act's part of the transaction that books its result.
+
+    While the balance transaction is not known (a refund that waits for money) the clock keeps looking.
+    """
+    known = outcome.settlement is not None
+    later = {"due": stamp(ports.now() + SETTLES_WITHIN), "due_shard": due_shard(act.order)}
     return Change(
         act_key(act.order, act.id),
-        put={"state": ActState.DONE.value, "stripe_id": sent.id},
-        remove=("due", "due_shard"),
+        put={"state": ActState.DONE.value, "stripe_id": outcome.sent.id, "settled": known} | ({} if known else later),
+        remove=("due", "due_shard") if known else (),
         guards=(differs("state", ActState.DONE.value),),
+    )
+
+
+def unsettled(act: Act) -> bool:
+    """Whether Stripe took it and its balance transaction has not been booked yet."""
+    return act.state is ActState.DONE and not act.settled
+
+
+def settled(act: Act) -> Change:
+    """The act's part of the transaction that books a balance transaction which came later."""
+    return Change(
+        act_key(act.order, act.id),
+        put={"settled": True},
+        remove=("due", "due_shard"),
+        guards=(equals("state", ActState.DONE.value), equals("settled", value=False)),
     )
 
 

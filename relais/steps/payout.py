@@ -47,7 +47,7 @@ from relais.steps.gates import (
     read_gate,
     resume_decided,
 )
-from relais.steps.refund import give_back_strays, open_refund, refund_gates
+from relais.steps.refund import give_back_strays, open_refund, refund_gates, settle_refunds
 from relais.steps.situation import Situation, read_order, read_situation
 
 
@@ -214,7 +214,7 @@ def _done(ports: Ports, situation: Situation, gate: Gate, act: Act, outcome: Don
         at=now,
     )
     writes: list[Write] = [
-        done(act, outcome.sent),
+        done(ports, act, outcome),
         entry_put(business),
         Change(
             order_key(act.order),
@@ -252,6 +252,7 @@ def run_owed(ports: Ports, order_id: str, owed: str) -> None:
     run_acts(ports, order_id)
     refund_gates(ports, order_id)
     give_back_strays(ports, order_id)
+    settle_refunds(ports, order_id)
 
 
 def run_acts(ports: Ports, order_id: str) -> None:

@@ -10,13 +10,26 @@ from dataclasses import replace
 from typing import Any
 
 from relais import ledger
-from relais.act import Act, ActKind, ActState
+from relais.act import Act, ActKind, ActState, act_from_row
 from relais.gate import Choice, Gate, GateId, Kind, Status, Via
 from relais.offer import FreelancerPaid, RefundCause
 from relais.order import ORDER_LEVEL, Milestone, MilestoneStage, Order, OrderStage, milestone_from_row
-from relais.ports import ConditionFailedError, Ports
+from relais.ports import ConditionFailedError, Ports, Settlement
 from relais.rows import Change, Write, act_key, at_least, equals, milestone_key, order_key
-from relais.steps.acts import OPEN_STATES, Done, Ended, Later, acts_of, again, done, intent, looked_at, send
+from relais.steps.acts import (
+    OPEN_STATES,
+    Done,
+    Ended,
+    Later,
+    acts_of,
+    again,
+    done,
+    intent,
+    looked_at,
+    send,
+    settled,
+    unsettled,
+)
 from relais.steps.contracts import contract
 from relais.steps.decisions import Answer, Effects, entry_put
 from relais.steps.gates import (
@@ -217,7 +230,7 @@ def taken(ports: Ports, act: Act, outcome: Done) -> tuple[Write, ...]:
     now = ports.now()
     business = ledger.refunded(order=act.order, op=act.operation, amount=act.amount, currency=act.currency, at=now)
     writes: list[Write] = [
-        done(act, outcome.sent),
+        done(ports, act, outcome),
         entry_put(business),
         Change(
             order_key(act.order),
@@ -226,16 +239,36 @@ def taken(ports: Ports, act: Act, outcome: Done) -> tuple[Write, ...]:
         ),
     ]
     if outcome.settlement is not None:
-        bank = ledger.refund_settled(
-            order=act.order,
-            txn=outcome.settlement.id,
-            op=act.operation,
-            amount=-outcome.settlement.net,
-            currency=outcome.settlement.currency,
-            at=now,
-        )
-        writes.append(entry_put(bank))
+        writes.append(_bank_entry(ports, act, outcome.settlement))
     return tuple(writes)
+
+
+def settle_refunds(ports: Ports, order_id: str) -> None:
+    """Book the balance transactions of refunds that had to wait for money. Asked any number of times."""
+    for row in ports.store.query(f"O#{order_id}", f"A#{ActKind.REFUND.value}#"):
+        act = act_from_row(row)
+        if not unsettled(act):
+            continue
+        found = ports.payments.refund_settlement(act.stripe_id or "")
+        if found is None:
+            continue
+        try:
+            ports.store.write(settled(act), _bank_entry(ports, act, found))
+        except ConditionFailedError:
+            continue
+
+
+def _bank_entry(ports: Ports, act: Act, settlement: Settlement) -> Write:
+    return entry_put(
+        ledger.refund_settled(
+            order=act.order,
+            txn=settlement.id,
+            op=act.operation,
+            amount=-settlement.net,
+            currency=settlement.currency,
+            at=ports.now(),
+        )
+    )
 
 
 def _milestone_pots(situation: Situation, act: Act) -> dict[str, int]:

@@ -402,7 +402,7 @@ class Cause(StrEnum):
 
 @app.command(epilog='Example: relais order cancel 4f7k2m9q0abc --reason "the maker fell ill"')
 @sentences
-def cancel(
+def cancel(  # noqa: PLR0917 - Typer reads options from parameters
     order: OfOrder,
     reason: Reason,
     cause: Annotated[Cause, typer.Option(help="Who caused it.")] = Cause.SELLER_FAULT,
@@ -416,7 +416,7 @@ def cancel(
 
 @app.command(epilog='Example: relais order refund 4f7k2m9q0abc --reason "goodwill" --cause change_of_mind')
 @sentences
-def refund(
+def refund(  # noqa: PLR0917 - likewise
     order: OfOrder,
     reason: Reason,
     cause: Annotated[Cause, typer.Option(help="Who caused it.")] = Cause.CHANGE_OF_MIND,
