@@ -1,6 +1,7 @@
 """Stripe's test cards and what each does (source: docs.stripe.com/testing, read November 2026)."""
 
 from dataclasses import dataclass
+from enum import Enum
 
 CARD_LENGTHS = range(12, 20)
 
@@ -14,6 +15,14 @@ class Decline:
     message: dict[str, str]
 
 
+class RefundCourse(Enum):
+    """How a refund to the card goes on after it was asked for."""
+
+    USUAL = "usual"
+    PENDING_FIRST = "pending_first"
+    FAILS_LATER = "fails_later"
+
+
 @dataclass(frozen=True, slots=True)
 class Card:
     """A test card: who issued it, and whether it pays. `at_once` puts the money into the available balance."""
@@ -24,6 +33,7 @@ class Card:
     funding: str = "credit"
     at_once: bool = False
     decline: Decline | None = None
+    refunds: RefundCourse = RefundCourse.USUAL
 
 
 REFUSED = Decline(
@@ -78,6 +88,8 @@ CARDS = {
         Card("4000008260000000", "visa", "GB"),
         Card("4000007560000009", "visa", "CH"),
         Card("4000001240000000", "visa", "CA"),
+        Card("4000000000007726", "visa", "US", refunds=RefundCourse.PENDING_FIRST),
+        Card("4000000000005126", "visa", "US", refunds=RefundCourse.FAILS_LATER),
         Card("4000000000000002", "visa", "US", decline=REFUSED),
         Card("4000000000009995", "visa", "US", decline=NO_FUNDS),
         Card("4000000000009987", "visa", "US", decline=LOST),

@@ -12,11 +12,12 @@ from devstack.stripe_sandbox.errors import RefusedError, invalid
 from devstack.stripe_sandbox.faults import Fault, FaultKind, Faults
 from devstack.stripe_sandbox.payments import balances, top_up
 from devstack.stripe_sandbox.platform import Platform
-from devstack.stripe_sandbox.refunds import FAILURES, fail, fail_later, refunded
+from devstack.stripe_sandbox.refunds import FAILURES, dispute, fail, fail_later, refunded
 from devstack.stripe_sandbox.routes import shown
 from devstack.stripe_sandbox.transfers import sent
 from devstack.stripe_sandbox.wire import Answer, Request, as_json
 
+CHARGES = "/_sandbox/charges/"
 REFUNDS = "/_sandbox/refunds/"
 SWITCHES = frozenset({"duplicate", "shuffle", "drop"})
 
@@ -66,6 +67,8 @@ class Control:
         }
         if request.method == "POST" and request.path.startswith(REFUNDS):
             return self._fail_refund(request.path.removeprefix(REFUNDS), _object(request))
+        if request.method == "POST" and request.path.startswith(CHARGES):
+            return self._dispute(request.path.removeprefix(CHARGES), _object(request))
         door = doors.get((request.method, request.path))
         if door is None:
             raise RefusedError(404, f"The sandbox has no door {request.method} {request.path}; see its README.")
@@ -164,6 +167,16 @@ class Control:
             else:
                 fail(self._platform, refund, given["fail"])
             return shown(self._platform, refund)
+
+    def _dispute(self, identifier: str, given: dict[str, Any]) -> dict[str, Any]:
+        _only(given, {"disputed"})
+        if given.get("disputed") is not True:
+            raise invalid("Invalid disputed: must be true", param="disputed")
+        with self._lock:
+            self._platform.advance()
+            charge = self._platform.get("charge", identifier)
+            dispute(self._platform, charge)
+            return shown(self._platform, charge)
 
     def _top_up(self, given: dict[str, Any]) -> dict[str, Any]:
         _only(given, {"amount"})

@@ -15,7 +15,7 @@ import jinja2
 
 from devstack.stripe_sandbox import checkout
 from devstack.stripe_sandbox.amounts import printed
-from devstack.stripe_sandbox.cards import CARDS, Card, digits, luhn
+from devstack.stripe_sandbox.cards import CARDS, Card, RefundCourse, digits, luhn
 from devstack.stripe_sandbox.payments import Buyer, balances, settled
 from devstack.stripe_sandbox.platform import Platform, Resource
 from devstack.stripe_sandbox.transfers import sent
@@ -45,6 +45,8 @@ WORDS = {
         "unknown_card": "Seules les cartes d’essai ci-dessous fonctionnent ici.",
         "pays": "paie",
         "at_once": "paie, disponible tout de suite",
+        "pending_first": "un remboursement reste d’abord en attente",
+        "fails_later": "un remboursement échoue plus tard",
         "complete": "C’est déjà payé",
         "complete_text": "Ce paiement est terminé, il n’y a rien d’autre à faire ici.",
         "expired": "Cette page de paiement a expiré",
@@ -70,6 +72,8 @@ WORDS = {
         "unknown_card": "Only the test cards below work here.",
         "pays": "pays",
         "at_once": "pays, available at once",
+        "pending_first": "a refund is pending first",
+        "fails_later": "a refund fails later",
         "complete": "Already paid",
         "complete_text": "This payment is done, there is nothing else to do here.",
         "expired": "This payment page has expired",
@@ -279,7 +283,9 @@ def _grouped(number: str) -> str:
 def _does(card: Card, lang: str) -> str:
     if card.decline is not None:
         return f"{card.decline.code}: {card.decline.reason}"
-    return f"{WORDS[lang]['at_once' if card.at_once else 'pays']} ({card.brand} {card.country})"
+    words = WORDS[lang]
+    refunds = "" if card.refunds is RefundCourse.USUAL else ", " + words[card.refunds.value]
+    return f"{words['at_once' if card.at_once else 'pays']} ({card.brand} {card.country}){refunds}"
 
 
 def _instant(seconds: int) -> str:

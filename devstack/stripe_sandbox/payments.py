@@ -146,6 +146,7 @@ def _settlement(platform: Platform, charge: Resource, card: Card) -> Settlement:
         charge["currency"],
         card_fee(charge["amount"], charge["currency"], card.country),
         charge["created"] if card.at_once else max(midnight, charge["created"]),
+        card.refunds,
     )
 
 

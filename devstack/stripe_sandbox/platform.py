@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from devstack.stripe_sandbox.cards import RefundCourse
 from devstack.stripe_sandbox.clock import Clock
 from devstack.stripe_sandbox.errors import UnsupportedError, missing
 from devstack.stripe_sandbox.webhooks import Outbox
@@ -58,12 +59,13 @@ class Cause:
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """What a charge will bring once booked: its fee in the minor unit, and when the money is available."""
+    """What a charge will bring once booked: its fee in the minor unit, when the money is available, how refunds go."""
 
     amount: int
     currency: str
     fee: int
     available_on: int
+    refunds: RefundCourse = RefundCourse.USUAL
 
 
 @dataclass(slots=True)

@@ -11,8 +11,10 @@ money E). Fields that do not apply are absent, as at Stripe: `pending_reason`, `
 import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import assert_never
 
 from devstack.stripe_sandbox.amounts import printed
+from devstack.stripe_sandbox.cards import RefundCourse
 from devstack.stripe_sandbox.errors import RefusedError, invalid
 from devstack.stripe_sandbox.keys import Access
 from devstack.stripe_sandbox.payments import ARRIVALS, balances, book, every, retrieve, settled
@@ -32,6 +34,7 @@ FAILURES = frozenset(
         "unknown",
     }
 )
+PROCESSING = "processing"
 UPDATED = ("refund.updated", "charge.refund.updated")
 FAILED = ("refund.failed", "charge.refund.updated")
 SHOWN_IN_CHARGE = 10
@@ -45,12 +48,32 @@ def create(platform: Platform, call: Call) -> Resource:
     refund = platform.add(_refund(platform, given, charge, amount))
     before = {"amount_refunded": charge["amount_refunded"], "refunded": charge["refunded"]}
     _count(charge, amount)
-    if not _taken(platform, refund):
-        refund |= {"status": "pending", "pending_reason": _reason(platform, refund)}
+    _begin(platform, refund)
     platform.emit("refund.created", refund)
     previous = {name: value for name, value in before.items() if charge[name] != value}
     platform.emit("charge.refunded", charge, previous)
     return refund
+
+
+def _begin(platform: Platform, refund: Resource) -> None:
+    soon = platform.now() + platform.terms.fee_delay
+    match platform.settlements[refund["charge"]].refunds:
+        case RefundCourse.USUAL:
+            _take(platform, refund)
+        case RefundCourse.PENDING_FIRST:
+            refund["pending_reason"] = PROCESSING
+            platform.schedule(soon, lambda: _process(platform, refund))
+        case RefundCourse.FAILS_LATER:
+            _take(platform, refund)
+            platform.schedule(soon, lambda: fail_later(platform, refund, "expired_or_canceled_card"))
+        case course:
+            assert_never(course)
+
+
+def _process(platform: Platform, refund: Resource) -> None:
+    if refund["status"] == "pending":
+        with _updating(platform, refund, UPDATED):
+            _take(platform, refund)
 
 
 def _charge(platform: Platform, given: Resource) -> Resource:
@@ -65,6 +88,10 @@ def _charge(platform: Platform, given: Resource) -> Resource:
     charge = named or latest
     if charge is None or not charge["paid"]:
         raise RefusedError(400, f"This PaymentIntent ({intent_id}) does not have a successful charge to refund.")
+    if charge["disputed"]:
+        raise RefusedError(
+            400, f"Charge {charge['id']} has been charged back; cannot issue a refund.", code="charge_disputed"
+        )
     return charge
 
 
@@ -118,11 +145,12 @@ def _count(charge: Resource, amount: int) -> None:
 # The money -------------------------------------------------------------------------------------------------------
 
 
-def _taken(platform: Platform, refund: Resource) -> bool:
-    """Draw a refund on the available balance; False, and nothing done, when that is too small."""
+def _take(platform: Platform, refund: Resource) -> None:
+    """Draw a refund on the available balance, or say why it waits."""
     available = balances(platform).get(refund["currency"], {"available": 0})["available"]
     if refund["amount"] > available:
-        return False
+        refund["pending_reason"] = _reason(platform, refund)
+        return
     transaction = book(platform, kind=KIND, source=refund, amount=-refund["amount"], available_on=platform.now())
     refund.pop("pending_reason", None)
     refund |= {
@@ -131,7 +159,6 @@ def _taken(platform: Platform, refund: Resource) -> bool:
         "destination_details": _destination({"reference_status": "pending"}),
     }
     platform.schedule(platform.now() + platform.terms.fee_delay, lambda: _refer(platform, refund))
-    return True
 
 
 def _destination(reference: Resource) -> Resource:
@@ -157,10 +184,9 @@ def _reason(platform: Platform, refund: Resource) -> str:
 def _take_waiting(platform: Platform) -> None:
     """Take the refunds that wait and that the available balance allows, oldest first."""
     for refund in reversed(platform.newest_first(KIND)):
-        if refund["status"] == "pending":
+        if refund["status"] == "pending" and refund["pending_reason"] != PROCESSING:
             with _updating(platform, refund, UPDATED):
-                if not _taken(platform, refund):
-                    refund["pending_reason"] = _reason(platform, refund)
+                _take(platform, refund)
 
 
 @contextmanager
@@ -201,6 +227,14 @@ def fail_later(platform: Platform, refund: Resource, reason: str) -> None:
     """Let a refund fail when its time has come, unless it has failed by then."""
     if refund["status"] != "failed":
         fail(platform, refund, reason)
+
+
+def dispute(platform: Platform, charge: Resource) -> None:
+    """Mark a charge as disputed: its refunds that wait fail, and it takes no more (trap 17 of money E)."""
+    charge["disputed"] = True
+    for refund in reversed(platform.newest_first(KIND)):
+        if refund["charge"] == charge["id"] and refund["status"] == "pending":
+            fail(platform, refund, "charge_for_pending_refund_disputed")
 
 
 # The other routes --------------------------------------------------------------------------------------------------

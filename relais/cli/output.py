@@ -12,7 +12,8 @@ from typing import Annotated, ParamSpec
 from zoneinfo import ZoneInfo
 
 import typer
-from rich.console import Console
+from rich.box import SIMPLE_HEAD
+from rich.console import Console, JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
@@ -26,6 +27,7 @@ from relais.shop import Shop
 
 WRONG = 1
 CANNOT = 2
+PIPED_WIDTH = 160
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of tables.")]
 OfStage = Annotated[Stage, typer.Option("--stage", help="Which deployment.")]
@@ -71,16 +73,26 @@ def tell_json(document: object) -> None:
 
 def console() -> Console:
     """Where tables go; made anew, because tests and pipes change standard output."""
-    return Console(file=sys.stdout, highlight=False, emoji=False, markup=False)
+    width = None if sys.stdout.isatty() else PIPED_WIDTH
+    return Console(file=sys.stdout, width=width, highlight=False, emoji=False, markup=False)
 
 
 def table(
     title: str, columns: Sequence[str], rows: Iterable[Sequence[str | None]], *, right: Sequence[str] = ()
 ) -> None:
     """Print a table, or that there is nothing to print. Columns named in `right` are numbers."""
-    made = Table(title=Text(title), title_justify="left", header_style="bold", title_style="bold")
-    for column in columns:
-        made.add_column(column, justify="right" if column in right else "left", overflow="fold")
+    made = Table(
+        title=Text(title),
+        title_justify="left",
+        header_style="bold",
+        title_style="bold",
+        box=SIMPLE_HEAD,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+    )
+    for number, column in enumerate(columns):
+        side: JustifyMethod = "right" if column in right else "left"
+        made.add_column(column, justify=side, overflow="fold", no_wrap=number == 0)
     for row in rows:
         made.add_row(*(Text(cell or "") for cell in row))
     if made.row_count:
@@ -91,7 +103,15 @@ def table(
 
 def facts(title: str, pairs: Iterable[tuple[str, str | None]]) -> None:
     """Print names and values below each other; what has no value is left out."""
-    made = Table(title=Text(title), title_justify="left", title_style="bold", show_header=False)
+    made = Table(
+        title=Text(title),
+        title_justify="left",
+        title_style="bold",
+        show_header=False,
+        box=SIMPLE_HEAD,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+    )
     for name, value in pairs:
         if value is not None:
             made.add_row(Text(name, style="bold"), Text(value))

@@ -20,9 +20,11 @@ from relais.pages.views import LetterView
 from relais.ports import ConditionFailedError, Ports
 from relais.rows import (
     Change,
+    Guard,
     Write,
     absent,
     at_least,
+    entry_key,
     equals,
     gate_key,
     milestone_key,
@@ -297,31 +299,41 @@ def _book_charge(ports: Ports, order: Order, charge: str) -> None:
         currency=settled.currency,
         at=ports.now(),
     )
-    own = seen.payment_intent == order.payment_intent and order.paid > 0
-    owed = ("owes_fee",) if charge == order.owes_fee else ()
+    own = seen.payment_intent == order.payment_intent
+    due, done, as_read = _due_after_fee(ports, order)
     change = Change(
         order_key(order.id),
-        put=({"fee": settled.fee, "charge": charge, "charge_booked": charge} if own else {})
-        | (_due(ports, order.id, HEARTBEAT) if order.is_open else {}),
-        remove=owed if order.is_open else (*owed, "due", "due_shard"),
-        guards=(*((absent("fee"),) if own else ()), present("pk")),
+        put=({"fee": settled.fee, "charge": charge, "charge_booked": charge} if own else {}) | due,
+        remove=(*(("owes_fee",) if charge == order.owes_fee else ()), *done),
+        guards=(*((absent("fee"),) if own else ()), present("pk"), as_read),
     )
     try:
         ports.store.write(change, entry_put(entry))
     except ConditionFailedError:
-        _settle_fee(ports, order, charge)
+        _settle_fee(ports, order, charge, settled.id)
         return
     ports.counter.count("FeeBooked")
 
 
-def _settle_fee(ports: Ports, order: Order, charge: str) -> None:
-    """Somebody booked it first: only what is owed of it is left to be cleared."""
-    if charge != order.owes_fee:
+def _settle_fee(ports: Ports, order: Order, charge: str, transaction: str) -> None:
+    """Where it is booked already, only what is owed of it is left to be cleared; else the clock comes back."""
+    if charge != order.owes_fee or ports.store.get(entry_key(order.id, transaction)) is None:
         return
     try:
         ports.store.write(Change(order_key(order.id), remove=("owes_fee",), guards=(equals("owes_fee", charge),)))
     except ConditionFailedError:
         return
+
+
+def _due_after_fee(ports: Ports, order: Order) -> tuple[dict[str, str], tuple[str, ...], Guard]:
+    """When the clock looks again once the fee is booked: what else is owed keeps its date."""
+    as_read = absent("due") if order.due is None else equals("due", stamp(order.due))
+    owed = (order.owes_start, order.owes_mail, order.owes_sweep)
+    if any(one is not None for one in owed) or order.dead_run == order.run:
+        return {}, (), as_read
+    if order.is_open:
+        return _due(ports, order.id, HEARTBEAT), (), as_read
+    return {}, ("due", "due_shard"), as_read
 
 
 def close(ports: Ports, order_id: str, run: int) -> None:

@@ -392,6 +392,9 @@ def park_that_fails(world: World) -> None:
     with broken(world, "open-gate", "acceptance"), broken(world, "open-gate", "park", 2 * (RETRIES + 1)):
         journey.answer("review", "approve")
     assert world.engine.status_of(f"{journey.id}-1") == "FAILED"
+    world.move_to(world.now() + timedelta(seconds=5))
+    world.settle()
+    assert journey.order.fee == 460, "a fee that is booked meanwhile must not put the next run off"
     world.pass_time(minutes=3)
     assert journey.order.run == 2
     finish(journey)

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 import typer
+from botocore.exceptions import ClientError
 
 from relais.act import act_from_row
 from relais.cli.output import AsJson, OfStage, Times, UsageRefusedError, say, sentences, table, tell_json
@@ -97,6 +98,7 @@ def _move(stack: Stack, times: Times, to: datetime, *, force: bool, as_json: boo
     before = ports.now()
     if to < before and not force:
         raise BackwardsError(str(times.words(before)), str(times.words(to)))
+    offset = round((before - ports.wall()).total_seconds())
     _set_offset(stack, math.ceil((to - ports.wall()).total_seconds()), before)
     ports.begin()
     settled: list[_Settled] = []
@@ -104,7 +106,7 @@ def _move(stack: Stack, times: Times, to: datetime, *, force: bool, as_json: boo
     rounds, more = 0, True
     while more and rounds < ROUNDS:
         nominated = _due(ports.store, ports.now())
-        told = stack.tick()
+        told = _tick(stack, None if rounds else offset)
         settled += [_outcome(ports.store, key, row) for key, row in nominated]
         total = {name: count + told[name] for name, count in total.items()}
         more = bool(told["settled"] or told["remaining"])
@@ -120,6 +122,16 @@ def _move(stack: Stack, times: Times, to: datetime, *, force: bool, as_json: boo
         ],
     }
     _tell(stack, times, outcome, as_json=as_json)
+
+
+def _tick(stack: Stack, offset_before: int | None) -> dict[str, int]:
+    """Tick; where the very first call is not even taken, put the time back: nothing has happened in it."""
+    try:
+        return stack.tick()
+    except ClientError:
+        if offset_before is not None:
+            _set_offset(stack, offset_before, stack.ports.wall())
+        raise
 
 
 def _set_offset(stack: Stack, offset: int, before: datetime) -> None:

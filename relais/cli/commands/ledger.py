@@ -33,7 +33,7 @@ from relais.steps.situation import read_order
 
 app = typer.Typer(no_args_is_help=True, help="Show and check what was booked.")
 
-_CHECKED_MONTHS = 12
+_CHECKED_MONTHS = 3
 _BOOKED_LATE = timedelta(days=7)
 """How much older than its entry a balance transaction may be."""
 

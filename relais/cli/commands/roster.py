@@ -22,14 +22,13 @@ def list_(stage: OfStage = Stage.DEV, as_json: AsJson = False) -> None:
         return
     table(
         "Roster",
-        ("Freelancer", "Name", "Kind", "Standing", "Rates", "In hand", "Quality", "Can be paid"),
+        ("Freelancer", "Kind", "Standing", "Rates", "In hand", "Quality", "Payable"),
         [
             (
                 one.key,
-                one.name,
                 one.kind.value,
                 one.standing.value,
-                ", ".join(f"{rate.skill} {money(rate.amount, one.currency)}" for rate in one.rates),
+                "\n".join(f"{rate.skill} {money(rate.amount, one.currency)}" for rate in one.rates),
                 f"{one.in_hand} of {one.capacity}",
                 _stars(one.quality),
                 "yes" if one.can_be_paid else "no",

@@ -1,4 +1,4 @@
-"""A deployed stage on moto: the table with the templates' keys and indexes, the stacks' outputs, an order made by steps."""
+"""A deployed stage on moto: the table with the templates' keys and indexes, the outputs, an order made by steps."""
 
 import functools
 import json
@@ -374,8 +374,7 @@ def _session() -> Session:
 
 @pytest.fixture
 def relais(monkeypatch: pytest.MonkeyPatch) -> Relais:
-    """The command line, wide enough that tables don't wrap."""
-    monkeypatch.setenv("COLUMNS", "240")
+    """The command line, its output piped."""
     monkeypatch.setattr("relais.cli.stack.get_session", _session)
 
     def run(*arguments: str, given: str | None = None) -> Said:

@@ -66,6 +66,14 @@ def test_a_clock_that_always_finds_something_is_stopped(
     assert "run the same command again" in said.out
 
 
+def test_a_clock_that_is_not_deployed_leaves_the_time_alone(world: Any, relais: Any) -> None:
+    """Time that moved without anybody looking would settle things later, unseen."""
+    world.open_shop()
+    said = relais("clock", "--to", "2026-12-04")
+    assert (said.code, "deploy the stack again" in said.err) == (2, True)
+    assert relais("clock", "--json").json["offset_seconds"] == 0
+
+
 def test_a_reminder_on_the_way_is_sent_not_skipped(world: Any, relais: Any, ticks: list[Any]) -> None:
     """Two days after the delivery the client is reminded, and nothing is decided."""
     world.deliver()
@@ -94,6 +102,7 @@ def test_a_reset_goes_back_to_the_wall_and_remembers_how_far_it_was(world: Any, 
     relais("clock", "--to", "2027-03-01")
     reset = relais("clock", "--reset", "--json").json
     assert (reset["offset_seconds"], reset["now"]) == (0, "2026-11-27T10:00:00+01:00")
+    relais("clock", "--reset")
     assert (world.store.get(CLOCK_KEY) or {})["furthest"] == "2027-02-28T23:00:00+00:00"
     checked = relais("ledger", "check", "--no-stripe", "--months", "5", "--json").json
     assert (checked["months"], checked["entries"]) == (["2026-10", "2027-02"], 2)

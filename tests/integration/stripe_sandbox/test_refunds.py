@@ -211,6 +211,20 @@ def test_a_refund_fails_at_the_virtual_instant_asked(world: Any) -> None:
     assert world.client().v1.refunds.retrieve(made.id).status == "failed"
 
 
+def test_a_refund_that_failed_tells_of_nothing_more(world: Any) -> None:
+    """Neither the bank's reference nor a second failure follows: whoever retries must not be confused by an echo."""
+    charge = settled_charge(world)
+    available(world)
+    made = refund(world, charge=charge.id)
+    world.post(f"/_sandbox/refunds/{made.id}", {"fail": "unknown", "after": DAY})
+    world.post(f"/_sandbox/refunds/{made.id}", {"fail": "declined"})
+    world.later(2 * DAY)
+    assert about_refunds(world)[2:] == ["refund.failed", "charge.refund.updated"]
+    assert world.client().v1.refunds.retrieve(made.id).failure_reason == "declined"
+    with pytest.raises(OSError, match="HTTP Error 400"):
+        world.post(f"/_sandbox/refunds/{made.id}", {"fail": "declined"})
+
+
 @pytest.mark.parametrize("body", [{"fail": "bad_weather"}, {}, {"fail": "unknown", "when": 1}])
 def test_a_failure_that_stripe_does_not_know_is_refused(world: Any, body: dict[str, Any]) -> None:
     """A mistyped switch that does nothing makes a test pass for nothing."""
@@ -390,3 +404,42 @@ def test_the_overview_tells_of_refunds(world: Any, get: Callable[..., Any]) -> N
     page = get(world.sandbox.url + "/").text
     for word in (made.id, "€123.45", "pending: charge_pending", "requested_by_customer"):
         assert word in page
+
+
+def test_17_a_disputed_charge_takes_no_refund_and_kills_the_one_that_waits(world: Any) -> None:
+    """Trap 17. Refunding beside a dispute would pay the client twice."""
+    charge, other = settled_charge(world), settled_charge(world)
+    waiting = refund(world, "k:0", charge=charge.id, amount=100)
+    spared = refund(world, "k:1", charge=other.id)
+    world.post(f"/_sandbox/charges/{charge.id}", {"disputed": True})
+    refunds = world.client().v1.refunds
+    assert refunds.retrieve(waiting.id).failure_reason == "charge_for_pending_refund_disputed"
+    assert refunds.retrieve(spared.id).status == "pending"
+    assert world.client().v1.charges.retrieve(charge.id).disputed
+    with pytest.raises(stripe.InvalidRequestError) as refused:
+        refund(world, "k:2", charge=charge.id)
+    assert refused.value.code == "charge_disputed"
+
+
+def test_stripe_s_card_of_which_a_refund_fails_later(world: Any) -> None:
+    """It succeeds first: who stops looking then never learns of it."""
+    available(world)
+    charge = world.paid_charge("4000 0000 0000 5126")
+    made = refund(world, charge=charge.id)
+    assert made.status == "succeeded"
+    world.later(3)
+    assert world.client().v1.refunds.retrieve(made.id).status == "failed"
+    assert world.sandbox.state()["money"]["refunds"] == {"eur": {"failed": 29000}}
+    assert about_refunds(world)[-2:] == ["refund.failed", "charge.refund.updated"]
+
+
+def test_stripe_s_card_of_which_a_refund_is_pending_first(world: Any) -> None:
+    """Pending although there is money enough; money that arrives meanwhile does not hurry it."""
+    available(world)
+    charge = world.paid_charge("4000 0000 0000 7726")
+    made = refund(world, charge=charge.id)
+    available(world)
+    made = world.client().v1.refunds.retrieve(made.id)
+    assert (made.status, made.pending_reason, made.balance_transaction) == ("pending", "processing", None)
+    world.later(3)
+    assert world.client().v1.refunds.retrieve(made.id).status == "succeeded"
