@@ -310,6 +310,7 @@ def milestone_row(price: int, cost: int, revisions: int) -> dict[str, Any]:
         "price": price,
         "cost": cost,
         "left_to_send": 0,
+        "in_transit": 0,
         "revisions_left": revisions,
         "handled": 0,
     }

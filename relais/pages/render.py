@@ -332,8 +332,13 @@ def money_back(view: OrderView) -> MoneyBack:
     """
     order, milestones = view.order, view.milestones
     if _unwound(order):
-        amount, coming = order.left + order.in_transit + order.refunded, order.stage is OrderStage.UNWIND
-        return MoneyBack(amount, True, coming, at=view.refunded_at or order.completed, cause=order.cause)  # noqa: FBT003
+        return MoneyBack(
+            amount=order.left + order.in_transit + order.refunded,
+            whole=True,
+            coming=order.stage is OrderStage.UNWIND,
+            at=view.refunded_at or order.completed,
+            cause=order.cause,
+        )
     back = [one for one in milestones if one.refunded or one.stage is MilestoneStage.REFUND]
     if not back:
         return MoneyBack()
@@ -362,8 +367,6 @@ def _back_of(milestone: Milestone) -> int:
 def order_state(view: OrderView) -> str:
     """Which of its faces the order's page shows: the template of that name."""
     back = money_back(view)
-    if back.whole and view.order.stage is not OrderStage.PARK:
-        return "refunding" if back.coming else "refunded"
     match view.order.stage:
         case OrderStage.DRAFT:
             to_pay = "to_pay" if view.checkout_action else "unpayable"
@@ -373,10 +376,14 @@ def order_state(view: OrderView) -> str:
         case OrderStage.BRIEF:
             waits = "under_way" if view.order.handed_in else "preparing"
             return "brief" if view.brief else waits
+        case OrderStage.UNWIND:
+            return "refunding"
+        case OrderStage.CLOSE:
+            return "refunded"
+        case OrderStage.MILESTONES | OrderStage.COMPLETED if back.whole:
+            return "refunding" if back.coming else "refunded"
         case OrderStage.ASSIGN | OrderStage.PICK | OrderStage.MILESTONES | OrderStage.PARK:
             return "under_way"
-        case OrderStage.UNWIND | OrderStage.CLOSE:
-            return "refunding"  # never reached: the whole order is given back
         case OrderStage.COMPLETED:
             return "completed"
         case _:

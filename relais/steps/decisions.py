@@ -246,6 +246,8 @@ def _cancelled(situation: Situation, gate: Gate, answer: Answer) -> Effects:
     return Effects(
         put=handled | {"cause": cause},
         remove=("parked_from", "parked_why"),
+        # Money under way is not called back: it arrives first.
+        guards=() if situation.milestone is None else (equals("in_transit", 0),),
         writes=(hand_back(gate.owner),) if proposed else (),
     )
 

@@ -297,7 +297,7 @@ def after_opening(ports: Ports, situation: Situation, gate: Gate, call: GateCall
     if now.status is not Status.OPEN:
         answer_token(ports, now, call.token)
         return
-    if interrupted(situation) and interruptible(now):
+    if interrupted(situation) and interruptible(situation, now):
         answer(ports, situation, now, Answer(Choice.CANCELLED, "engine", Via.ENGINE))
         return
     if _answers_itself(situation, now):
@@ -325,14 +325,11 @@ def _answers_itself(situation: Situation, gate: Gate) -> bool:
     return gate.id.kind is Kind.REVIEW and first_only and milestone is not None and milestone.revisions_used > 0
 
 
-INTERRUPTIBLE = frozenset(
-    {Kind.BRIEF, Kind.PROPOSAL, Kind.PICK, Kind.WORK, Kind.REVIEW, Kind.ACCEPTANCE, Kind.HOLD, Kind.PARK}
-)
-
-
-def interruptible(gate: Gate) -> bool:
-    """Whether an interrupt answers this gate: money under way is not called back, it arrives first."""
-    return gate.id.kind in INTERRUPTIBLE
+def interruptible(situation: Situation, gate: Gate) -> bool:
+    """Whether an interrupt answers this gate: a way out is not interrupted, and money under way arrives first."""
+    if gate.id.kind in {Kind.REFUND, Kind.STUCK}:
+        return False
+    return situation.milestone is None or situation.milestone.in_transit == 0
 
 
 def keep_token(ports: Ports, gate: Gate, call: GateCall) -> None:

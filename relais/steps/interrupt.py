@@ -9,7 +9,7 @@ from __future__ import annotations
 from relais.errors import RelaisError
 from relais.gate import OWED_AFTER, Choice, Gate, Kind, Status, Via, due_shard, gate_from_row
 from relais.offer import RefundCause
-from relais.order import MilestoneStage, Order, OrderStage, milestone_from_row, stamp
+from relais.order import Milestone, MilestoneStage, Order, OrderStage, milestone_from_row, stamp
 from relais.ports import ConditionFailedError, MailRefusedError, Ports
 from relais.rows import Change, equals, order_key
 from relais.steps import letters
@@ -19,7 +19,6 @@ from relais.steps.intake import keep_text
 from relais.steps.situation import Situation, read_order, read_situation
 
 CANCELLED = "Cancelled"
-_OVER = frozenset({MilestoneStage.PAYOUT, MilestoneStage.REFUND, MilestoneStage.CLOSED})
 
 
 class NothingToCancelError(RelaisError):
@@ -48,9 +47,9 @@ def cancel(ports: Ports, order_id: str, *, by: str, cause: RefundCause, reason: 
     """
     order = read_order(ports.store, order_id)
     if order.stage is OrderStage.MILESTONES:
-        stages = [milestone_from_row(row).stage for row in ports.store.query(f"O#{order_id}", "M#")]
-        if all(stage in _OVER for stage in stages):
-            raise NothingToCancelError(order_id, stages[0].value)
+        milestones = [milestone_from_row(row) for row in ports.store.query(f"O#{order_id}", "M#")]
+        if all(map(_over, milestones)):
+            raise NothingToCancelError(order_id, milestones[0].stage.value)
     elif order.stage in {OrderStage.DRAFT, OrderStage.UNWIND, OrderStage.CLOSE, OrderStage.COMPLETED}:
         raise NothingToCancelError(order_id, order.stage.value)
     note = keep_text(ports, order_id, "interrupt", reason)
@@ -79,22 +78,29 @@ def cancel(ports: Ports, order_id: str, *, by: str, cause: RefundCause, reason: 
     return read_order(ports.store, order_id)
 
 
+def _over(milestone: Milestone) -> bool:
+    """Whether a milestone is beyond calling back: its money is on its way, or the way out has begun already."""
+    way_out = milestone.stage in {MilestoneStage.REFUND, MilestoneStage.CLOSED}
+    return way_out or milestone.in_transit > 0 or milestone.sent > 0
+
+
 def sweep(ports: Ports, order_id: str) -> int:
     """Answer every open gate with the order's interrupt; returns how many were. What fails is left to the clock."""
     swept = 0
     for row in ports.store.query(f"O#{order_id}", "G#"):
         gate = gate_from_row(row)
-        if gate.status is Status.OPEN and interruptible(gate) and _answer(ports, gate):
+        if gate.status is Status.OPEN and _answer(ports, gate):
             swept += 1
     return swept
 
 
 def _answer(ports: Ports, gate: Gate) -> bool:
     situation = read_situation(ports, gate.order, gate.id.milestone)
-    if not interrupted(situation) or situation.order.interrupt is None:
+    interrupt = situation.order.interrupt
+    if interrupt is None or not interrupted(situation) or not interruptible(situation, gate):
         return False
     try:
-        answer(ports, situation, gate, Answer(Choice.CANCELLED, situation.order.interrupt.by, Via.COMMAND))
+        answer(ports, situation, gate, Answer(Choice.CANCELLED, interrupt.by, Via.COMMAND))
     except (AlreadyAnsweredError, ConditionFailedError):
         return False
     if gate.id.kind is Kind.PROPOSAL and gate.mailed:

@@ -34,7 +34,7 @@ from relais.rows import (
 from relais.steps import letters
 from relais.steps.acts import OPEN_STATES, Done, Ended, Later, Outcome, acts_of, again, done, intent, refuse, send
 from relais.steps.contracts import contract
-from relais.steps.decisions import Answer, Effects, entry_put, not_interrupted
+from relais.steps.decisions import Answer, Effects, entry_put, interrupted, not_interrupted
 from relais.steps.gates import (
     GateCall,
     StageMismatchError,
@@ -44,6 +44,7 @@ from relais.steps.gates import (
     create,
     fence,
     find_gate,
+    interruptible,
     keep_token,
     park_act,
     read_gate,
@@ -88,6 +89,9 @@ def open_payout(ports: Ports, call: GateCall) -> None:
     gate = read_gate(ports, gate.order, str(gate.id))
     if gate.status is not Status.OPEN:
         answer_token(ports, gate, call.token)
+        return
+    if interrupted(situation) and interruptible(situation, gate):
+        answer(ports, situation, gate, Answer(Choice.CANCELLED, "engine", Via.ENGINE))
         return
     pay(ports, situation, gate)
 
