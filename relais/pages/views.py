@@ -6,10 +6,10 @@ by the steps.
 Forms post these fields; `typed` everywhere holds them by the same names, as they were posted or saved: offer
 `client_kind` (consumer|business), `start_now`, `ends_when_done` ("yes"), `lang`; checkout `nonce`; address `nonce`,
 `action` (address), `address`; brief `nonce`, `q_<key>`, `skip_<key>` ("yes"), `file` (an upload's key, repeated),
-`action` (save|hand_in); gate `nonce`, `choice`, `note`, `file` (repeated), and `freelancer` (a key) where one is picked. Uploads are asked for as form fields `nonce`
-and `name`, `size`, `type`, each repeated in the same order; the answer is JSON, `{"files": [{"name", "key", "url",
-"fields"}], "problems": [{"name", "message"}]}`, either list may be missing. A `Problem.field` is one of those names
-(`file` for the uploads).
+`action` (save|hand_in); gate `nonce`, `choice`, `note`, `file` (repeated), `freelancer` (the key of who is picked).
+Uploads are asked for as form fields `nonce` and `name`, `size`, `type`, each repeated in the same order; the answer is
+JSON, `{"files": [{"name", "key", "url", "fields"}], "problems": [{"name", "message"}]}`, either list may be missing. A
+`Problem.field` is one of those names (`file` for the uploads).
 """
 
 from __future__ import annotations
@@ -103,8 +103,8 @@ class OrderView:
 
     `checkout_action` is set while it can be paid; `brief` while the brief is open; `waiting` is the client's open gate
     elsewhere (its link); `address_action` lets the address be corrected, `address_hint` is the domain that was probably
-    meant ("gmail.com"), `typed` what a refused correction held. `refunded_at` is when Stripe took the refund; files of a
-    refunded milestone are not among `files`.
+    meant ("gmail.com"), `typed` what a refused correction held. `refunded_at` is when Stripe took the refund; `files`
+    holds none of a refunded milestone.
     """
 
     frame: Frame
@@ -201,11 +201,11 @@ class LetterView:
     """A mail. `key` names its words; `link` is the one button's address; `deadline` the reader's own date.
 
     Keys: `brief`, `proposal`, `work`, `rework`, `revision`, `review`, `acceptance`, `accepted`, `to_pay` (to the
-    freelancer: accepted, will be paid), `paid`, `completed`, `parked`, `pick`, `stuck`, `refunded` (to the client: `facts`
-    hold the `amount` in minor units, its `currency` where it is not the order's, the `cause`), `cancelled` (to the
-    freelancer: `pay` is what is paid all the same, 0 if nothing is due, None if nobody was engaged; `cause` as above),
-    `late`, and `<key>.reminder` for a reminder. The client's date is the promised one, the freelancer's the working one.
-    What may be shown depends on the reader (`role`), as on `GateView`.
+    freelancer: accepted, will be paid), `paid`, `completed`, `parked`, `late`, `pick`, `stuck`, `refunded` (to the
+    client: `facts` hold the `amount` in minor units, its `currency` where it is not the order's, the `cause`),
+    `cancelled` (to the freelancer: `pay` is what is paid all the same, 0 if nothing is due, None if nobody was engaged;
+    `facts` may hold the `cause`), and `<key>.reminder` for a reminder. The client's date is the promised one, the
+    freelancer's the working one. What may be shown depends on the reader (`role`), as on `GateView`.
     """
 
     frame: Frame
