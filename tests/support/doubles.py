@@ -16,7 +16,7 @@ from typing import Any
 
 from relais.link import LinkKeys
 from relais.pages.views import LetterView
-from relais.ports import PaidSession, Sent, SessionRequest, Settlement, Settings, Store
+from relais.ports import ChargeSeen, PaidSession, Sent, SessionRequest, Settlement, Settings, Store
 from tests.support.memory import MemoryFiles, MemoryStore
 
 MONDAY = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
@@ -138,12 +138,11 @@ class MemoryPayments:
         """Its time is over."""
         self.sessions[session] = replace(self.sessions[session], status="expired", url=None)
 
-    def settlement_of(self, charge: str) -> Settlement | None:
-        """The charge's balance transaction, once it is known."""
-        if not self.fee_known:
-            return None
+    def charge(self, charge: str) -> ChargeSeen:
+        """The charge, with its balance transaction once it is known."""
         session = next(one for one in self.sessions.values() if one.charge == charge)
-        return self._settlement(f"txn_{charge}", "charge", session.amount, CARD_FEE)
+        known = self._settlement(f"txn_{charge}", "charge", session.amount, CARD_FEE) if self.fee_known else None
+        return ChargeSeen(charge, session.payment_intent, known)
 
     def settlement(self, transaction: str) -> Settlement:
         """A transfer's balance transaction."""

@@ -111,42 +111,6 @@ def demo(world: World) -> Journey:
 
 
 @scenario
-def everybody_declines(world: World) -> None:
-    """No is passed on to the next; when nobody is left the order is parked, and asked anew when the seller says so."""
-    journey = Journey(world).to_assign()
-    first = journey.open_gate.owner
-    journey.answer("proposal", "again")
-    second = journey.open_gate.owner
-    assert (first, second) == ("ines-moreau", "studio-nord")
-    journey.answer("proposal", "again")
-    assert journey.stage == "park"
-    assert journey.order.parked_why == "exhausted"
-    assert [row["in_hand"] for row in world.rows("ROSTER")] == [0] * len(world.rows("ROSTER"))
-    journey.answer("park", "retry")
-    assert journey.open_gate.owner == "ines-moreau"
-    finish(journey)
-
-
-@scenario
-def brief_unanswered(world: World) -> None:
-    """After fourteen days a brief is parked, not refunded, and the seller is told; the client can still answer after a retry."""
-    journey = Journey(world).to_brief()
-    deadline = journey.open_gate.deadline
-    assert deadline is not None
-    world.go_to(deadline)
-    reminded = [mail for mail in world.mails if mail.to == "marie@gmail.com"]
-    assert len(reminded) == 5
-    since = len(world.mails)
-    world.pass_time(minutes=11)
-    assert journey.stage == "park"
-    assert journey.order.parked_why == "brief_unanswered"
-    assert len(told_seller(world, since)) == 1
-    journey.answer("park", "retry")
-    assert journey.stage == "brief"
-    finish(journey)
-
-
-@scenario
 def proposal_unanswered(world: World) -> None:
     """Eight working hours of silence pass the proposal on, and hand the place in hand back."""
     journey = Journey(world).to_assign()
@@ -410,27 +374,6 @@ def close_that_fails(world: World) -> None:
     assert (journey.order.stage.value, journey.order.parked_from) == ("park", "milestones")
     journey.answer("park", "retry")
     assert_completed(journey)
-
-
-@scenario
-def payment_that_differs(world: World) -> None:
-    """A payment that is not what the order asked for books nothing and parks; put right, it goes on."""
-    journey = Journey(world)
-    journey.draft()
-    _set_price(journey, 30000)
-    journey.pay()
-    assert (journey.order.stage.value, journey.order.parked_from) == ("park", "paid")
-    assert journey.entries() == []
-    assert not world.engine.pauses
-    journey.answer("park", "retry")
-    assert journey.order.stage.value == "park"
-    _set_price(journey, 29000)
-    journey.answer("park", "retry")
-    finish(journey)
-
-
-def _set_price(journey: Journey, price: int) -> None:
-    journey.world.ports.store.write(Change(order_key(journey.id), put={"price": price}))
 
 
 @scenario
