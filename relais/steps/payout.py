@@ -142,7 +142,11 @@ def _taken_up(ports: Ports, situation: Situation, milestone: Milestone, act: Act
 
 
 def _plan(ports: Ports, situation: Situation, milestone: Milestone, gate: Gate) -> Act:
+<<<<<<< HEAD
     """Reserve and write the intent. What the order no longer holds is the seller's to bear, by the frozen policy."""
+=======
+    """Reserve what is due and write down what will be asked of Stripe; of two at once one plans, the other finds it."""
+>>>>>>> main
     amount = milestone.left_to_send
     held = min(amount, situation.order.left)
     operation = f"{gate.order}:{ActKind.TRANSFER.value}:{milestone.number}:{gate.id.ordinal}"
@@ -159,8 +163,14 @@ def _plan(ports: Ports, situation: Situation, milestone: Milestone, gate: Gate) 
         body=_body(ports, situation, milestone, operation, amount),
         tried_at=gate.id.ordinal,
     )
+<<<<<<< HEAD
     ports.store.write(
         intent(ports, act),
+=======
+    key = act_key(act.order, act.id)
+    writes = (
+        Put(key, act_row(act) | _due(ports, act.order, timedelta(seconds=LEASE_SECONDS))),
+>>>>>>> main
         Change(
             order_key(act.order),
             add={"left": -held, "in_transit": amount, "borne": amount - held},
@@ -172,6 +182,13 @@ def _plan(ports: Ports, situation: Situation, milestone: Milestone, gate: Gate) 
             guards=(at_least("left_to_send", amount), equals("stage", MilestoneStage.PAYOUT.value)),
         ),
     )
+    try:
+        ports.store.write(*writes)
+    except ConditionFailedError as failed:
+        planned = ports.store.get(key)
+        if failed.key != key or planned is None:
+            raise
+        return act_from_row(planned)
     return act
 
 

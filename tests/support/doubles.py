@@ -16,7 +16,7 @@ from typing import Any
 
 from relais.link import LinkKeys
 from relais.pages.views import LetterView
-from relais.ports import ChargeSeen, PaidSession, Sent, SessionRequest, Settlement, Settings, Store
+from relais.ports import ChargeSeen, PaidSession, Sent, SessionRequest, Settings, Settlement, Store
 from tests.support.memory import MemoryFiles, MemoryStore
 
 MONDAY = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
@@ -83,12 +83,16 @@ class RecordingMailer:
 
 @dataclass
 class MemoryPayments:
-    """Stripe, as far as it goes: the same key gives the same object, a charge's fee may be late."""
+    """Stripe, as far as it goes: the same key gives the same object, a charge's fee may be late.
+
+    A `forgetful` one makes a new object for every call, whatever its key.
+    """
 
     sessions: dict[str, PaidSession] = field(default_factory=dict)
     transfers: dict[str, Sent] = field(default_factory=dict)
     calls: list[tuple[str, str]] = field(default_factory=list)
     fee_known: bool = True
+    forgetful: bool = False
     now: datetime = MONDAY
     _by_key: dict[str, str] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -98,8 +102,8 @@ class MemoryPayments:
         key = f"{request.order}:{request.number}"
         with self._lock:
             self.calls.append(("open_session", key))
-            if key not in self._by_key:
-                made = f"cs_{request.order}_{request.number}"
+            if key not in self._by_key or self.forgetful:
+                made = f"cs_{request.order}_{len(self.sessions)}"
                 self._by_key[key] = made
                 self.sessions[made] = PaidSession(
                     id=made,

@@ -94,6 +94,7 @@ class Calls:
         self.lock = threading.RLock()
         self.calls: list[str] = []
         self.breakers: list[Callable[[str, Mapping[str, Any]], None]] = []
+        self.after: Callable[[str], None] = lambda _name: None
         self._queue: deque[tuple[str, dict[str, Any]]] = deque()
 
     def call(self, name: str, event: Mapping[str, Any]) -> Any:
@@ -102,7 +103,9 @@ class Calls:
             self.calls.append(name)
             for breaker in list(self.breakers):
                 breaker(name, event)
-            return importlib.import_module(HANDLERS[name]).handler(json.loads(json.dumps(event)), Context())
+            answer = importlib.import_module(HANDLERS[name]).handler(json.loads(json.dumps(event)), Context())
+            self.after(name)
+            return answer
 
     def queue(self, name: str, event: dict[str, Any]) -> None:
         """An asynchronous call: made when everything else has come to rest."""

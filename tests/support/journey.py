@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 
 from relais.gate import Gate, Status, gate_from_row
 from relais.order import MilestoneStage, Order, instant, milestone_from_row, order_from_row
-from relais.rows import milestone_key
+from relais.rows import milestone_key, session_key, token_key
+from relais.steps.links import order_link
 from tests.support.pages import Form, Page
 from tests.support.world import GOOD_CARD, PUBLIC_URL, World
 
@@ -39,8 +40,8 @@ class Journey:
         sent = self.world.send(page.form("client_kind"), **CONSENT)
         assert sent.status == 303, sent.text
         self.pay_url = sent.location
-        orders = [row["pk"] for row in self.world.rows() if row["sk"] == "ORDER"]
-        self.id = orders[-1].removeprefix("O#")
+        session = path(sent.location).rpartition("/")[2]
+        self.id = self.world.row(session_key(session))["order"]
 
     def pay(self, card: str = GOOD_CARD, email: str = "marie@gmail.com") -> None:
         """Pay on the hosted page; Stripe tells us."""
@@ -50,8 +51,6 @@ class Journey:
     @property
     def page(self) -> str:
         """The order's own page."""
-        from relais.steps.links import order_link
-
         return order_link(self.world.ports, self.order)
 
     # Answers --------------------------------------------------------------------------------------------------------
@@ -143,7 +142,7 @@ class Journey:
     def token(self) -> str:
         """The token of the open gate."""
         gate = self.open_gate
-        row = self.world.ports.store.get(_token_key(gate))
+        row = self.world.ports.store.get(token_key(gate.order, str(gate.id)))
         assert row is not None
         return str(row["token"])
 
@@ -165,9 +164,3 @@ class Journey:
 def path(link: str) -> str:
     """The path of an address."""
     return urlsplit(link).path
-
-
-def _token_key(gate: Gate) -> Any:
-    from relais.rows import token_key
-
-    return token_key(gate.order, str(gate.id))

@@ -5,7 +5,6 @@ The store is held to the same contract as the one on DynamoDB (`tests/integratio
 
 from __future__ import annotations
 
-import copy
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -28,6 +27,15 @@ class WriteRefusedError(Exception):
     """DynamoDB would refuse this write as malformed, whatever the table holds."""
 
 
+def copied(value: Any) -> Any:
+    """A copy that shares nothing that could be changed; rows hold plain values only."""
+    if isinstance(value, Mapping):
+        return {name: copied(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [copied(one) for one in value]
+    return value
+
+
 @dataclass
 class MemoryStore:
     """The table. `stale` freezes what the indexes serve: they may be behind, and no rule may rest on them."""
@@ -37,18 +45,18 @@ class MemoryStore:
 
     def get(self, key: Key) -> Row | None:
         """Read one row."""
-        return copy.deepcopy(self.rows.get(key))
+        return copied(self.rows.get(key))
 
     def get_many(self, keys: Sequence[Key]) -> dict[Key, Row]:
         """Read several rows at once."""
         if len(set(keys)) != len(keys):
             raise WriteRefusedError("a key is asked for twice")
-        return {key: copy.deepcopy(self.rows[key]) for key in keys if key in self.rows}
+        return {key: copied(self.rows[key]) for key in keys if key in self.rows}
 
     def query(self, pk: str, prefix: str = "") -> list[Row]:
         """Read the rows of a partition whose sort key starts with `prefix`, in order."""
         keys = sorted(key for key in self.rows if key.pk == pk and key.sk.startswith(prefix))
-        return [copy.deepcopy(self.rows[key]) for key in keys]
+        return [copied(self.rows[key]) for key in keys]
 
     def due(self, shard: str, until: datetime, limit: int) -> list[Key]:
         """Nominate rows of a shard due at `until`, oldest first."""
@@ -64,7 +72,7 @@ class MemoryStore:
 
     def book(self, month: str, shard: str) -> list[Row]:
         """Read the ledger entries of a month and shard."""
-        return [copy.deepcopy(row) for _, row in self._index(BOOK, f"{month}#{shard}")]
+        return [copied(row) for _, row in self._index(BOOK, f"{month}#{shard}")]
 
     def _index(self, index: Index, partition: str) -> list[tuple[Key, dict[str, Any]]]:
         served = self.rows if self.frozen is None else self.frozen
@@ -75,7 +83,7 @@ class MemoryStore:
 
     def freeze_indexes(self) -> None:
         """Let the indexes serve what they serve now, whatever is written afterwards."""
-        self.frozen = copy.deepcopy(self.rows)
+        self.frozen = copied(self.rows)
 
     def thaw_indexes(self) -> None:
         """Let the indexes catch up."""
@@ -130,14 +138,14 @@ def _same(one: object, other: object) -> bool:
 
 def _after(one: Put | Change, row: Mapping[str, Any] | None) -> dict[str, Any]:
     if isinstance(one, Put):
-        return {**copy.deepcopy(dict(one.row)), PK: one.key.pk, SK: one.key.sk}
-    after = {**(copy.deepcopy(dict(row)) if row else {}), PK: one.key.pk, SK: one.key.sk}
+        return {**copied(one.row), PK: one.key.pk, SK: one.key.sk}
+    after = {**(copied(row) if row else {}), PK: one.key.pk, SK: one.key.sk}
     touched = [*one.put, *one.add, *(name for name in dict.fromkeys(one.remove) if name not in one.put)]
     if len(set(touched)) != len(touched):
         raise WriteRefusedError("two paths of one update overlap")
     if not touched:
         raise WriteRefusedError("an update that changes nothing has no expression")
-    after |= copy.deepcopy(dict(one.put))
+    after |= copied(one.put)
     for name, value in one.add.items():
         after[name] = after.get(name, 0) + value
     for name in one.remove:

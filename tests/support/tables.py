@@ -1,4 +1,4 @@
-"""The table with its keys and indexes, made from the constants that the templates use, and DynamoDB Local to make it on."""
+"""The table, made from the constants that the templates use, and DynamoDB Local to make it on."""
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ import base64
 import json
 import os
 import re
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -31,6 +32,7 @@ from devstack.stripe_sandbox.webhooks import Endpoint
 from devstack.stripe_sandbox.wire import Answer
 from devstack.stripe_sandbox.wire import Request as StripeRequest
 from relais import wiring
+from relais.adapters import time as adapters_time
 from relais.adapters.dynamodb import _row
 from relais.adapters.keys import INDEXES, PK, SK
 from relais.adapters.settings import from_environment
@@ -172,7 +174,7 @@ class MotoWithFastTable(Moto):
 
     def rows(self) -> list[Row]:
         """Every row of the table."""
-        return [self.store.get(key) or {} for key in self.store.rows]
+        return list(self.store.rows.values())
 
 
 class InMemory:
@@ -191,7 +193,7 @@ class InMemory:
 
     def rows(self) -> list[Row]:
         """Every row of the table."""
-        return [self.store.get(key) or {} for key in self.store.rows]
+        return list(self.store.rows.values())
 
     def mails(self) -> list[Mail]:
         """Every mail written."""
@@ -218,12 +220,14 @@ class World:
         self._shift = start - datetime.now(UTC)
         self.stripe_calls: list[str] = []
         self.cut: Callable[[str, str], None] = lambda _method, _path: None
+        self.wall_shift = 0.0
         self.ports = wiring.ports()
         self.sandbox = Sandbox(
             endpoints=(Endpoint(f"{PUBLIC_URL}/hooks/stripe", WEBHOOK_SECRET),),
             public_url="https://stripe.example",
             seeds=(Seed(INES), Seed(NORD)),
             offset=lambda: self._shift.total_seconds(),
+            wall=lambda: time.time() + self.wall_shift,
             deliver=self._deliver,
         )
         self._set_clock()
@@ -231,17 +235,26 @@ class World:
 
     # Time -----------------------------------------------------------------------------------------------------------
 
+    def wall(self) -> datetime:
+        """The time of the wall: the real one, and what a test let pass."""
+        return datetime.now(UTC) + timedelta(seconds=self.wall_shift)
+
     def now(self) -> datetime:
         """The virtual now."""
-        return datetime.now(UTC) + self._shift
+        return self.wall() + self._shift
 
     def _set_clock(self) -> None:
+        self._shift = timedelta(seconds=round(self._shift.total_seconds()))
         self.ports.store.write(Put(CLOCK_KEY, {"v": 1, "offset": int(self._shift.total_seconds())}, guards=()))
 
-    def move_to(self, at: datetime) -> None:
-        """Change the date; nobody looks at it yet."""
-        self._shift = timedelta(seconds=int((at - datetime.now(UTC)).total_seconds()) + 1)
+    def jump_to(self, at: datetime) -> None:
+        """Move the virtual date, as `relais clock --to` does: the wall stays where it is, and nobody looks yet."""
+        self._shift += at - self.now()
         self._set_clock()
+
+    def move_to(self, at: datetime) -> None:
+        """Let time pass up to a date, for everybody; nobody looks yet."""
+        self.wall_shift += max(0.0, (at - self.now()).total_seconds() + 0.001)
 
     def tick(self) -> dict[str, int]:
         """The clock looks once."""
@@ -289,7 +302,7 @@ class World:
         """An asynchronous call whose error nobody waits for."""
         try:
             self.engine.call(name, event)
-        except Exception as error:  # noqa: BLE001 - Lambda keeps it in a dead letter
+        except BaseException as error:  # noqa: BLE001 - Lambda keeps it in a dead letter
             self.engine.calls.append(f"{name} failed: {type(error).__name__}")
 
     # HTTP -----------------------------------------------------------------------------------------------------------
@@ -331,7 +344,10 @@ class World:
         return self.http("POST", f"{PUBLIC_URL}/hooks/stripe", body.decode(), headers).status
 
     def _deliver(self, _url: str, headers: Mapping[str, str], body: bytes) -> int:
-        return self.webhook(body, headers)
+        try:
+            return self.webhook(body, headers)
+        except BaseException:  # noqa: BLE001 - what the HTTP API answers when a function dies
+            return 500
 
     # Stripe ---------------------------------------------------------------------------------------------------------
 
@@ -354,7 +370,7 @@ class World:
     # Looking --------------------------------------------------------------------------------------------------------
 
     def rows(self, pk: str | None = None) -> list[Row]:
-        """Every row of the table, or of a partition; sorted."""
+        """Every row of the table, or of a partition; sorted, to look at only."""
         found = [row for row in self.clouds.rows() if pk in {None, row[PK]}]
         return sorted(found, key=lambda row: (row[PK], row[SK]))
 
@@ -451,7 +467,8 @@ def _wired() -> Iterator[wiring.WiredPorts]:
 
 @contextmanager
 def _played(made: World) -> Iterator[World]:
-    with patch.object(stripe, "RequestsClient", partial(Line, made.sandbox, made.seen)):
+    line = partial(Line, made.sandbox, made.seen)
+    with patch.object(stripe, "RequestsClient", line), patch.object(adapters_time, "wall", made.wall):
         yield made
         made.engine.finish()
 

@@ -1,4 +1,4 @@
-"""What is written comes back equal, and rows of older code are read: a table outlives every release (design: workflow 3)."""
+"""What is written comes back equal, and rows of older code are read: a table outlives every release."""
 
 from datetime import UTC, datetime
 
@@ -9,7 +9,7 @@ AT = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 
 
 def test_an_entry_as_it_is_stored_is_read_back() -> None:
-    """Rows leave out what is nothing: an acceptance has no item in clearing, and `relais ledger check` reads it all the same."""
+    """Rows leave out what is nothing: an acceptance has no item, and `relais ledger check` reads it all the same."""
     entry = ledger.accepted(
         order="o", milestone="01", share=29_000, cost=13_000, freelancer="ines", currency="eur", at=AT
     )

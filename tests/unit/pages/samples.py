@@ -433,14 +433,14 @@ def order_pages(lang: str) -> Iterator[tuple[str, OrderView]]:
 def refunds(lang: str) -> Iterator[tuple[str, OrderView]]:
     """The order's page for a client who gets money back."""
     unwinding = order_view(lang, OrderStage.UNWIND, answers=BRIEF, milestones=())
-    gone = {"refunded": PRICE, "last": "00-refund-0004"}
+    gone = replace(unwinding.order, refunded=PRICE, last="00-refund-0004")
     for cause in (*RefundCause, "amount", "", None):
         order = replace(unwinding.order, left=PRICE, cause=cause)
         yield f"refunding-{cause}", replace(unwinding, order=order)
     unanswered = replace(unwinding.order, left=PRICE, cause="", handed_in=None, promised=None)
     yield "refunding-unanswered", replace(unwinding, order=unanswered, answers=())
-    yield "refunded-closing", replace(unwinding, order=replace(unwinding.order, stage=OrderStage.CLOSE, **gone))
-    ended = replace(unwinding.order, stage=OrderStage.COMPLETED, completed=NOW, **gone)
+    yield "refunded-closing", replace(unwinding, order=replace(gone, stage=OrderStage.CLOSE))
+    ended = replace(gone, stage=OrderStage.COMPLETED, completed=NOW)
     yield "refunded-unwound", replace(unwinding, order=ended)
     right = replace(
         MILESTONE,

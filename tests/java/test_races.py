@@ -1,0 +1,387 @@
+"""Many at once, one effect: the conditions that make it so, on DynamoDB Local (design: promise 2, workflow 5).
+
+Each race is a function that brings an order somewhere by the real steps, lets threads loose at the same instant and
+then looks at what the table, the machine, Stripe and the post were left with. The same function must fail where the
+table forgets its guards and Stripe its keys: else it would prove nothing.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, cast
+
+import pytest
+
+from relais.gate import Choice, Gate, GateId, Kind, Status, Via, due_shard
+from relais.order import MilestoneStage, OrderStage
+from relais.ports import ConditionFailedError, Store
+from relais.rows import Change, Check, Put, Write, present
+from relais.steps.assign import open_proposal
+from relais.steps.clock import tick
+from relais.steps.decisions import Answer
+from relais.steps.deliver import guarded
+from relais.steps.gates import AlreadyAnsweredError, answer, open_gate
+from relais.steps.intake import checkout
+from relais.steps.links import gate_nonce, gate_path
+from relais.steps.payout import book_fee, open_payout, run_acts
+from relais.steps.runs import next_run
+from relais.steps.webhook import receive_signed
+from relais.web import Request, Response
+from tests.support.doubles import FakePorts
+from tests.support.memory import MemoryStore
+from tests.support.orders import Play, in_hand, open_shop
+from tests.support.tables import THREADS
+
+ROUNDS = 20
+"""How often each race is run."""
+PATIENCE = 60.0
+"""Seconds after which threads that hang are a failure, never a wait."""
+
+
+class RacingStore:
+    """A table in memory until the start, DynamoDB Local from then on.
+
+    It can forget its guards, to see whether the tests notice.
+    """
+
+    def __init__(self, real: Store) -> None:
+        """Race on this store."""
+        self._real = real
+        self._now: Store = MemoryStore()
+        self.forgetful = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._now, name)
+
+    def prepare(self) -> None:
+        """Start again with an empty table in memory: bringing an order to its gate is no part of the race."""
+        self._now = MemoryStore()
+
+    def lay_out(self) -> None:
+        """Put what is in memory on the real table, and stay there."""
+        if isinstance(self._now, MemoryStore):
+            self._real.write(*(Put(key, row, guards=()) for key, row in self._now.rows.items()))
+            self._now = self._real
+
+    def write(self, *writes: Write) -> None:
+        """Write, with or without guards."""
+        if not self.forgetful:
+            self._now.write(*writes)
+            return
+        self._now.write(*(_without_guards(one) for one in writes if not isinstance(one, Check)))
+
+
+def _without_guards(one: Put | Change) -> Write:
+    return replace(one, guards=() if isinstance(one, Put) else (present("pk"),))
+
+
+@dataclass
+class Track:
+    """Where races are run: ports on a store, which may be made forgetful while the threads run."""
+
+    ports: FakePorts
+    store: RacingStore
+    naive: bool = False
+
+    def at_once(self, calls: Sequence[Callable[[], Any]]) -> list[Any]:
+        """Call all of these at the same instant. Returns what each gave or raised, in their order."""
+        self.store.lay_out()
+        start = threading.Barrier(len(calls))
+        self.store.forgetful = self.ports.payments.forgetful = self.naive
+        with ThreadPoolExecutor(len(calls)) as pool:
+            running = [pool.submit(_after, start, call) for call in calls]
+            results = [one.result(PATIENCE) for one in running]
+        self.store.forgetful = self.ports.payments.forgetful = False
+        return results
+
+
+def _after(start: threading.Barrier, call: Callable[[], Any]) -> Any:
+    start.wait(PATIENCE)
+    try:
+        return call()
+    except Exception as error:  # noqa: BLE001 - what a loser is told is looked at by its race
+        return error
+
+
+# --- the races ------------------------------------------------------------------------------------------------------
+
+
+def sixteen_answers(track: Track) -> None:
+    """Sixteen people at one gate with different answers: one decision, fifteen are told what it was."""
+    play = Play(track.ports)
+    gate = play.until(Kind.ACCEPTANCE)
+    situation = play.situation(Kind.ACCEPTANCE)
+    token = track.ports.machine
+    given = [
+        Answer(Choice.ACCEPT if number % 2 else Choice.REVISE, f"person {number}", Via.LINK)
+        for number in range(THREADS)
+    ]
+    results = track.at_once([partial(answer, track.ports, situation, gate, one) for one in given])
+
+    decided = [one for one in results if isinstance(one, Gate)]
+    refused = [one for one in results if isinstance(one, AlreadyAnsweredError)]
+    assert (len(decided), len(refused)) == (1, THREADS - 1)
+    decision = decided[0].decision
+    assert decision is not None
+    assert {one.gate.decision for one in refused} == {decision}
+    assert decision.by == f"person {results.index(decided[0])}"
+    accepted = decision.choice is Choice.ACCEPT
+    assert play.milestone.ordinal == gate.id.ordinal + 1
+    assert play.milestone.stage is (MilestoneStage.HOLD if accepted else MilestoneStage.WORK)
+    assert play.milestone.revisions_left == situation.offer.policy.revisions - (0 if accepted else 1)
+    assert len([one for one in play.entries() if one.reference.startswith("accept:")]) == int(accepted)
+    assert token.outcomes(f"token-{play.id}-{play.attempts}") == [decision.choice.value]
+
+
+def sixteen_webhooks(track: Track) -> None:
+    """The same event sixteen times: one start, one state, sixteen times 200."""
+    play = Play(track.ports)
+    play.draft()
+    event = play.event()
+    results = track.at_once([partial(receive_signed, track.ports, event)] * THREADS)
+
+    assert {one.status for one in results} == {200}
+    assert Counter(one.body for one in results) == {'{"received": "paid"}': 1, '{"received": "seen"}': THREADS - 1}
+    assert track.ports.machine.started.count((play.id, 1)) == 1
+    assert (play.order.stage, play.order.run, play.order.owes_start) == (OrderStage.PAID, 1, 0)
+
+
+def a_double_click(track: Track) -> None:
+    """The same form twice: one goes through, the other shows what was decided."""
+    play = Play(track.ports)
+    gate = play.until(Kind.ACCEPTANCE)
+    form = {"nonce": (gate_nonce(track.ports, play.order, gate),), "choice": (Choice.ACCEPT.value,)}
+    request = Request(
+        "POST", gate_path(track.ports, play.order, gate), headers={"sec-fetch-site": "same-origin"}, form=form
+    )
+    results = track.at_once([partial(guarded, track.ports, request)] * 2)
+
+    assert sorted(one.status for one in results) == [200, 303]
+    assert [type(one) for one in results].count(Response) == 1
+    assert track.ports.machine.outcomes(f"token-{play.id}-{play.attempts}") == ["accept"]
+    assert play.milestone.ordinal == gate.id.ordinal + 1
+
+
+def two_openings(track: Track) -> None:
+    """Lambda calls a state's function twice: one proposal, one place taken, the newest token kept."""
+    play = Play(track.ports)
+    play.until(Kind.BRIEF)
+    play.answer(Kind.BRIEF, Choice.HAND_IN, text="texts/brief", files=[])
+    before = in_hand(track.ports)
+    calls = [play.call(Kind.PROPOSAL) for _ in range(2)]
+    results = track.at_once([partial(open_proposal, track.ports, call) for call in calls])
+
+    assert results == [None, None]
+    assert [one.id.kind for one in play.gates()].count(Kind.PROPOSAL) == 1
+    assert in_hand(track.ports) == before + 1
+    play.answer(Kind.PROPOSAL, Choice.ACCEPTED)
+    assert track.ports.machine.outcomes(calls[-1].token) == ["accepted"]
+    assert track.ports.machine.outcomes(calls[0].token) == []
+
+
+def two_presses_on_checkout(track: Track) -> None:
+    """The button twice on a draft whose session is over: one new number, one new session, both are led to it."""
+    play = Play(track.ports)
+    play.draft()
+    order = play.order
+    track.ports.payments.expire(order.session or "")
+    results = track.at_once([partial(checkout, track.ports, order)] * 4)
+
+    assert len(set(results)) == 1
+    assert play.order.checkout == order.checkout + 1
+    sessions = [one for one in track.ports.payments.sessions.values() if one.order == play.id]
+    assert [one.status for one in sessions] == ["expired", "open"]
+    assert results[0] == sessions[-1].url
+    assert play.order.session == sessions[-1].id
+
+
+def eight_proposals_for_two_places(track: Track) -> None:
+    """Eight orders want the one freelancer with two free places: two are proposed, six find nobody."""
+    open_shop(track.ports, capacity=2)
+    plays = [Play(track.ports) for _ in range(8)]
+    for play in plays:
+        play.until(Kind.BRIEF)
+        play.answer(Kind.BRIEF, Choice.HAND_IN, text="texts/brief", files=[])
+    calls = [play.call(Kind.PROPOSAL) for play in plays]
+    results = track.at_once([partial(open_proposal, track.ports, call) for call in calls])
+
+    assert results == [None] * 8
+    stages = Counter(play.order.stage for play in plays)
+    assert stages == {OrderStage.ASSIGN: 2, OrderStage.PARK: 6}
+    assert in_hand(track.ports) == 2
+
+
+def two_clocks_at_a_deadline(track: Track) -> None:
+    """Two ticks find the same deadline passed: one default."""
+    play = Play(track.ports)
+    gate = play.until(Kind.ACCEPTANCE)
+    play.late(gate)
+    results = track.at_once([partial(tick, track.ports, (due_shard(play.id),))] * 2)
+
+    assert [one.failed for one in results] == [0, 0]
+    decided = play.read(gate.id)
+    assert decided.decision is not None
+    assert (decided.decision.choice, decided.decision.via) == (Choice.ACCEPT, Via.CLOCK)
+    assert track.ports.machine.outcomes(f"token-{play.id}-{play.attempts}") == ["accept"]
+
+
+def two_clocks_at_a_reminder(track: Track) -> None:
+    """Two ticks find the same reminder due: one mail."""
+    play = Play(track.ports)
+    gate = play.until(Kind.ACCEPTANCE)
+    track.ports.at = gate.reminders[0]
+    results = track.at_once([partial(tick, track.ports, (due_shard(play.id),))] * 2)
+
+    assert [one.failed for one in results] == [0, 0]
+    assert track.ports.mailer.keys(play.id)["acceptance.reminder"] == 1
+    assert play.read(gate.id).due == gate.reminders[1]
+
+
+def a_person_against_the_clock(track: Track) -> None:
+    """The client answers in the second the default is due: one of the two, and the other is told."""
+    play = Play(track.ports)
+    gate = play.until(Kind.ACCEPTANCE)
+    play.late(gate)
+    given, ticked = track.at_once(
+        [partial(_presses_revise, play), partial(tick, track.ports, (due_shard(play.id),))],
+    )
+
+    decision = play.read(gate.id).decision
+    assert decision is not None
+    assert ticked.failed == 0
+    by_person = decision.via is Via.LINK
+    assert isinstance(given, Gate if by_person else AlreadyAnsweredError)
+    assert play.milestone.revisions_used == int(by_person)
+    assert len([one for one in play.entries() if one.reference.startswith("accept:")]) == int(not by_person)
+    assert track.ports.machine.outcomes(f"token-{play.id}-{play.attempts}") == [decision.choice.value]
+
+
+def _presses_revise(play: Play) -> Gate:
+    situation = play.situation(Kind.ACCEPTANCE)
+    gate = play.read(GateId("01", Kind.ACCEPTANCE, 3))
+    return answer(play.ports, situation, gate, Answer(Choice.REVISE, "client", Via.LINK))
+
+
+def two_runs_of_a_payout(track: Track) -> None:
+    """The payout's function twice and the clock's call besides: one key, one transfer, one entry, one answer."""
+    play = Play(track.ports)
+    play.until_payout()
+    calls = [play.call(Kind.PAYOUT) for _ in range(2)]
+    results = track.at_once(
+        [
+            *(partial(open_payout, track.ports, call) for call in calls),
+            *[partial(run_acts, track.ports, play.id)] * 2,
+        ]
+    )
+    run_acts(track.ports, play.id)
+
+    assert results == [None] * 4
+    keys = {key for kind, key in track.ports.payments.calls if kind == "transfer" and play.id in key}
+    assert keys == {f"{play.id}:transfer:01:5:0"}
+    assert [one.reference for one in play.entries()].count(f"op:{play.id}:transfer:01:5") == 1
+    agreed = play.situation(Kind.PAYOUT).milestone
+    assert agreed is not None
+    assert agreed.engagement is not None
+    assert (agreed.left_to_send, agreed.in_transit, agreed.sent) == (0, 0, agreed.engagement.agreed)
+    assert (play.order.left, play.order.in_transit) == (play.order.paid - agreed.sent, 0)
+    assert play.milestone.stage is MilestoneStage.CLOSED
+    assert in_hand(track.ports) == 0
+
+
+def a_fee_from_both_sides(track: Track) -> None:
+    """The webhook's call and the clock's book the same card fee: one entry."""
+    play = Play(track.ports)
+    play.until(Kind.BRIEF)
+    results = track.at_once([partial(book_fee, track.ports, play.id)] * 4)
+
+    assert results == [None] * 4
+    assert play.order.fee == 460
+    assert [one.reference for one in play.entries()].count(f"txn_ch_{play.id}") == 1
+    assert track.ports.counter.counts["FeeBooked"] == 1
+
+
+def a_next_run_from_many(track: Track) -> None:
+    """Clock and command line repair the same order: one new run, the old one stopped."""
+    play = Play(track.ports)
+    play.until(Kind.BRIEF)
+    order = play.order
+    results = track.at_once([partial(next_run, track.ports, order, "test")] * 8)
+
+    assert sorted(results) == [False] * 7 + [True]
+    assert play.order.run == order.run + 1
+    assert track.ports.machine.started.count((play.id, 2)) == 1
+    assert track.ports.machine.stopped == [(play.id, 1)]
+
+
+def one_gate_from_two_states(track: Track) -> None:
+    """A retry overtakes its first try: one row, one mail is owed, the newest token is answered."""
+    play = Play(track.ports)
+    play.until(Kind.REVIEW)
+    play.answer(Kind.REVIEW, Choice.APPROVE)
+    calls = [play.call(Kind.ACCEPTANCE) for _ in range(2)]
+    results = track.at_once([partial(open_gate, track.ports, call) for call in calls])
+
+    assert results == [None, None]
+    assert [one.id.kind for one in play.gates()].count(Kind.ACCEPTANCE) == 1
+    assert play.gate(Kind.ACCEPTANCE).status is Status.OPEN
+    play.answer(Kind.ACCEPTANCE, Choice.ACCEPT)
+    assert track.ports.machine.outcomes(calls[-1].token) == ["accept"]
+
+
+RACES = [
+    sixteen_answers,
+    sixteen_webhooks,
+    a_double_click,
+    two_openings,
+    two_presses_on_checkout,
+    eight_proposals_for_two_places,
+    two_clocks_at_a_deadline,
+    two_clocks_at_a_reminder,
+    a_person_against_the_clock,
+    two_runs_of_a_payout,
+    a_fee_from_both_sides,
+    a_next_run_from_many,
+    one_gate_from_two_states,
+]
+
+
+@pytest.fixture
+def track(store: Store) -> Track:
+    """A track on a table of its own."""
+    racing = RacingStore(store)
+    return Track(FakePorts(store=cast("Store", racing)), racing)
+
+
+def new_round(track: Track) -> None:
+    """A new day: another date, machine, post and shop; the table keeps the orders of the rounds before."""
+    fresh = FakePorts()
+    for name in ("machine", "mailer", "payments", "background", "counter", "at"):
+        setattr(track.ports, name, getattr(fresh, name))
+    track.store.prepare()
+    open_shop(track.ports)
+
+
+def rounds(track: Track, race: Callable[[Track], None]) -> None:
+    """Run a race again and again, each time on a new day."""
+    for _ in range(ROUNDS):
+        new_round(track)
+        race(track)
+
+
+@pytest.mark.parametrize("race", RACES, ids=lambda race: race.__name__)
+def test_many_at_once_have_one_effect(track: Track, race: Callable[[Track], None]) -> None:
+    """Whoever is faster: the rows' conditions decide, and everybody is told the same."""
+    rounds(track, race)
+
+
+@pytest.mark.parametrize("race", RACES, ids=lambda race: race.__name__)
+def test_the_same_race_without_guards_is_lost(track: Track, race: Callable[[Track], None]) -> None:
+    """A race that is won without conditions as well would prove nothing."""
+    track.naive = True
+    with pytest.raises((AssertionError, ConditionFailedError)):
+        rounds(track, race)

@@ -1,0 +1,204 @@
+"""The shape of the shipped definition: what holds for every gate holds for each, and it agrees with the code behind it."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from relais.gate import Choice, Default, Gate, GateId, Kind, Role
+from relais.order import MilestoneStage, OrderStage
+from relais.steps.decisions import ChoiceNotRoutedError, stage_after
+
+DEFINITION: dict[str, Any] = json.loads(
+    (Path(__file__).parent.parent.parent / "statemachines" / "order.asl.json").read_text(encoding="utf-8")
+)
+INNER: dict[str, Any] = DEFINITION["States"]["Milestones"]["ItemProcessor"]["States"]
+STATES: dict[str, Any] = DEFINITION["States"] | INNER
+THIRTY_DAYS = 30 * 24 * 3600
+
+
+def payload(state: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = state["Arguments"]["Payload"]
+    return found
+
+
+GATES = {name: state for name, state in STATES.items() if state.get("Resource", "").endswith(".waitForTaskToken")}
+TASKS = {name: state for name, state in STATES.items() if state["Type"] == "Task"}
+CHOICES = {name: state for name, state in STATES.items() if state["Type"] == "Choice"}
+
+
+def routed(choice: dict[str, Any]) -> dict[str, str]:
+    """The outcomes that a Choice knows, and where each leads."""
+    return {re.findall(r"'(\w+)'", rule["Condition"])[0]: rule["Next"] for rule in choice["Choices"]}
+
+
+def leads_to(name: str, outcome: str) -> str | None:
+    """The state that an outcome of a gate leads to, or nothing at the map's end."""
+    following = GATES[name].get("Next")
+    return routed(CHOICES[following])[outcome] if following in CHOICES else following
+
+
+def stage_at(name: str | None) -> str:
+    """The stage that the table holds while a state waits."""
+    match name:
+        case None | "Closed":
+            return MilestoneStage.CLOSED.value
+        case "Milestones":
+            return OrderStage.MILESTONES.value
+        case _:
+            return str(payload(STATES[name])["stage"])
+
+
+EVERY_OUTCOME = [(name, outcome) for name, gate in GATES.items() for outcome in payload(gate)["choices"]]
+
+
+@pytest.mark.parametrize("name", GATES)
+def test_a_gate_offers_what_the_choice_behind_it_routes(name: str) -> None:
+    """An answer without a way would park an order for nothing; a way without an answer is never walked."""
+    following, choices = GATES[name].get("Next"), payload(GATES[name])["choices"]
+    if following in CHOICES:
+        assert set(routed(CHOICES[following])) == set(choices)
+    elif following is not None:
+        assert len(choices) == 1
+
+
+def test_entrance_way_back_and_stages_agree() -> None:
+    """A new run can enter every stage that a milestone can be at, and a park can lead back to each."""
+    stages = {stage.value for stage in MilestoneStage} - {MilestoneStage.PENDING.value}
+    assert set(routed(INNER["At"])) == stages
+    assert set(routed(INNER["Back"])) == stages - {MilestoneStage.PARK.value}
+    assert routed(INNER["Back"]).items() <= routed(INNER["At"]).items()
+    for stage, target in routed(INNER["At"]).items():
+        assert stage_at(target) == stage
+
+
+def test_a_run_enters_every_stage_of_an_order() -> None:
+    """A stage of its workflow that no run could enter would end in a park."""
+    living = set(OrderStage) - {OrderStage.DRAFT, OrderStage.PAID, OrderStage.PARK, OrderStage.COMPLETED}
+    assert set(routed(STATES["Where"])) == {stage.value for stage in living} | {"close"}
+    for stage, target in routed(STATES["Where"]).items():
+        assert stage == "close" or stage_at(target) == stage
+
+
+@pytest.mark.parametrize(("name", "outcome"), EVERY_OUTCOME)
+def test_the_table_moves_where_the_definition_goes(name: str, outcome: str) -> None:
+    """The decision writes the next stage, the Choice enters the next state: one fact, in two places."""
+    stage = payload(GATES[name])["stage"]
+    kind = Kind.PROPOSAL if stage == OrderStage.ASSIGN.value else Kind(stage)
+    number = "00" if name in DEFINITION["States"] else "01"
+    gate = Gate(
+        order="o",
+        id=GateId(number, kind, 1),
+        role=Role.SELLER,
+        owner="seller",
+        lang="fr",
+        choices=(),
+        default=Default.STAY,
+        opened=datetime(2026, 1, 1, tzinfo=UTC),
+        deadline=None,
+    )
+    if leads_to(name, outcome) == "Reenter":
+        assert stage_after(gate, Choice(outcome), "brief") == "brief"
+        return
+    assert stage_after(gate, Choice(outcome), None) == stage_at(leads_to(name, outcome))
+
+
+def test_an_answer_that_no_gate_of_its_kind_has_is_refused() -> None:
+    """What the definition would not route must not be committed either."""
+    known = {(payload(GATES[name])["stage"], outcome) for name, outcome in EVERY_OUTCOME}
+    for kind in Kind:
+        stage = OrderStage.ASSIGN.value if kind is Kind.PROPOSAL else kind.value
+        for choice in Choice:
+            gate = Gate(
+                "o",
+                GateId("01", kind, 1),
+                Role.SELLER,
+                "s",
+                "fr",
+                (),
+                Default.STAY,
+                datetime(2026, 1, 1, tzinfo=UTC),
+                None,
+            )
+            if (stage, choice.value) in known or choice is Choice.PARK:
+                continue
+            with pytest.raises(ChoiceNotRoutedError):
+                stage_after(gate, choice, "brief")
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_every_task_lets_an_older_run_end_quietly_and_parks_the_rest(name: str) -> None:
+    """No error ends an order unseen: an older run leaves, everything else is parked; parks themselves end in a Fail."""
+    inside = name in INNER
+    caught = {error: catcher["Next"] for catcher in TASKS[name]["Catch"] for error in catcher["ErrorEquals"]}
+    parks = {True: {"Park": "Unparked"}.get(name, "Park"), False: {"ParkOrder": "Parked"}.get(name, "ParkOrder")}
+    assert caught == {"SupersededError": "Closed" if inside else "Left", "States.ALL": parks[inside]}
+    assert [catcher["ErrorEquals"] for catcher in TASKS[name]["Catch"]][-1] == ["States.ALL"]
+
+
+@pytest.mark.parametrize("name", GATES)
+def test_every_gate_waits_thirty_days_and_opens_again(name: str) -> None:
+    """Thirty days end a token, not a question: the gate opens again. Interruptions are never retried, errors six times."""
+    gate = GATES[name]
+    retries = {
+        error: (one.get("MaxAttempts"), one.get("JitterStrategy"))
+        for one in gate["Retry"]
+        for error in one["ErrorEquals"]
+    }
+    assert gate["TimeoutSeconds"] == THIRTY_DAYS
+    assert retries == {
+        "SupersededError": (0, None),
+        "Parked": (0, None),
+        "States.Timeout": (12, None),
+        "States.ALL": (6, "FULL"),
+    }
+
+
+@pytest.mark.parametrize("name", GATES)
+def test_every_gate_passes_the_same_things(name: str) -> None:
+    """What ties old definitions to new code: ids, run, attempt, token, stage and outcomes; no durations, no data."""
+    given = payload(GATES[name])
+    assert set(given) == {"order", "run", "milestone", "stage", "choices", "attempt", "token"}
+    assert given["attempt"] == payload(GATES["Brief"])["attempt"]
+    assert given["milestone"] == ("{% $m %}" if name in INNER else "00")
+
+
+def test_no_choice_lacks_a_default() -> None:
+    """An outcome of tomorrow's code must not fail a definition of today."""
+    assert [name for name, choice in CHOICES.items() if not choice.get("Default")] == []
+
+
+def test_the_map_assigns_no_variable_of_the_order() -> None:
+    """An inner variable of an outer name would shadow it; Step Functions refuses that at deployment."""
+
+    def assigned(states: dict[str, Any]) -> set[str]:
+        parts = [
+            part for state in states.values() for part in (state, *state.get("Choices", []), *state.get("Catch", []))
+        ]
+        return {name for part in parts for name in part.get("Assign", {})}
+
+    assert assigned(INNER) & assigned(DEFINITION["States"]) == set()
+
+
+def test_nothing_waits_but_gates() -> None:
+    """Time is an input: the definition holds no durations, so that a test can play six months."""
+    assert {state["Type"] for state in STATES.values()} <= {"Task", "Choice", "Map", "Pass", "Succeed", "Fail"}
+
+
+def test_no_state_catches_into_itself() -> None:
+    """A state that leads its errors to itself would run for ever, invisibly."""
+    assert [name for name, state in STATES.items() for one in state.get("Catch", []) if one["Next"] == name] == []
+
+
+def test_every_state_is_reached_by_another() -> None:
+    """A state ships with the work that needs it."""
+    reached = {DEFINITION["StartAt"], DEFINITION["States"]["Milestones"]["ItemProcessor"]["StartAt"]}
+    for state in STATES.values():
+        reached |= {state.get("Next"), state.get("Default")}
+        reached |= {rule["Next"] for part in ("Choices", "Catch") for rule in state.get(part, [])}
+    assert set(STATES) - reached == set()

@@ -1,0 +1,178 @@
+"""A process may die between any two calls to the outside: what follows repeats, and ends as if nothing had happened.
+
+The demo's order is played over and over; each time the process dies at another place. Reads leave no trace, so places
+between which only reads lie are one place: a death is tried before every call that leaves a trace, and at the end of
+every function, when only its answer is lost. Then whoever called tries again, as they would: Step Functions by its
+retriers, Stripe by delivering again, a person by pressing again where the page still asks; the clock does the rest.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+import pytest
+
+from tests.support.journey import Journey
+from tests.support.world import World, world_in_memory
+
+READS = (
+    ".get",
+    ".get_many",
+    ".query",
+    ".due",
+    ".open_orders",
+    ".desk",
+    ".book",
+    ".get_text",
+    ".size",
+    ".digest",
+    ".status",
+)
+PARTS = 12
+
+
+class CrashError(BaseException):
+    """The process is gone: no handler of ours sees this."""
+
+
+@dataclass
+class Fuse:
+    """Blows at the n-th place (0: never) and tells how many there are."""
+
+    blows_at: int = 0
+    places: list[str] = field(default_factory=list)
+
+    def __call__(self, place: str) -> None:
+        if place.endswith(READS) or ".GET " in place:
+            return
+        self.places.append(place)
+        if len(self.places) == self.blows_at:
+            raise CrashError
+
+
+def insist(journey: Journey, act: Callable[[], object], done: Callable[[], bool]) -> None:
+    """Somebody tries until it is done, as long as the page still asks; in between time passes."""
+    for _ in range(3):
+        with suppress(CrashError):
+            act()
+        recover(journey.world)
+        if done():
+            return
+    raise AssertionError(f"not done after three tries; last {journey.world.engine.calls[-6:]}")
+
+
+def recover(world: World) -> None:
+    """A few minutes, of every kind: leases end, deliveries are repeated, the clock looks."""
+    world.wall_shift += 240
+    world.settle()
+    with suppress(CrashError):
+        world.pass_time(minutes=5)
+        return
+    world.pass_time(minutes=5)
+
+
+def play(blows_at: int) -> tuple[dict[str, Any], Fuse]:
+    """The demo's order with one death; what it came to."""
+    fuse = Fuse(blows_at)
+    inside = 0
+
+    def before(place: str) -> None:
+        if inside:
+            fuse(place)
+
+    with world_in_memory(before=before) as world:
+        call = world.engine.call
+
+        def watched(name: str, event: Any) -> Any:
+            nonlocal inside
+            inside += 1
+            try:
+                return call(name, event)
+            finally:
+                inside -= 1
+
+        world.engine.call = watched  # type: ignore[method-assign]
+        world.engine.after = lambda name: fuse(f"end of {name}")
+        journey = Journey(world)
+        insist(journey, journey.draft, lambda: bool(journey.id))
+        insist(journey, journey.pay, lambda: journey.stage == "brief")
+        insist(journey, journey.hand_in_brief, lambda: journey.stage == "assign")
+        for act in STEPS:
+            before_it = (journey.stage, journey.order.ordinal, journey.milestone.ordinal)
+            insist(
+                journey,
+                lambda act=act: act(journey),
+                lambda was=before_it: (journey.stage, journey.order.ordinal, journey.milestone.ordinal) != was,
+            )
+        insist(journey, lambda: world.pass_time(days=4), lambda: journey.stage == "completed")
+        insist(journey, lambda: world.pass_time(hours=30), lambda: world.next_due() is None)
+        return result(journey), fuse
+
+
+STEPS: tuple[Callable[[Journey], object], ...] = (
+    lambda journey: journey.answer("proposal", "accepted"),
+    lambda journey: journey.deliver(),
+    lambda journey: journey.answer("review", "rework", "Plus de contraste."),
+    lambda journey: journey.deliver(),
+    lambda journey: journey.answer("review", "approve"),
+    lambda journey: journey.answer("acceptance", "revise", "Un vert plus clair."),
+    lambda journey: journey.deliver(),
+    lambda journey: journey.answer("review", "approve"),
+    lambda journey: journey.answer("acceptance", "accept"),
+)
+MOVING = re.compile(r"(cs_test|pi|ch|txn|tr)_\w+|[0-9a-f]{12,}(?=-)|\d{4}-\d\d-\d\dT[\d:.+]+")
+
+
+def result(journey: Journey) -> dict[str, Any]:
+    """All that an order came to, without what may differ: ids that are drawn, the minutes of a day, tokens."""
+    world = journey.world
+
+    def plain(value: Any) -> Any:
+        match value:
+            case str():
+                return MOVING.sub("…", value.replace(journey.id, "<order>"))
+            case dict():
+                return {plain(name): plain(one) for name, one in value.items() if name not in {"due", "book"}}
+            case list():
+                return [plain(one) for one in value]
+            case _:
+                return value
+
+    rows = [plain(row) for row in world.rows(f"O#{journey.id}") if not row["sk"].startswith("T#")]
+    letters: dict[tuple[str, ...], set[str]] = {}
+    for mail in world.mails:
+        letters.setdefault((mail.to, *(link for link in mail.links if "/g/" in link), mail.subject), set()).add(
+            mail.body
+        )
+    return {
+        "rows": sorted(rows, key=str),
+        "hands": {row["sk"]: row["in_hand"] for row in world.rows("ROSTER")},
+        "sessions": len([row for row in world.rows() if row["pk"].startswith("S#") and row["order"] == journey.id]),
+        "transfers": [(one["amount"], plain(one["metadata"])) for one in world.transfers()],
+        "letters": sorted((plain(key[0]), len(key), len(bodies)) for key, bodies in letters.items()),
+        "runs": journey.order.run,
+    }
+
+
+@cache
+def undisturbed() -> tuple[dict[str, Any], int]:
+    """What the order comes to when nothing dies, and how many places there are."""
+    came_to, fuse = play(0)
+    return came_to, len(fuse.places)
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_a_death_between_any_two_calls_ends_as_if_nothing_had_happened(part: int) -> None:
+    """Promise 2, place by place: same rows, entries, places in hand, one transfer; mails perhaps repeated, identical."""
+    expected, places = undisturbed()
+    wrong = []
+    for number in range(1 + part, places + 1, PARTS):
+        came_to, fuse = play(number)
+        if came_to != expected:
+            wrong.append((fuse.places[number - 1], number, {k for k in expected if came_to[k] != expected[k]}))
+    assert wrong == []
