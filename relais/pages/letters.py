@@ -157,6 +157,7 @@ def _sayable(view: LetterView) -> Mapping[str, object]:
         "count": len(view.offer.brief),
         "minutes": minutes_for(view.offer),
         "until": _short(view, view.gate.deadline if view.gate else None, "soon"),
+        "until_date": _short(view, view.gate.deadline if view.gate else None, "short"),
         "due": _short(view, view.deadline, "short"),
         "brand": view.frame.shop.brand,
         "order": view.order.id,

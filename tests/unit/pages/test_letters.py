@@ -226,7 +226,7 @@ def test_a_pick_tells_the_seller_what_is_at_stake() -> None:
     """What can be done, until when, and the price that would go back, without opening anything."""
     mail = write(samples.letter_view("fr", "pick", Role.SELLER))
     assert "Personne n’a pris cette commande" in mail.subject
-    assert "mardi 17\u00a0h" in mail.subject
+    assert "mardi 1er déc. 17\u00a0h" in mail.subject
     assert "290\u00a0€" in mail.text
 
 
