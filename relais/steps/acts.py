@@ -23,7 +23,7 @@ from relais.ports import (
     Settlement,
     TryAgainError,
 )
-from relais.rows import Change, Put, absent, act_key, differs, equals
+from relais.rows import Change, Put, Write, absent, act_key, differs, equals
 
 SETTLES_WITHIN = timedelta(hours=1)
 OPEN_STATES = frozenset({ActState.PLANNED, ActState.SENDING})
@@ -61,6 +61,19 @@ def acts_of(ports: Ports, order: str, kind: ActKind, milestone: str) -> list[Act
 def intent(ports: Ports, act: Act) -> Put:
     """The row of a planned act; the clock looks at it after a lease's time."""
     return Put(act_key(act.order, act.id), act_row(act) | looked_at(ports, act.order))
+
+
+def plan(ports: Ports, act: Act, *reserves: Write) -> Act:
+    """Write the intent with what it reserves and books; of two at once one plans, the other finds it."""
+    planned = intent(ports, act)
+    try:
+        ports.store.write(planned, *reserves)
+    except ConditionFailedError as failed:
+        row = ports.store.get(planned.key)
+        if failed.key != planned.key or row is None:
+            raise
+        return act_from_row(row)
+    return act
 
 
 def looked_at(ports: Ports, order: str) -> dict[str, str]:

@@ -32,7 +32,7 @@ from relais.rows import (
     present,
 )
 from relais.steps import letters
-from relais.steps.acts import OPEN_STATES, Done, Ended, Later, Outcome, acts_of, again, done, intent, refuse, send
+from relais.steps.acts import OPEN_STATES, Done, Ended, Later, Outcome, acts_of, again, done, plan, refuse, send
 from relais.steps.contracts import contract
 from relais.steps.decisions import Answer, Effects, entry_put, interrupted, not_interrupted
 from relais.steps.gates import (
@@ -142,11 +142,7 @@ def _taken_up(ports: Ports, situation: Situation, milestone: Milestone, act: Act
 
 
 def _plan(ports: Ports, situation: Situation, milestone: Milestone, gate: Gate) -> Act:
-<<<<<<< HEAD
     """Reserve and write the intent. What the order no longer holds is the seller's to bear, by the frozen policy."""
-=======
-    """Reserve what is due and write down what will be asked of Stripe; of two at once one plans, the other finds it."""
->>>>>>> main
     amount = milestone.left_to_send
     held = min(amount, situation.order.left)
     operation = f"{gate.order}:{ActKind.TRANSFER.value}:{milestone.number}:{gate.id.ordinal}"
@@ -163,14 +159,9 @@ def _plan(ports: Ports, situation: Situation, milestone: Milestone, gate: Gate) 
         body=_body(ports, situation, milestone, operation, amount),
         tried_at=gate.id.ordinal,
     )
-<<<<<<< HEAD
-    ports.store.write(
-        intent(ports, act),
-=======
-    key = act_key(act.order, act.id)
-    writes = (
-        Put(key, act_row(act) | _due(ports, act.order, timedelta(seconds=LEASE_SECONDS))),
->>>>>>> main
+    return plan(
+        ports,
+        act,
         Change(
             order_key(act.order),
             add={"left": -held, "in_transit": amount, "borne": amount - held},
@@ -182,14 +173,6 @@ def _plan(ports: Ports, situation: Situation, milestone: Milestone, gate: Gate) 
             guards=(at_least("left_to_send", amount), equals("stage", MilestoneStage.PAYOUT.value)),
         ),
     )
-    try:
-        ports.store.write(*writes)
-    except ConditionFailedError as failed:
-        planned = ports.store.get(key)
-        if failed.key != key or planned is None:
-            raise
-        return act_from_row(planned)
-    return act
 
 
 def _body(ports: Ports, situation: Situation, milestone: Milestone, operation: str, amount: int) -> dict[str, Any]:

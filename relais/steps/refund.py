@@ -24,8 +24,8 @@ from relais.steps.acts import (
     acts_of,
     again,
     done,
-    intent,
     looked_at,
+    plan,
     send,
     settled,
     unsettled,
@@ -157,7 +157,6 @@ def _plan(ports: Ports, situation: Situation, gate: Gate, amount: int) -> Act:
         tried_at=gate.id.ordinal,
     )
     writes: list[Write] = [
-        intent(ports, act),
         Change(order_key(order.id), add={"left": -amount, "in_transit": amount}, guards=(at_least("left", amount),)),
     ]
     if milestone is None:
@@ -167,8 +166,7 @@ def _plan(ports: Ports, situation: Situation, gate: Gate, amount: int) -> Act:
         writes.append(entry_put(entry))
     else:
         writes += _milestone_share(situation, milestone, amount)
-    ports.store.write(*writes)
-    return act
+    return plan(ports, act, *writes)
 
 
 def _milestone_share(situation: Situation, milestone: Milestone, amount: int) -> list[Write]:
