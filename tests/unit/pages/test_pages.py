@@ -398,6 +398,10 @@ def test_the_licence_is_said_to_end_only_for_work_that_was_seen() -> None:
     licence = words.say("fr", "order.refund.licence")
     assert licence in order_page_of("fr", "refunded").words
     assert licence not in order_page_of("fr", "refunded-unwound").words
+    view = dict(samples.order_pages("fr"))["milestone-refund"]
+    unseen = tuple(replace(one, version=0) for one in view.milestones)
+    assert licence in show(view).words
+    assert licence not in show(replace(view, milestones=unseen)).words
 
 
 @pytest.mark.parametrize(("lang", "told"), [("fr", "145 €"), ("en", "€145")])
