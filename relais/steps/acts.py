@@ -25,7 +25,8 @@ from relais.ports import (
 )
 from relais.rows import Change, Put, Write, absent, act_key, differs, equals
 
-SETTLES_WITHIN = timedelta(hours=1)
+SETTLES_WITHIN = timedelta(hours=12)
+"""How often a movement that Stripe took is looked at until its balance transaction is known."""
 OPEN_STATES = frozenset({ActState.PLANNED, ActState.SENDING})
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from relais.act import LEASE_SECONDS
+from relais.act import LEASE_SECONDS, ActState
 from relais.calendar import Duration, due_after
 from relais.gate import (
     DUE_SHARDS,
@@ -29,6 +29,7 @@ from relais.order import Order, OrderStage, order_from_row, stamp
 from relais.ports import ConditionFailedError, Ports
 from relais.rows import Change, Key, Row, equals, gate_key, order_key
 from relais.steps import letters
+from relais.steps.acts import SETTLES_WITHIN
 from relais.steps.decisions import Answer
 from relais.steps.gates import (
     AlreadyAnsweredError,
@@ -121,7 +122,8 @@ def _settle(ports: Ports, key: Key, row: Row) -> None:
     elif key.sk.startswith("G#"):
         _gate(ports, gate_from_row(row))
     elif key.sk.startswith("A#"):
-        _claim(ports, key, row["due"], ports.now() + timedelta(seconds=2 * LEASE_SECONDS))
+        waits = SETTLES_WITHIN if row["state"] == ActState.DONE.value else timedelta(seconds=2 * LEASE_SECONDS)
+        _claim(ports, key, row["due"], ports.now() + waits)
         ports.background.run_act(key.pk.removeprefix("O#"), "acts")
 
 

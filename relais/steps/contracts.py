@@ -347,6 +347,8 @@ def _ways_back(situation: Situation) -> tuple[Choice, ...]:
             return (Choice.HOLD, Choice.PAYOUT, *closed)
         case "refund":
             return (Choice.REFUND, *closed)
+        case "closed":
+            return (Choice.CLOSED,)
         case _:
             seen = (Choice.REVIEW, Choice.ACCEPTANCE) if milestone.version else ()
             return (Choice.WORK, *seen, Choice.REFUND)

@@ -366,7 +366,8 @@ def _closed(situation: Situation) -> Effects:
 
 
 def _unparked(situation: Situation, answer: Answer) -> Effects:
-    handed_back = _closed(situation) if answer.choice is Choice.CLOSED else Effects()
+    ended_before = situation.parked_from == MilestoneStage.CLOSED.value
+    handed_back = _closed(situation) if answer.choice is Choice.CLOSED and not ended_before else Effects()
     settled = (equals("left_to_send", 0), equals("in_transit", 0)) if answer.choice is Choice.CLOSED else ()
     return Effects(remove=("parked_from", "parked_why"), writes=handed_back.writes, guards=settled)
 

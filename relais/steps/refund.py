@@ -77,14 +77,32 @@ def give_back(ports: Ports, situation: Situation, gate: Gate) -> None:
     outcome = send(ports, act)
     match outcome:
         case Done():
-            writes = (*taken(ports, act, outcome), *_unwound(ports, situation).writes)
-            extra = Effects(add=_milestone_pots(situation, act), writes=writes)
+            # Planning changed what the freelancer is still due.
+            situation = read_situation(ports, gate.order, gate.id.milestone)
+            extra = _settled_with(ports, situation, act, outcome)
             answer(ports, situation, gate, Answer(_outcome(situation), "engine", Via.ENGINE), extra)
             ports.counter.count("RefundDone")
         case Ended():
             park_act(ports, situation, gate, outcome.act)
         case Later():
             return
+
+
+def _settled_with(ports: Ports, situation: Situation, act: Act, outcome: Done) -> Effects:
+    """What a taken refund writes beside the gate's answer. The row that the answer advances gets its pots with it."""
+    if situation.milestone is None:
+        writes = (*booked(ports, act, outcome), *_unwound(ports, situation).writes)
+        return Effects(add=_order_pots(act), guards=(at_least("in_transit", act.amount),), writes=writes)
+    pots = {"refunded": act.amount, "refund_in_transit": -act.amount}
+    return Effects(add=pots, writes=(*booked(ports, act, outcome), _pots_change(act)))
+
+
+def _order_pots(act: Act) -> dict[str, int]:
+    return {"in_transit": -act.amount, "refunded": act.amount}
+
+
+def _pots_change(act: Act) -> Change:
+    return Change(order_key(act.order), add=_order_pots(act), guards=(at_least("in_transit", act.amount),))
 
 
 def _outcome(situation: Situation) -> Choice:
@@ -223,18 +241,13 @@ def _body(payment_intent: str, amount: int, operation: str, order: str) -> dict[
     }
 
 
-def taken(ports: Ports, act: Act, outcome: Done) -> tuple[Write, ...]:
+def booked(ports: Ports, act: Act, outcome: Done) -> tuple[Write, ...]:
     """Stripe took a refund, pending or succeeded: row 8', with its bank entry if the balance transaction is known."""
     now = ports.now()
     business = ledger.refunded(order=act.order, op=act.operation, amount=act.amount, currency=act.currency, at=now)
     writes: list[Write] = [
         done(ports, act, outcome),
         entry_put(business),
-        Change(
-            order_key(act.order),
-            add={"in_transit": -act.amount, "refunded": act.amount},
-            guards=(at_least("in_transit", act.amount),),
-        ),
     ]
     if outcome.settlement is not None:
         writes.append(_bank_entry(ports, act, outcome.settlement))
@@ -267,10 +280,6 @@ def _bank_entry(ports: Ports, act: Act, settlement: Settlement) -> Write:
             at=ports.now(),
         )
     )
-
-
-def _milestone_pots(situation: Situation, act: Act) -> dict[str, int]:
-    return {} if situation.milestone is None else {"refunded": act.amount, "refund_in_transit": -act.amount}
 
 
 def _unwound(ports: Ports, situation: Situation) -> Effects:
@@ -306,7 +315,7 @@ def _give_back_stray(ports: Ports, order: Order, act: Act) -> None:
     outcome = send(ports, known)
     if isinstance(outcome, Done):
         try:
-            ports.store.write(*taken(ports, known, outcome))
+            ports.store.write(*booked(ports, known, outcome), _pots_change(known))
         except ConditionFailedError:
             return
         ports.counter.count("StrayPaymentRefunded")

@@ -432,7 +432,6 @@ def order_level_runs_superseded(world: World) -> None:
     with broken(world, "open-proposal", "assign"), _raised_before(world, "open-gate", "park"):
         journey.hand_in_brief()
     _ended_quietly(journey)
-    journey.answer("park", "retry")
     journey.answer("proposal", "accepted")
     journey.deliver()
     journey.answer("review", "approve")

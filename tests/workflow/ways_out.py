@@ -5,15 +5,18 @@ Each asserts what client, freelancer and seller are left with, and that the ledg
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from collections.abc import Iterator
+from functools import wraps
 from typing import Any
+from unittest.mock import patch
 
 from devstack.stripe_sandbox.faults import Fault, FaultKind
+from devstack.stripe_sandbox.payments import top_up
 from relais import ledger
 from relais.offer import RefundCause
-from relais.order import OrderStage, order_from_row
+from relais.order import OrderStage, order_from_row, stamp
 from relais.rows import Change, order_key
 from relais.steps import interrupt, runs
 from tests.support.journey import Journey
@@ -21,7 +24,6 @@ from tests.support.world import World
 from tests.workflow.scenarios import (
     RETRIES,
     _ended_quietly,
-    _onboard,
     _raised_before,
     _say,
     _superseded,
@@ -32,6 +34,21 @@ from tests.workflow.scenarios import (
 )
 
 PRICE = 29000
+
+
+RESERVE = 200_000
+"""The seller's own money at Stripe: a refund draws on what is available, and the fee of the payment is gone."""
+
+
+def way_out(play: Callable[[World], object]) -> Callable[[World], object]:
+    """A scenario in which money goes back: the seller keeps a reserve at Stripe."""
+
+    @wraps(play)
+    def with_reserve(world: World) -> object:
+        top_up(world.sandbox.platform, RESERVE)
+        return play(world)
+
+    return scenario(with_reserve)
 
 
 def cancel(journey: Journey, cause: RefundCause = RefundCause.SELLER_FAULT) -> None:
@@ -59,10 +76,10 @@ def assert_given_back(journey: Journey, amount: int = PRICE, freelancer: int = 0
 
 def refunds(world: World) -> list[dict[str, Any]]:
     """The refunds that Stripe knows."""
-    return [dict(one) for one in world.sandbox.platform.objects.values() if one.get("object") == "refund"]
+    return [dict(one) for one in world.sandbox.platform.newest_first("refund")]
 
 
-@scenario
+@way_out
 def brief_unanswered(world: World) -> None:
     """After fourteen days without a brief the order is cancelled and refunded whole, once, and the client is told."""
     journey = Journey(world).to_brief()
@@ -76,7 +93,7 @@ def brief_unanswered(world: World) -> None:
     assert len([mail for mail in world.mails if mail.to == "marie@gmail.com"]) == 6
 
 
-@scenario
+@way_out
 def everybody_declines_and_the_seller_picks(world: World) -> None:
     """When nobody is left the seller picks somebody, who is then asked alone."""
     journey = Journey(world).to_assign()
@@ -91,7 +108,7 @@ def everybody_declines_and_the_seller_picks(world: World) -> None:
     finish(journey)
 
 
-@scenario
+@way_out
 def everybody_declines_and_the_seller_refunds(world: World) -> None:
     """The seller gives the money back instead of picking."""
     journey = Journey(world).to_assign()
@@ -101,7 +118,7 @@ def everybody_declines_and_the_seller_refunds(world: World) -> None:
     assert_given_back(journey)
 
 
-@scenario
+@way_out
 def nobody_picks(world: World) -> None:
     """Five working days of the seller's silence refund, not a weekend."""
     journey = Journey(world).to_assign()
@@ -126,7 +143,7 @@ def to_refund_right(world: World) -> Journey:
     return journey
 
 
-@scenario
+@way_out
 def refund_as_a_right(world: World) -> None:
     """Once the included revisions are used the client may have everything back; the freelancer keeps half."""
     journey = to_refund_right(world)
@@ -138,7 +155,7 @@ def refund_as_a_right(world: World) -> None:
     assert journey.order.borne == agreed - agreed // 2
 
 
-@scenario
+@way_out
 def refund_is_no_right_before(world: World) -> None:
     """While revisions are left, a refund is not among the answers: a changed form is told to choose again."""
     journey = Journey(world).to_acceptance()
@@ -147,7 +164,7 @@ def refund_is_no_right_before(world: World) -> None:
     finish(journey)
 
 
-@scenario
+@way_out
 def cancelled_at_every_stage(world: World) -> None:
     """A cancellation meets every open gate; who is owed what follows from where it was and who caused it."""
     for reach in (Journey.to_brief, Journey.to_assign):
@@ -163,7 +180,7 @@ def cancelled_at_every_stage(world: World) -> None:
         assert_given_back(journey, freelancer=before)
 
 
-@scenario
+@way_out
 def cancelled_by_the_seller_in_work(world: World) -> None:
     """The seller's own fault: the client has everything back, the freelancer is paid in full, the seller bears it."""
     journey = Journey(world).to_work()
@@ -175,7 +192,7 @@ def cancelled_by_the_seller_in_work(world: World) -> None:
     assert {"kill_fee", "refund_decided"} <= kinds
 
 
-@scenario
+@way_out
 def cancelled_in_the_hold(world: World) -> None:
     """After acceptance and before the transfer: row 9, and nothing for the freelancer whose work did not meet the brief."""
     journey = Journey(world).to_hold()
@@ -183,7 +200,7 @@ def cancelled_in_the_hold(world: World) -> None:
     assert_given_back(journey)
 
 
-@scenario
+@way_out
 def cancelled_in_the_pick_and_parks(world: World) -> None:
     """A pick, a parked order and a parked milestone can be cancelled as well."""
     journey = Journey(world).to_assign()
@@ -203,7 +220,7 @@ def cancelled_in_the_pick_and_parks(world: World) -> None:
     assert_given_back(milestone)
 
 
-@scenario
+@way_out
 def cancelled_an_instant_before_the_payout(world: World) -> None:
     """A cancellation committed before the transfer's intent wins: nothing is sent."""
     journey = Journey(world).to_hold()
@@ -229,7 +246,7 @@ def _cancelled_before(journey: Journey, name: str, stage: str) -> Iterator[None]
     assert done
 
 
-@scenario
+@way_out
 def cancelled_after_the_transfer(world: World) -> None:
     """What has been paid out cannot be cancelled: the refusal says so and changes nothing."""
     journey = Journey(world).to_hold()
@@ -243,24 +260,18 @@ def cancelled_after_the_transfer(world: World) -> None:
     assert_completed(journey)
 
 
-@scenario
+@way_out
 def second_payment(world: World) -> None:
     """A session of another kind than the order's own, paid: booked as the client's credit and given back whole."""
     journey = Journey(world).to_brief()
     first = journey.order.session
-    _forget_session(journey)
     journey.pay_url = _other_session(journey)
-    journey.pay()
     world.ports.store.write(Change(order_key(journey.id), put={"session": first}))
-    world.settle()
+    journey.pay()
     world.pass_time(hours=2)
     assert journey.stage == "brief"
     assert {row["kind"] for row in journey.entries()} >= {"payment", "stray_payment", "stray_decided", "refund"}
     finish(journey)
-
-
-def _forget_session(journey: Journey) -> None:
-    journey.world.ports.store.write(Change(order_key(journey.id), put={"session": "cs_forgotten"}))
 
 
 def _other_session(journey: Journey) -> str:
@@ -272,7 +283,7 @@ def _other_session(journey: Journey) -> str:
     return intake._open(world.ports, order)
 
 
-@scenario
+@way_out
 def payment_of_another_amount(world: World) -> None:
     """A payment of another amount than asked is not the order's: it goes back whole and the order ends."""
     journey = Journey(world)
@@ -283,13 +294,17 @@ def payment_of_another_amount(world: World) -> None:
     world.pass_time(days=4)
     order = journey.order
     assert (order.stage, order.paid, order.left, order.in_transit, order.refunded) == (
-        OrderStage.COMPLETED, 0, 0, 0, PRICE,
+        OrderStage.COMPLETED,
+        0,
+        0,
+        0,
+        PRICE,
     )
     entries, _ = ledger.read(journey.entries())
     assert ledger.check(entries, now=world.now(), ended=frozenset({journey.id})) == ()
 
 
-@scenario
+@way_out
 def refund_refused(world: World) -> None:
     """A refund that Stripe refuses parks; the seller sends it again as the next generation of one act."""
     journey = Journey(world).to_work()
@@ -302,7 +317,7 @@ def refund_refused(world: World) -> None:
     assert journey.stage == "park"
 
 
-@scenario
+@way_out
 def unwinding_that_fails(world: World) -> None:
     """A way out of the whole order that cannot be opened parks the order, and goes on when the seller says so."""
     journey = Journey(world).to_brief()
@@ -324,7 +339,7 @@ def unwinding_that_fails(world: World) -> None:
     assert_given_back(picked)
 
 
-@scenario
+@way_out
 def ways_out_superseded(world: World) -> None:
     """A newer run takes over in the ways out as anywhere else."""
     journey = Journey(world).to_assign()
@@ -346,7 +361,7 @@ def ways_out_superseded(world: World) -> None:
     assert_given_back(unrouted)
 
 
-@scenario
+@way_out
 def stuck_order(world: World) -> None:
     """Three runs without progress ask the seller; the answer starts the next, and the order goes on."""
     journey = Journey(world).to_work()
@@ -364,14 +379,44 @@ def stuck_order(world: World) -> None:
     finish(journey)
 
 
-@scenario
+@way_out
 def rolled_over(world: World) -> None:
     """An execution that has lived three hundred days is followed by the next, and nobody notices."""
     journey = Journey(world).to_work()
     gate = journey.open_gate
-    world.pass_time(days=301)
+    longer_ago = journey.world.now() - timedelta(days=301)
+    world.ports.store.write(Change(order_key(journey.id), put={"started": stamp(longer_ago)}))
+    world.pass_time(hours=26)
     assert journey.order.run == 2
     assert journey.open_gate.id == gate.id
     journey.deliver()
     assert journey.stage == "review"
 
+
+@way_out
+def refund_that_nobody_routes(world: World) -> None:
+    """An outcome of a refund that an old definition does not know parks; nothing is given back twice."""
+    journey = Journey(world).to_work()
+    machine = type(world.ports.machine)
+    succeed = machine.succeed
+
+    def unknown(self: Any, token: str, outcome: str) -> None:
+        succeed(self, token, "something_new" if outcome == "refunded" else outcome)
+
+    with patch.object(machine, "succeed", unknown):
+        cancel(journey, RefundCause.LATE)
+    assert (journey.stage, journey.milestone.parked_from) == ("park", "closed")
+    journey.answer("park", "closed")
+    assert_given_back(journey)
+    assert len(refunds(world)) == 1
+
+
+@way_out
+def parked_order_entered_by_a_new_run(world: World) -> None:
+    """A new run of a parked order is parked again: the question stays the same, and is answered once."""
+    journey = Journey(world)
+    with broken(world, "open-gate", "brief"):
+        journey.to_brief()
+    _superseded(journey)
+    journey.answer("park", "retry")
+    assert journey.stage == "brief"
