@@ -60,7 +60,7 @@ class Act:
     why: str | None = None
     settled: bool = True
     tried_at: int = 0
-    """The ordinal of the gate that sent it last: a gate sends an act that ended badly again only if a park lies between."""
+    """The ordinal of the gate that sent it last: what ended badly is sent again only if a park lies between."""
 
     @property
     def idempotency_key(self) -> str:

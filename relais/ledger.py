@@ -284,7 +284,10 @@ def transfer_settled(*, order: str, txn: str, op: str, amount: int, currency: st
 
 
 def kill_fee(*, order: str, milestone: str, amount: int, freelancer: str, currency: str, at: datetime) -> Entry:
-    """Row 7: what a freelancer keeps of the agreed cost although the client is refunded, borne by the seller (minor units)."""
+    """Row 7.
+
+    What a freelancer keeps of the agreed cost although the client is refunded, borne by the seller (minor units).
+    """
     postings = _move(KILL_FEE, payable(freelancer), amount, currency)
     return Entry(f"kill:{order}:{milestone}", EntryKind.KILL_FEE, at, order, postings)
 
@@ -298,7 +301,10 @@ def refund_decided(*, order: str, milestone: str, amount: int, currency: str, at
 def refund_after_acceptance(
     *, order: str, milestone: str, amount: int, borne: int, freelancer: str, currency: str, at: datetime
 ) -> Entry:
-    """Row 9: an accepted milestone is given back before its transfer; the freelancer bears `borne` of it (minor units)."""
+    """Row 9: an accepted milestone is given back before its transfer.
+
+    The freelancer bears `borne` of it (minor units).
+    """
     client_side = _move(REFUNDS, refund_payable(order), amount, currency)
     postings = client_side + _move(payable(freelancer), WORK, borne, currency)
     return Entry(f"refund:{order}:{milestone}", EntryKind.REFUND_DECIDED, at, order, postings)
@@ -311,7 +317,10 @@ def refunded(*, order: str, op: str, amount: int, currency: str, at: datetime) -
 
 
 def refund_settled(*, order: str, txn: str, op: str, amount: int, currency: str, at: datetime) -> Entry:
-    """Row 8', bank: the refund's balance transaction; `amount` is what left, positive, in minor units. The fee stays."""
+    """Row 8', bank: the refund's balance transaction; `amount` is what left, positive, in minor units.
+
+    The fee stays.
+    """
     return Entry(txn, EntryKind.REFUND_SETTLED, at, order, _move(CLEARING, STRIPE, amount, currency), item=op)
 
 

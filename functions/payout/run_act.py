@@ -1,4 +1,7 @@
-"""States Payout, Refund and Unwind, and what an order owes that needs Stripe: called by the webhook and the clock as well."""
+"""States Payout, Refund and Unwind, and what an order owes that needs Stripe.
+
+Called by the webhook and the clock as well.
+"""
 
 from typing import Any
 

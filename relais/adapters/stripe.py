@@ -135,7 +135,10 @@ class StripePayments:
         )
 
     def refund(self, body: dict[str, Any], key: str) -> Sent:
-        """Send a refund once; one that Stripe holds as pending was taken all the same. Raises what a transfer raises."""
+        """Send a refund once; one that Stripe holds as pending was taken all the same.
+
+        Raises what a transfer raises.
+        """
         made = _once(lambda: self._stripe.v1.refunds.create(_asked(body), {"idempotency_key": key}))
         if made.status in {"failed", "canceled"}:
             raise MovementRefusedError(made.failure_reason or made.status)

@@ -1,7 +1,10 @@
-"""The protocol by which money is moved: intent, lease, one call under one key, result. Transfers and refunds share it.
+"""The protocol by which money is moved: intent, lease, one call under one key, result.
 
-Design: money section C. An act is committed before it is sent; its result is one transaction with the ledger, the money rows and the
-answer of the gate that wanted it. A refusal ends a generation; an unknown answer may only be asked again under the same key.
+Transfers and refunds share it.
+
+Design: money section C. An act is committed before it is sent; its result is one transaction with the ledger, the
+money rows and the answer of the gate that wanted it. A refusal ends a generation; an unknown answer may only be asked
+again under the same key.
 """
 
 from __future__ import annotations

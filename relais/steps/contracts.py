@@ -19,7 +19,7 @@ from relais.steps.situation import Situation
 
 PARK_RULE = Rule.parse("1 wd; half")
 PICK_RULE = Rule.parse("5 wd; 1 wd, 2 wd")
-"""Asked at once, reminded, refunded by itself after five working days (design: people 5b; a weekend must not refund)."""
+"""Asked at once, reminded, refunded by itself after five working days: a weekend must not refund (people 5b)."""
 AFTER_SENT_BACK = Duration.parse("1 wd")
 AFTER_REVISION = Duration.parse("2 wd")
 

@@ -1,7 +1,8 @@
 """Interrupts: a decision on the whole order that every open gate is answered with. Design: workflow section 2.
 
-Two steps. The decision itself is one small transaction on the order's head. Then each open gate is answered with it, one transaction
-each, inline and by the clock until none is left; a gate that opens later finds the interrupt and answers itself.
+Two steps. The decision itself is one small transaction on the order's head. Then each open gate is answered with it,
+one transaction each, inline and by the clock until none is left; a gate that opens later finds the interrupt and
+answers itself.
 """
 
 from __future__ import annotations

@@ -45,7 +45,10 @@ def late(ports: Ports, situation: Situation, gate: Gate) -> LetterView:
 
 
 def withdrawn(ports: Ports, situation: Situation, gate: Gate) -> LetterView:
-    """The mail to a freelancer whose proposal or work was called back: no effect on the score, what is paid all the same."""
+    """The mail to a freelancer whose proposal or work was called back.
+
+    No effect on the score, what is paid all the same.
+    """
     freelancer = read_freelancer(ports.store, gate.owner)
     return replace(_to_freelancer(ports, situation, freelancer, "cancelled", None), pay=None)
 

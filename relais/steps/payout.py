@@ -132,7 +132,10 @@ def _act_of(ports: Ports, situation: Situation, gate: Gate) -> Act | None:
 
 
 def _taken_up(ports: Ports, situation: Situation, milestone: Milestone, act: Act) -> Act:
-    """An act that ended badly goes on only after its milestone was parked: a gate that parks it does not send it again."""
+    """An act that ended badly goes on only after its milestone was parked.
+
+    A gate that parks it does not send it again.
+    """
     parked_since = situation.last is not None and GateId.parse(situation.last).kind is Kind.PARK
     if act.state in OPEN_STATES or not parked_since or act.tried_at == situation.ordinal:
         return act

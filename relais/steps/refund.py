@@ -1,7 +1,8 @@
 """Giving money back: a milestone's share, a whole order, a payment that nobody asked for.
 
-Design: money section B rows 7, 8, 8', 9 and 20; people section 5 (who bears what, frozen with the order). What the client is owed is
-decided and booked before anything is sent; what the freelancer is paid all the same depends on the cause, never on Stripe.
+Design: money section B rows 7, 8, 8', 9 and 20; people section 5 (who bears what, frozen with the order). What the
+client is owed is decided and booked before anything is sent; what the freelancer is paid all the same depends on the
+cause, never on Stripe.
 """
 
 from __future__ import annotations

@@ -103,7 +103,10 @@ def ask_seller(ports: Ports, order: Order) -> Gate:
 
 
 def answer_stuck(ports: Ports, gate: Gate, by: str, via: Via) -> Gate:
-    """The seller starts the next run: one transaction closes the gate, then the run begins. A second answer changes nothing."""
+    """The seller starts the next run: one transaction closes the gate, then the run begins.
+
+    A second answer changes nothing.
+    """
     decision = Decided(Choice.RESUME, by, ports.now(), via)
     close = Change(
         gate_key(gate.order, str(gate.id)),

@@ -96,7 +96,10 @@ def _session_paid(ports: Ports, session: dict[str, Any]) -> str:
 
 
 def _paid_again(ports: Ports, order: str, session: str) -> str:
-    """A session of an order that is paid already: the same one is known, another one goes back whole (ledger row 20)."""
+    """A session of an order that is paid already.
+
+    The same one is known, another one goes back whole (ledger row 20).
+    """
     row = ports.store.get(order_key(order))
     if row is None or row.get("session") == session:
         return "seen"

@@ -126,7 +126,10 @@ def proposal_unanswered(world: World) -> None:
 
 @scenario
 def work_and_review_late(world: World) -> None:
-    """Nothing is decided by a late maker or a late seller: both are reminded, the seller is told, the gate stays open."""
+    """Nothing is decided by a late maker or a late seller.
+
+    Both are reminded, the seller is told, the gate stays open.
+    """
     journey = Journey(world).to_work()
     for kind, act in (("work", journey.deliver), ("review", lambda: journey.answer("review", "approve"))):
         gate = journey.open_gate
@@ -186,7 +189,10 @@ def post_closed(world: World) -> Iterator[None]:
 
 @scenario
 def mail_that_is_not_taken(world: World) -> None:
-    """A gate whose mail is refused is open all the same: the mail is owed, and the clock sends it, for nobody's harm."""
+    """A gate whose mail is refused is open all the same.
+
+    The mail is owed, and the clock sends it, for nobody's harm.
+    """
     journey = Journey(world).to_assign()
     with post_closed(world):
         journey.answer("proposal", "accepted")
@@ -220,7 +226,10 @@ def unreached_client_accepts_nothing(world: World) -> None:
 
 @scenario
 def account_not_ready(world: World) -> None:
-    """A refused payout parks; once the account is ready the seller sends it again, as the next generation of one act."""
+    """A refused payout parks.
+
+    Once the account is ready the seller sends it again, as the next generation of one act.
+    """
     journey = Journey(world).to_hold()
     _onboard(world, "restricted")
     world.pass_time(days=4)
@@ -346,7 +355,10 @@ def settled_by_hand(world: World) -> None:
 
 @scenario
 def park_that_fails(world: World) -> None:
-    """A milestone that cannot be parked parks the order; an order that cannot be parked dies, and the next run enters it."""
+    """A milestone that cannot be parked parks the order.
+
+    An order that cannot be parked dies, and the next run enters it.
+    """
     journey = Journey(world).to_work()
     with broken(world, "open-gate", "review"), broken(world, "open-gate", "park"):
         journey.deliver()
