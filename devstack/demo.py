@@ -1,6 +1,7 @@
 """`make demo`: starts the one-machine stack, plays an order by itself, and stays up for people to play the next.
 
-`PLAY=once` ends after the order, its last line is one JSON object; `PLAY=none` only starts the stack; `PORT=` shifts it.
+`PLAY=once` ends after the order, and its last line is one JSON object; `PLAY=none` only starts the stack; `PORT=`
+shifts it.
 """
 
 import os

@@ -13,7 +13,7 @@ import urllib.request
 from collections.abc import Iterable
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, ClassVar
+from typing import ClassVar
 from urllib.parse import urlsplit
 
 from devstack import mailbox
@@ -66,7 +66,7 @@ class Gateway:
     """Listens from the first moment of a start; leads to the HTTP API as soon as `lead_to` names it."""
 
     def __init__(self, port: int, cloud: str) -> None:
-        """Listen on `port` of this machine only; `cloud` is the local cloud's address. Raises OSError where it is taken."""
+        """Listen on `port` of this machine only, in front of the cloud at `cloud`. Raises OSError where it is taken."""
         self._cloud = urlsplit(cloud).netloc
         self._api: str | None = None
         self._doing = "The local cloud is being started."
@@ -157,7 +157,7 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 64
 
-    def handle_error(self, request: Any, client_address: Any) -> None:
+    def handle_error(self, request: object, client_address: object) -> None:
         """A visitor who hung up is no news."""
 
 
@@ -200,7 +200,7 @@ def _handler(gateway: Gateway) -> type[BaseHTTPRequestHandler]:
 
         do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _serve  # noqa: N815 - the library's
 
-        def log_message(self, *_: Any) -> None:
+        def log_message(self, *_: object) -> None:
             """Paths hold secrets: nothing is logged."""
 
     return Handler

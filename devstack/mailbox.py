@@ -1,4 +1,4 @@
-"""The mailbox of the local stack: every mail that was sent, newest first, so that a person can click through a journey."""
+"""The mailbox of the local stack: every mail that was sent, newest first, to click through a whole journey."""
 
 import json
 from collections.abc import Sequence

@@ -35,7 +35,7 @@ Found = TypeVar("Found")
 ANSWERS = {
     "q_name": "« Boulangerie Aubépine », slogan : « le pain qui prend son temps »",
     "q_activity": "Nous cuisons du pain au levain pour les habitants du quartier.",
-    "q_brands": "Opinel, parce que rien n'est en trop.\nDuralex, parce qu'on le reconnaît de loin.\nBic, pour la couleur.",
+    "q_brands": "Opinel : rien n'est en trop.\nDuralex : on le reconnaît de loin.\nBic, pour la couleur.",
     "q_colours": "Le vert de la devanture (#2F5D50) ; surtout pas de rouge.",
     "q_seen": "Sur l'enseigne, les sacs en papier et Instagram.",
 }

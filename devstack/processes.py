@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 from relais.errors import RelaisError
 
@@ -97,7 +98,7 @@ def end(processes: Sequence[Process]) -> None:
 
 def _over_within(processes: Sequence[Process], seconds: float) -> bool:
     until = time.monotonic() + seconds
-    while not all([process.look() for process in processes]):
+    while not all(process.look() for process in processes):
         if time.monotonic() > until:
             return False
         time.sleep(PAUSE_SECONDS)
@@ -167,7 +168,7 @@ class Processes:
         """Start one and wait for its good end. Raises `ProcessDiedError`."""
         self.start(name, command).finish(seconds)
 
-    def __enter__(self) -> "Processes":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

@@ -1,4 +1,4 @@
-"""Starts and stops the whole of Relais on one machine: local cloud, Stripe sandbox, gateway, the deployed app, the shop.
+"""Starts and stops all of Relais on one machine: local cloud, Stripe sandbox, gateway, the deployed app, the shop.
 
 Everything listens on loopback alone. Nothing of it outlives `Stack.stop`: processes run in groups of their own, files
 stand under `.run/`.
@@ -53,7 +53,8 @@ STRIPE_KEYS = {
 # What of the surrounding shell must not reach the stack: it talks to itself alone.
 FOREIGN = ("AWS_", "STRIPE_", "RELAIS_", "CDK_", "MINISTACK_", "LOCALSTACK_", "POWERTOOLS_")
 QUIET = ("--no-notices", "--no-version-reporting")
-CONTEXT = ("-c", f"stage={STAGE}", "-c", "layer=local")
+# Without a change set, which only a person would read.
+DEPLOY = ("--method=direct", "--require-approval=never")
 
 
 class PortsTakenError(RelaisError):
@@ -265,7 +266,7 @@ def stack(
         gateway.start()
         settings = environment(addresses, shell)
         processes = ended.enter_context(Processes(run, settings, ROOT, lambda groups: _note(run, groups)))
-        yield _start(addresses, gateway, processes, run, catalog, tell)
+        yield _start(_Run(addresses, gateway, processes, run, catalog), _Watch(tell, gateway))
 
 
 def _note(run: Path, groups: Sequence[int]) -> None:
@@ -305,49 +306,43 @@ def read_catalog() -> Catalog:
     return found
 
 
-def _start(
-    addresses: Addresses,
-    gateway: Gateway,
-    processes: Processes,
-    run: Path,
-    catalog: Catalog,
-    tell: Callable[[str, float], None],
-) -> Started:
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """What a start works with; `folder` is the place of its logs."""
+
+    addresses: Addresses
+    gateway: Gateway
+    processes: Processes
+    folder: Path
+    catalog: Catalog
+
+
+def _start(run: _Run, watch: "_Watch") -> Started:
     """What can be done side by side is: the app is synthesized while cloud and sandbox start and are prepared."""
-    watch = _Watch(tell, gateway)
-    cloud = Cloud(addresses.cloud)
-    ministack = processes.start("cloud", [MINISTACK], _cloud_settings(addresses, run))
+    addresses, processes = run.addresses, run.processes
+    ministack = processes.start("cloud", [MINISTACK], _cloud_settings(addresses, run.folder))
     sandbox = processes.start("stripe", _sandbox_command(addresses))
     processes.run("bundle", [sys.executable, ROOT / "tools" / "bundle.py", "local"], COMMAND_SECONDS)
     watch.done("the functions' code and layer are built")
-    synthesis = _synthesize(addresses, processes, run)
+    synthesis = processes.start("synth", _synth_command(addresses, run.folder))
     _await("The local cloud", ministack, f"{addresses.cloud}/_ministack/ready")
     watch.done("the local cloud listens")
-    bootstrap: list[str | Path] = [CDK, "bootstrap", f"aws://{ACCOUNT}/{REGION}", "--app", "", *QUIET]
-    processes.run("bootstrap", bootstrap, COMMAND_SECONDS)
+    processes.run("bootstrap", [CDK, "bootstrap", f"aws://{ACCOUNT}/{REGION}", "--app", "", *QUIET], COMMAND_SECONDS)
     watch.done("it is prepared for deployments (cdk bootstrap)")
     _await("The Stripe sandbox", sandbox, f"{addresses.stripe}/_sandbox/clock")
-    _open_accounts(addresses, catalog)
+    _open_accounts(addresses, run.catalog)
     watch.done("the Stripe sandbox listens; the freelancers' accounts are open")
     synthesis.finish(COMMAND_SECONDS)
     watch.done("the app is synthesized (cdk synth)")
-    deploy: list[str | Path] = [
-        CDK,
-        "deploy",
-        "--all",
-        "--app",
-        run / "cdk.out",
-        "--method=direct",
-        "--require-approval=never",
-    ]
-    processes.run("deploy", [*deploy, *QUIET], COMMAND_SECONDS)
+    processes.run("deploy", [CDK, "deploy", "--all", "--app", run.folder / "cdk.out", *DEPLOY, *QUIET], COMMAND_SECONDS)
     watch.done("both stacks are deployed (cdk deploy)")
+    cloud = Cloud(addresses.cloud)
     store = DynamoStore(cloud.client("dynamodb"), cloud.outputs(DATA_STACK)["TableName"])
     _fill_secrets(cloud)
-    apply(store, catalog, datetime.now(UTC))
+    apply(store, run.catalog, datetime.now(UTC))
     watch.done("secrets are filled, the sample shop is open")
-    gateway.lead_to(cloud.outputs(SERVICE_STACK)["ApiUrl"])
-    return Started(addresses, cloud, store, catalog, processes, (ministack, sandbox))
+    run.gateway.lead_to(cloud.outputs(SERVICE_STACK)["ApiUrl"])
+    return Started(addresses, cloud, store, run.catalog, processes, (ministack, sandbox))
 
 
 class _Watch:
@@ -365,7 +360,7 @@ class _Watch:
         self._last = now
 
 
-def _cloud_settings(addresses: Addresses, run: Path) -> dict[str, str]:
+def _cloud_settings(addresses: Addresses, folder: Path) -> dict[str, str]:
     return {
         "BIND_HOST": LOOPBACK,
         "GATEWAY_PORT": str(addresses.cloud_port),
@@ -373,8 +368,11 @@ def _cloud_settings(addresses: Addresses, run: Path) -> dict[str, str]:
         "MINISTACK_ACCOUNT_ID": ACCOUNT,
         # Without it a port would be opened on all interfaces.
         "IOT_MTLS_ENABLED": "0",
+        "AUTH": "false",
+        "LAMBDA_EXECUTOR": "local",
+        "PERSIST_STATE": "0",
         # Its functions' workers unpack their code there: removed with the stack.
-        "TMPDIR": str(run / "tmp"),
+        "TMPDIR": str(folder / "tmp"),
     }
 
 
@@ -396,10 +394,10 @@ def _sandbox_command(addresses: Addresses) -> list[str]:
     ]
 
 
-def _synthesize(addresses: Addresses, processes: Processes, run: Path) -> Process:
-    command: list[str | Path] = [CDK, "synth", "--quiet", "--output", run / "cdk.out", *QUIET, *CONTEXT]
-    addressed = ["-c", f"public_url={addresses.gateway}", "-c", f"stripe_url={addresses.stripe}"]
-    return processes.start("synth", [*command, *addressed])
+def _synth_command(addresses: Addresses, folder: Path) -> list[str | Path]:
+    context = {"stage": STAGE, "layer": "local", "public_url": addresses.gateway, "stripe_url": addresses.stripe}
+    told = [word for name, value in context.items() for word in ("-c", f"{name}={value}")]
+    return [CDK, "synth", "--quiet", "--output", folder / "cdk.out", *QUIET, *told]
 
 
 def _await(name: str, process: Process, url: str) -> None:
@@ -429,7 +427,7 @@ def _open_accounts(addresses: Addresses, catalog: Catalog) -> None:
         if not freelancer.stripe_account:
             continue
         account = {"id": freelancer.stripe_account, "email": freelancer.email, "display_name": freelancer.name}
-        request = urllib.request.Request(
+        request = urllib.request.Request(  # noqa: S310 - loopback
             f"{addresses.stripe}/_sandbox/accounts", json.dumps(account).encode(), method="POST"
         )
         with _direct().open(request, timeout=10):

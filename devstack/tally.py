@@ -1,4 +1,4 @@
-"""What one played order came to: each number read from the ledger, the table, the sandbox or the functions' own logs."""
+"""What one played order came to: read from the ledger, the table, the sandbox and the functions' own log lines."""
 
 import json
 import math

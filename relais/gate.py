@@ -152,13 +152,17 @@ class GateId:
 
     @classmethod
     def parse(cls, text: str) -> GateId:
-        """Read a gate's name. Raises `MalformedGateIdError`."""
+        """Read a gate's name: each gate has one only, for it is the subject of links. Raises `MalformedGateIdError`."""
         parts = text.split("-")
         try:
             milestone, kind, ordinal = parts
-            return cls(milestone, Kind(kind), int(ordinal))
+            found = cls(milestone, Kind(kind), int(ordinal))
         except ValueError:
             raise MalformedGateIdError(text) from None
+        numbered = len(milestone) == len(ORDER_LEVEL) and milestone.isascii() and milestone.isdigit()
+        if not numbered or str(found) != text:
+            raise MalformedGateIdError(text)
+        return found
 
     @property
     def of_order(self) -> bool:

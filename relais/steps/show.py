@@ -70,6 +70,8 @@ COMMON_DOMAINS = (
     "laposte.net",
     "icloud.com",
 )
+MOST_SLIPS = 2
+"""Of the finger, in the domain of an address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,11 +287,11 @@ def _released(ports: Ports, order: Order, milestones: tuple[Milestone, ...]) -> 
 
 def address_hint(address: str) -> str | None:
     """The domain that was probably meant, where the one typed is a letter or two away from a common one."""
-    _, at, domain = address.rpartition("@")
-    if not at or domain in COMMON_DOMAINS:
+    domain = address.rpartition("@")[2].lower()
+    if "@" not in address or domain in COMMON_DOMAINS:
         return None
-    near = [one for one in COMMON_DOMAINS if _distance(domain.lower(), one) <= 2]  # noqa: PLR2004 - two slips of the finger
-    return near[0] if near else None
+    slips, nearest = min((_distance(domain, one), one) for one in COMMON_DOMAINS)
+    return nearest if slips <= MOST_SLIPS else None
 
 
 def _distance(one: str, other: str) -> int:

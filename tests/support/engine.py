@@ -24,6 +24,7 @@ import jsonata
 from moto.awslambda_simple.models import LambdaSimpleBackend
 from moto.core.serialize import BaseJSONSerializer
 from moto.dynamodb.models.dynamo_type import DynamoType
+from moto.stepfunctions.parser import models
 from moto.stepfunctions.parser.api import ExecutionStatus
 from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
 from moto.stepfunctions.parser.asl.component.state.exec.state_task import lambda_eval_utils
@@ -41,7 +42,6 @@ from moto.stepfunctions.parser.asl.eval.callback.callback import (
 from moto.stepfunctions.parser.asl.jsonata import jsonata as evaluator
 from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
 from moto.stepfunctions.parser.backend.execution import BaseExecutionWorkerCommunication, Execution
-from moto.stepfunctions.parser import models
 from moto.stepfunctions.parser.models import StepFunctionsParserBackend
 
 PATIENCE = 30.0
@@ -129,9 +129,7 @@ class Engine(Calls):
         self._spent: set[str] = set()
         self._stopped: set[str] = set()
 
-    def invoke(
-        self, _backend: object, function: str, _qualifier: str | None, body: Any, headers: Any, answer: dict[str, str]
-    ) -> bytes:
+    def invoke(self, function: str, _qualifier: str | None, body: Any, headers: Any, answer: dict[str, str]) -> bytes:
         """Lambda's Invoke: errors are told as Lambda tells them; an asynchronous call waits for `settle`."""
         name, event = short_name(function), json.loads(body)
         if headers.get("X-Amz-Invocation-Type") == "Event":
@@ -207,7 +205,7 @@ class Engine(Calls):
             endpoint.notify(outcome)
         return True
 
-    def _wait(self, _task: object, timeout_seconds: int, callback_endpoint: CallbackEndpoint) -> CallbackOutcome | None:
+    def _wait(self, timeout_seconds: int, callback_endpoint: CallbackEndpoint) -> CallbackOutcome | None:
         with self._changed:
             if callback_endpoint.callback_id not in self._spent:
                 self._waiting[callback_endpoint.callback_id] = callback_endpoint
@@ -250,7 +248,7 @@ def _declare(bindings: Mapping[str, Any]) -> str:
 
 @contextmanager
 def mended_moto(engine: Engine) -> Iterator[None]:
-    """moto as AWS behaves where it matters here, with its answers from our handlers."""
+    """How AWS behaves where it matters here, with its answers from our handlers."""
     start, stop = Execution.start, Execution.stop
     reflect = BaseExecutionWorkerCommunication.terminated
     attempt = StateTaskServiceCallback._evaluate_with_timeout
@@ -279,13 +277,13 @@ def mended_moto(engine: Engine) -> Iterator[None]:
             (lambda_eval_utils, "boto_client_for", _client),
             (AmazonStateLanguageParser, "parse", staticmethod(_parse)),
             (BaseJSONSerializer, "_serialize_type_structure", _serialize_structure),
-            (LambdaSimpleBackend, "invoke", lambda *given: engine.invoke(*given)),
+            (LambdaSimpleBackend, "invoke", engine.invoke),
             (
                 CallbackPoolManager,
                 "notify",
-                lambda pool, callback_id, outcome: engine._notify(pool, callback_id, outcome),
+                lambda pool, callback_id, outcome: engine._notify(pool, callback_id, outcome),  # noqa: PLW0108 - binds the pool
             ),
-            (StateTaskServiceCallback, "_wait_for_task_token_timeout", lambda *args, **kw: engine._wait(*args, **kw)),
+            (StateTaskServiceCallback, "_wait_for_task_token_timeout", engine._wait),
             (StateTaskServiceCallback, "_evaluate_with_timeout", fresh_token),
             (StepFunctionsParserBackend, "_get_executions", ready),
             *((models, name, _worded(name)) for name in ("TaskTimedOut", "TaskDoesNotExist", "InvalidToken")),
@@ -298,7 +296,7 @@ def mended_moto(engine: Engine) -> Iterator[None]:
 
 
 def _worded(name: str) -> Callable[[], Exception]:
-    """moto raises these without the message that they need."""
+    """These are raised without the message that they need."""
     error: Callable[..., Exception] = getattr(models, name)
     return lambda: error(message=name)
 
@@ -313,7 +311,7 @@ def _parse(definition: str) -> Any:
 
 
 def _client(region: str, service: str, state_credentials: object = None) -> Any:
-    """moto makes a client for every call; one is enough."""
+    """Each call makes a client for every call; one is enough."""
     return _client_of(region, service)
 
 
@@ -326,7 +324,7 @@ _SERIALIZE = BaseJSONSerializer._serialize_type_structure
 
 
 def _serialize_structure(serializer: Any, serialized: dict[str, Any], value: Any, shape: Any, key: str) -> None:
-    """An attribute value is on the wire what it is in moto's tables; shape by shape it takes moto twenty times as long."""
+    """An attribute value is on the wire what it is in moto's tables; shape by shape takes twenty times as long."""
     if shape.name == "AttributeValue" and key:
         serialized[key] = on_the_wire(value)
         return

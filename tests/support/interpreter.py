@@ -1,7 +1,7 @@
 """The shipped definition, walked state by state in this thread: for tests that need thousands of orders.
 
-It reads the definition itself, so it routes where the definition routes, and knows only what that definition uses: tasks
-with and without a token, choices on one variable, one map, pass, succeed and fail; retriers and catchers by error name.
+It reads the definition itself, so it routes where that routes, and knows only what the definition uses: tasks with and
+without a token, choices on one variable, one map, pass, succeed and fail; retriers and catchers by error name.
 `tests/workflow` runs the same definition on moto; one test shows that both walk the same way.
 """
 

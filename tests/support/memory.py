@@ -90,7 +90,7 @@ class MemoryStore:
         self.frozen = None
 
     def write(self, *writes: Write) -> None:
-        """Write all or nothing. Raises `ConditionFailedError`, and `WriteRefusedError` for what DynamoDB never takes."""
+        """Write all or nothing. Raises `ConditionFailedError`; `WriteRefusedError` for what DynamoDB never takes."""
         keys = [one.key for one in writes]
         if not writes or len(writes) > MOST_ACTIONS or len(set(keys)) != len(keys):
             raise WriteRefusedError("a transaction has 1 to 100 actions, each on a row of its own")

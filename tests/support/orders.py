@@ -163,6 +163,16 @@ class Play:
             self.answer(one, choice, **facts)
         return self.open(kind)
 
+    def open_parked(self) -> Gate:
+        """Nobody is left to be asked: the engine says so, and the definition enters the order's park."""
+        open_proposal(self.ports, self.call(Kind.PROPOSAL))
+        self.attempts += 1
+        attempt = f"{self.order.run:06d}#2026-11-23T09:00:00.{self.attempts:03d}Z#00"
+        call = GateCall(self.id, self.order.run, "00", "park", attempt, f"token-{self.id}-{self.attempts}")
+        open_gate(self.ports, call)
+        situation = read_situation(self.ports, self.id, "00")
+        return self.read(GateId("00", Kind.PARK, situation.ordinal))
+
     def until_payout(self) -> None:
         """Bring it to the payout, whose state has not been entered yet."""
         self.until(Kind.HOLD)

@@ -1,4 +1,4 @@
-"""A whole deployment in one process: table, bucket, mails, secrets, the shipped machine, a Stripe sandbox, a virtual date.
+"""A whole deployment in one process: table, bucket, mails, the shipped machine, a Stripe sandbox, a virtual date.
 
 People act as they do: they open the links of their mails and send the forms of the pages they get.
 """
@@ -226,7 +226,7 @@ class World:
             endpoints=(Endpoint(f"{PUBLIC_URL}/hooks/stripe", WEBHOOK_SECRET),),
             public_url="https://stripe.example",
             seeds=(Seed(INES), Seed(NORD)),
-            offset=lambda: self._shift.total_seconds(),
+            offset=lambda: self._shift.total_seconds(),  # noqa: PLW0108 - the shift of then
             wall=lambda: time.time() + self.wall_shift,
             deliver=self._deliver,
         )

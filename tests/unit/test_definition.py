@@ -1,4 +1,4 @@
-"""The shape of the shipped definition: what holds for every gate holds for each, and it agrees with the code behind it."""
+"""The shape of the shipped definition: what holds for a gate holds for each, and it agrees with the code."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ def test_every_task_lets_an_older_run_end_quietly_and_parks_the_rest(name: str) 
 
 @pytest.mark.parametrize("name", GATES)
 def test_every_gate_waits_thirty_days_and_opens_again(name: str) -> None:
-    """Thirty days end a token, not a question: the gate opens again. Interruptions are never retried, errors six times."""
+    """Thirty days end a token, not a question: the gate opens again. Errors are retried, interruptions never."""
     gate = GATES[name]
     retries = {
         error: (one.get("MaxAttempts"), one.get("JitterStrategy"))

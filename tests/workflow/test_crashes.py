@@ -168,10 +168,7 @@ def undisturbed() -> tuple[dict[str, Any], int]:
 
 @pytest.mark.parametrize("part", range(PARTS))
 def test_a_death_between_any_two_calls_ends_as_if_nothing_had_happened(part: int) -> None:
-    """Promise 2, place by place: same rows, entries, places in hand, one transfer.
-
-    Mails perhaps repeated, identical.
-    """
+    """Promise 2, place by place: same rows, entries, places in hand, one transfer; mails repeated, if so identical."""
     expected, places = undisturbed()
     wrong = []
     for number in range(1 + part, places + 1, PARTS):

@@ -1,0 +1,123 @@
+import json
+import shutil
+import signal
+import socket
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+KEYS = [
+    "order",
+    "status",
+    "currency",
+    "client_paid",
+    "card_fee",
+    "freelancer_received",
+    "margin",
+    "ledger_balanced",
+    "ledger_equals_sandbox",
+    "lambda_calls",
+    "write_units",
+    "seconds",
+]
+MOST_CALLS = 60
+MOST_UNITS = 320
+JOURNEY = (
+    "presses the order button",
+    "pays by card",
+    "answers the brief",
+    "reads the brief and accepts",
+    "uploads version 1",
+    "sends it back",
+    "uploads version 2",
+    "approves it",
+    "asks for a change",
+    "uploads version 3",
+    "approves it",
+    "accepts the logo",
+    "the hold has passed",
+    "completes the order",
+)
+Start = Callable[..., Any]
+NothingLeft = Callable[[Sequence[int]], None]
+
+
+def fetch(url: str) -> tuple[int, str]:
+    try:
+        with urllib.request.urlopen(url, timeout=30) as answer:  # noqa: S310 - loopback
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read().decode()
+
+
+def test_an_order_plays_itself_from_the_offer_to_the_freelancers_money(demo: Start, nothing_left: NothingLeft) -> None:
+    """The main job on the deployed app, over HTTP alone; meanwhile a second stack is refused in a sentence."""
+    playing = demo("once")
+    playing.wait_for("the local cloud listens")
+    status, page = fetch(f"http://127.0.0.1:{playing.port + 1}/offer/logo")
+    assert (status, "The stack is starting" in page) == (503, True)
+    playing.wait_for("pays by card")
+    second = demo("none", at=playing.port)
+    assert "The stack is already running" in second.wait_for("already running")
+    assert second.process.wait(60) == 1
+    playing.wait_for("completes the order")
+    status, mails = fetch(f"http://127.0.0.1:{playing.port + 1}/_mail.json")
+    assert "en route" in json.loads(mails)[0]["subject"]
+    groups = playing.groups()
+    playing.wait_for("(the end)")
+    assert playing.process.wait(60) == 0, playing.lines
+    nothing_left(groups)
+    told = [line for line in playing.lines if "(the end)" not in line]
+    places = [next((i for i, line in enumerate(told) if words in line), -1) for words in JOURNEY]
+    assert -1 not in places, told
+    tally = json.loads(told[-1])
+    assert list(tally) == KEYS
+    assert (tally["status"], tally["currency"]) == ("completed", "eur")
+    assert tally["client_paid"] - tally["card_fee"] - tally["freelancer_received"] == tally["margin"]
+    assert (tally["client_paid"], tally["freelancer_received"]) == (29_000, 13_000)
+    assert (tally["ledger_balanced"], tally["ledger_equals_sandbox"]) == (True, True)
+    assert 0 < tally["lambda_calls"] <= MOST_CALLS
+    assert 0 < tally["write_units"] <= MOST_UNITS
+
+
+@pytest.mark.parametrize(
+    ("moment", "number", "code"),
+    [("the local cloud listens", signal.SIGTERM, 143), ("pays by card", signal.SIGINT, 130)],
+)
+def test_it_can_be_ended_in_the_middle_and_leaves_nothing_running(
+    demo: Start, nothing_left: NothingLeft, moment: str, number: signal.Signals, code: int
+) -> None:
+    """While the app is being deployed, and while an order plays and workers live."""
+    playing = demo("once")
+    playing.wait_for(moment)
+    groups = playing.groups()
+    assert groups
+    assert playing.end(number) == code
+    assert "Ended. Everything is stopped." in playing.wait_for("Ended")
+    nothing_left(groups)
+    assert not (playing.folder / "running.json").exists()
+    assert not (playing.folder / "tmp").exists()
+
+
+def test_a_taken_port_is_named_with_what_to_do(demo: Start, port: int) -> None:
+    """Before anything is started: nothing has to be tidied up."""
+    with socket.create_server(("127.0.0.1", port + 2)):
+        refused = demo("once")
+        assert refused.wait_for("taken") == (
+            f"relais: Port {port + 2} on 127.0.0.1 is taken by another program: stop it, or choose other ports "
+            "(make demo PORT=5000 takes 5000, 5001 and 5002)."
+        )
+        assert refused.process.wait(60) == 1
+
+
+def test_a_missing_node_is_told_with_what_to_do(demo: Start, tmp_path: Path) -> None:
+    """A machine where make has set everything up and Node was removed since."""
+    (tmp_path / "sh").symlink_to(shutil.which("sh") or "/bin/sh")
+    refused = demo("once", PATH=str(tmp_path))
+    assert "Node.js 20 or newer is needed" in refused.wait_for("Node.js")
+    assert refused.process.wait(60) == 1

@@ -1,0 +1,65 @@
+"""Every function, by its event, behind the real adapters on moto: table, bucket, mails, secrets, machine."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from relais.adapters.keys import BOOK, DESK, DUE
+from relais.gate import due_shard
+from tests.support.engine import HANDLERS
+from tests.support.journey import Journey
+from tests.support.world import MONDAY, world
+from tests.workflow.scenarios import SELLER, assert_completed
+
+
+def test_every_function_does_its_part_behind_the_real_adapters() -> None:
+    """An order whose execution was stopped half-way: all twelve functions are called, and it ends paid and balanced."""
+    with world(fast_table=False) as made:
+        journey = Journey(made).to_work()
+        made.ports.machine.stop(journey.id, 1, "by hand")
+        made.settle()
+        made.pass_time(minutes=3)
+        assert journey.order.run == 2
+        journey.deliver()
+        assert [key.sk for key in made.ports.store.desk("seller#open")] == [f"G#01#review#{2:04d}"]
+        assert journey.id in made.ports.store.open_orders(due_shard(journey.id))
+        journey.answer("review", "approve")
+        journey.answer("acceptance", "accept")
+        made.pass_time(days=4)
+        assert_completed(journey)
+        assert set(made.engine.calls) == set(HANDLERS)
+        shard = due_shard(journey.id).removeprefix("D#")
+        booked = made.ports.store.book(f"{MONDAY:%Y-%m}", shard)
+        assert sorted(row["kind"] for row in booked) == sorted(entry["kind"] for entry in journey.entries())
+        sums: dict[str, int] = {}
+        for entry in booked:
+            for account, amount, _ in entry["postings"]:
+                sums[account] = sums.get(account, 0) + amount
+        assert sum(sums.values()) == 0
+        assert {account: amount for account, amount in sums.items() if amount} == {
+            "stripe": 15540,
+            "fee.card": 460,
+            "cost.work": 13000,
+            "revenue": -29000,
+        }
+        assert sums["stripe"] == made.sandbox.state()["money"]["net_transactions"]["eur"]
+
+
+def test_mails_reach_their_readers_from_the_shop() -> None:
+    """Each kind of reader got theirs, from the shop's sender, with a subject that says what it is about."""
+    with world(fast_table=False) as made:
+        Journey(made).to_review()
+        readers = {mail.to for mail in made.mails}
+        assert readers == {"marie@gmail.com", "ines@moreau-graphisme.example", SELLER}
+        assert all(mail.subject and "\n" not in mail.subject for mail in made.mails)
+
+
+def test_what_indexes_hold_is_text_and_rows_hold_no_decimals() -> None:
+    """Indexes refuse anything but text; rows are read back as they were written."""
+    with world(fast_table=False) as made:
+        Journey(made).to_review()
+        for row in made.rows():
+            for index in (DUE, DESK, BOOK):
+                assert isinstance(row.get(index.partition, ""), str)
+                assert isinstance(row.get(index.sort, ""), str)
+            assert not [value for value in row.values() if isinstance(value, Decimal | float)]

@@ -1,0 +1,287 @@
+"""Where each answer leads and what it writes: for every kind of gate and each of its choices (workflow 1, 6)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from functools import cache
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from relais.gate import Choice, Gate, GateId, Kind, Role, Status, Via
+from relais.ledger import Entry
+from relais.order import MilestoneStage, OrderStage
+from relais.rows import Change, Check, Put, Test, Write, contains, equals, gate_key, order_key
+from relais.steps.contracts import contract
+from relais.steps.decisions import Answer, ChoiceNotRoutedError, decision_writes, stage_after
+from relais.steps.gates import ChoiceNotOfferedError, answer
+from relais.steps.situation import Situation, read_situation
+from tests.support.doubles import FakePorts
+from tests.support.orders import Play, open_shop
+
+STAGES = {stage.value for stage in OrderStage} | {stage.value for stage in MilestoneStage}
+FACTS: dict[str, Any] = {"why": "test", "text": "texts/brief", "files": []}
+MOST_ACTIONS = 10
+ROUTED = {
+    Kind.BRIEF: {Choice.HAND_IN},
+    Kind.PROPOSAL: {Choice.ACCEPTED, Choice.AGAIN, Choice.EXHAUSTED},
+    Kind.WORK: {Choice.DELIVER},
+    Kind.REVIEW: {Choice.APPROVE, Choice.REWORK},
+    Kind.ACCEPTANCE: {Choice.ACCEPT, Choice.REVISE},
+    Kind.HOLD: {Choice.RELEASE},
+    Kind.PAYOUT: {Choice.PAID, Choice.NOTHING_DUE},
+    Kind.PARK: {
+        Choice.RETRY,
+        Choice.WORK,
+        Choice.REVIEW,
+        Choice.ACCEPTANCE,
+        Choice.HOLD,
+        Choice.PAYOUT,
+        Choice.CLOSED,
+    },
+}
+"""What the table of workflow.md section 1 routes, as far as it exists; `PARK` fails any state."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """An open gate, as the real steps opened it, and what it sees."""
+
+    situation: Situation
+    gate: Gate
+
+    def writes(self, choice: Choice, via: Via = Via.LINK) -> tuple[Write, ...]:
+        """The one transaction of an answer."""
+        return decision_writes(self.situation, self.gate, Answer(choice, "somebody", via, facts=FACTS))
+
+    @property
+    def key(self) -> Any:
+        return gate_key(self.gate.order, str(self.gate.id))
+
+
+@cache
+def cases() -> tuple[Case, ...]:
+    """Every kind of gate, open."""
+    found = []
+    for kind in Kind:
+        ports = FakePorts()
+        open_shop(ports, capacity=0 if kind is Kind.PARK else 9)
+        play = Play(ports)
+        if kind is Kind.PAYOUT:
+            play.until(Kind.HOLD)
+            play.answer(Kind.HOLD, Choice.RELEASE)
+            situation = play.situation(kind)
+            found.append(Case(situation, contract(situation, kind, "k1")))
+            continue
+        if kind is Kind.PARK:
+            play.until(Kind.BRIEF)
+            play.answer(Kind.BRIEF, Choice.HAND_IN, **FACTS)
+            gate = play.open_parked()
+            found.append(Case(read_situation(ports, play.id, "00"), gate))
+            continue
+        gate = play.until(kind)
+        found.append(Case(play.situation(kind), gate))
+    return tuple(found)
+
+
+def parked_milestones() -> Iterator[Case]:
+    """A milestone parked from each of its stages: each offers other ways back."""
+    for kind in (Kind.WORK, Kind.REVIEW, Kind.ACCEPTANCE, Kind.HOLD):
+        ports = FakePorts()
+        open_shop(ports)
+        play = Play(ports)
+        gate = play.until(kind)
+        answer(ports, play.situation(kind), gate, Answer(Choice.PARK, "engine", Via.ENGINE, facts={"why": "test"}))
+        yield Case(play.situation(Kind.PARK), play.open(Kind.PARK))
+
+
+def all_cases() -> list[Case]:
+    return [*cases(), *parked_milestones()]
+
+
+def name(case: Case) -> str:
+    return f"{case.gate.id.kind}-from-{case.situation.parked_from}" if case.situation.parked_from else case.gate.id.kind
+
+
+CASES = all_cases()
+OFFERED = [pytest.param(case, choice, id=f"{name(case)}-{choice}") for case in CASES for choice in case.gate.choices]
+NOT_ROUTED = [
+    (kind, choice) for kind in Kind for choice in Choice if choice not in ROUTED[kind] and choice is not Choice.PARK
+]
+
+
+def guards_of(writes: tuple[Write, ...], key: Any) -> set[Any]:
+    return {(guard.attribute, guard.test, guard.value) for one in writes if one.key == key for guard in one.guards}
+
+
+def triple(guard: Any) -> tuple[Any, Any, Any]:
+    return (guard.attribute, guard.test, guard.value)
+
+
+def test_every_kind_is_looked_at() -> None:
+    """A kind that comes with later work has to come with its cases."""
+    assert {case.gate.id.kind for case in CASES} == set(Kind) == set(ROUTED)
+    assert all(case.gate.status is Status.OPEN for case in CASES)
+
+
+@pytest.mark.parametrize(("case", "choice"), OFFERED)
+def test_every_offered_choice_leads_to_a_stage(case: Case, choice: Choice) -> None:
+    """A gate that offers what nothing routes would end the run of whoever presses it."""
+    assert choice in ROUTED[case.gate.id.kind]
+    assert stage_after(case.gate, choice, case.situation.parked_from) in STAGES
+
+
+@pytest.mark.parametrize("case", CASES, ids=name)
+def test_every_gate_can_be_parked(case: Case) -> None:
+    """What no rule answers, a person does (promise 7)."""
+    assert stage_after(case.gate, Choice.PARK, None) == "park"
+
+
+@pytest.mark.parametrize(("kind", "choice"), NOT_ROUTED)
+def test_a_combination_that_is_not_routed_is_refused(kind: Kind, choice: Choice) -> None:
+    """Neither a forged form nor a mistake of ours can move an order somewhere by it."""
+    gate = replace(CASES[0].gate, id=GateId("01", kind, 1), choices=tuple(Choice))
+    with pytest.raises(ChoiceNotRoutedError) as refused:
+        stage_after(gate, choice, "work")
+    assert (refused.value.kind, refused.value.choice) == (kind, choice)
+
+
+def test_a_retry_without_a_way_back_is_refused() -> None:
+    """A park that forgot where it came from has to be answered with a stage."""
+    gate = replace(CASES[0].gate, id=GateId("00", Kind.PARK, 1))
+    with pytest.raises(ChoiceNotRoutedError):
+        stage_after(gate, Choice.RETRY, None)
+
+
+@pytest.mark.parametrize("case", CASES, ids=name)
+@pytest.mark.parametrize("choice", sorted(Choice))
+def test_a_choice_that_is_not_offered_writes_nothing(case: Case, choice: Choice) -> None:
+    """The page offers some, the form may hold any."""
+    if choice in case.gate.choices or choice is Choice.PARK:
+        return
+    ports = FakePorts()
+    with pytest.raises(ChoiceNotOfferedError):
+        answer(ports, case.situation, case.gate, Answer(choice, "somebody", Via.LINK, facts=FACTS))
+    assert ports.store.query(f"O#{case.gate.order}") == []
+
+
+@pytest.mark.parametrize(("case", "choice"), OFFERED)
+@pytest.mark.parametrize("via", sorted(Via))
+def test_nothing_is_written_without_the_gate_being_open(case: Case, choice: Choice, via: Via) -> None:
+    """The one condition that makes a decision happen once (design: workflow 5)."""
+    guards = guards_of(case.writes(choice, via), case.key)
+    assert triple(equals("status", "open")) in guards
+    if via is Via.CLOCK and case.gate.due is not None:
+        assert "due" in {attribute for attribute, _, _ in guards}
+    else:
+        assert triple(contains("choices", choice.value)) in guards
+
+
+@pytest.mark.parametrize(("case", "choice"), OFFERED)
+def test_what_advances_is_bound_to_where_it_stood(case: Case, choice: Choice) -> None:
+    """An answer to a gate of yesterday must not move an order that went another way since."""
+    guards = guards_of(case.writes(choice), case.situation.key)
+    assert triple(equals("stage", case.situation.stage)) in guards
+    assert triple(equals("ordinal", case.gate.id.ordinal)) in guards
+
+
+@pytest.mark.parametrize(("case", "choice"), OFFERED)
+def test_a_decision_is_one_transaction_that_the_table_takes(case: Case, choice: Choice) -> None:
+    """Ten actions at most, each on a row of its own, none of them touching one attribute twice."""
+    writes = case.writes(choice)
+    assert len(writes) <= MOST_ACTIONS
+    assert max(Counter(one.key for one in writes).values()) == 1
+    for one in writes:
+        assert one.guards or isinstance(one, Put)
+        if isinstance(one, Change):
+            touched = [*one.put, *one.add, *(each for each in one.remove if each not in one.put)]
+            assert max(Counter(touched).values(), default=1) == 1
+
+
+@pytest.mark.parametrize(("case", "choice"), OFFERED)
+def test_a_decision_is_its_own_audit_and_owes_the_resume(case: Case, choice: Choice) -> None:
+    """Who, when and how stand on the gate; the clock finds what was not resumed."""
+    close = next(one for one in case.writes(choice) if one.key == case.key)
+    assert isinstance(close, Change)
+    assert close.put["status"] == "answered"
+    assert close.put["decision"]["by"] == "somebody"
+    assert close.put["owes"] == {"resume": 0}
+    assert {"due", "due_shard"} <= set(close.put)
+    assert {"desk", "desk_due"} <= set(close.remove)
+
+
+@pytest.mark.parametrize(("case", "choice"), OFFERED)
+def test_what_moves_or_promises_money_looks_for_an_interrupt(case: Case, choice: Choice) -> None:
+    """A cancellation decided a second ago has to win over the promise (design: workflow 2)."""
+    writes = case.writes(choice)
+    promises = any(isinstance(one, Put) and one.key.sk.startswith("L#") for one in writes) or any(
+        isinstance(one, Change) and "left_to_send" in {*one.put, *one.add} for one in writes
+    )
+    looked = any(attribute == "interrupt_seq" for attribute, _, _ in guards_of(writes, order_key(case.gate.order)))
+    assert looked or not promises
+    if choice in {Choice.ACCEPTED, Choice.ACCEPT}:
+        assert promises
+
+
+def acceptance() -> Case:
+    return next(case for case in CASES if case.gate.id.kind is Kind.ACCEPTANCE)
+
+
+@given(price=st.integers(1, 10**8), cost=st.integers(1, 10**8), via=st.sampled_from([Via.LINK, Via.CLOCK]))
+def test_what_an_acceptance_books_balances(price: int, cost: int, via: Via) -> None:
+    """The client's money is earned, the freelancer's is owed: to the cent, whatever they are."""
+    case = acceptance()
+    milestone = case.situation.milestone
+    assert milestone is not None
+    assert milestone.engagement is not None
+    engaged = replace(milestone, price=price, engagement=replace(milestone.engagement, agreed=cost))
+    moved = replace(case, situation=replace(case.situation, milestone=engaged))
+    (put,) = [one for one in moved.writes(Choice.ACCEPT, via) if isinstance(one, Put)]
+    entry = Entry.from_row(put.row)
+    assert sum(posting.amount for posting in entry.postings) == 0
+    amounts = {str(posting.account).split(".")[0]: posting.amount for posting in entry.postings}
+    assert amounts == {"client_funds": price, "revenue": -price, "cost": cost, "payable": -cost}
+    assert triple(put.guards[0]) == ("pk", Test.ABSENT, None)
+
+
+@given(left=st.integers(0, 5))
+def test_a_revision_is_taken_from_what_is_left(left: int) -> None:
+    """The last one cannot be used twice, however often the page is open."""
+    case = acceptance()
+    milestone = case.situation.milestone
+    assert milestone is not None
+    moved = replace(case, situation=replace(case.situation, milestone=replace(milestone, revisions_left=left)))
+    advance = next(one for one in moved.writes(Choice.REVISE) if one.key == case.situation.key)
+    assert isinstance(advance, Change)
+    assert advance.add == {"revisions_left": -1, "revisions_used": 1}
+    assert ("revisions_left", Test.AT_LEAST, 1) in {triple(guard) for guard in advance.guards}
+    offered = contract(moved.situation, Kind.ACCEPTANCE, "k1").choices
+    assert (Choice.REVISE in offered) == (left > 0)
+
+
+@pytest.mark.parametrize("case", CASES, ids=name)
+def test_a_contract_names_who_acts_until_when_and_what_silence_means(case: Case) -> None:
+    """Promise 3: nobody waits without a date, and every reminder comes before it."""
+    gate = case.gate
+    assert gate.choices
+    assert gate.owner
+    assert gate.deadline is not None
+    assert gate.opened < gate.deadline
+    assert list(gate.reminders) == sorted(gate.reminders)
+    assert all(gate.opened < at < gate.deadline for at in gate.reminders)
+    assert gate.deadline - gate.opened < timedelta(days=30)
+    assert gate.role in set(Role)
+
+
+@pytest.mark.parametrize("case", CASES, ids=name)
+def test_checks_and_guards_never_ask_for_what_they_write_away(case: Case) -> None:
+    """A check stands on a row that is not written, or DynamoDB refuses the whole transaction."""
+    for choice in case.gate.choices:
+        writes = case.writes(choice)
+        written = {one.key for one in writes if not isinstance(one, Check)}
+        assert not written & {one.key for one in writes if isinstance(one, Check)}
