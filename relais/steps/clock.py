@@ -128,7 +128,8 @@ def _settle(ports: Ports, key: Key, row: Row) -> None:
 
 
 def _claim(ports: Ports, key: Key, as_read: str, until: datetime) -> None:
-    ports.store.write(Change(key, put={"due": stamp(until)}, guards=(equals("due", as_read),)))
+    claimed = Change(key, put={"due": stamp(until)}, remove=("clock_tries",), guards=(equals("due", as_read),))
+    ports.store.write(claimed)
 
 
 def _order(ports: Ports, order: Order) -> None:

@@ -46,6 +46,7 @@ from relais.rows import (
     gate_key,
     milestone_key,
     order_key,
+    present,
 )
 from relais.steps.situation import Situation
 
@@ -374,7 +375,7 @@ def _unparked(situation: Situation, answer: Answer) -> Effects:
 
 def hand_back(freelancer: str) -> Change:
     """One order less in a freelancer's hands."""
-    return Change(freelancer_key(freelancer), add={"in_hand": -1}, guards=(at_least("in_hand", 1),))
+    return Change(freelancer_key(freelancer), add={"in_hand": -1}, guards=(present("pk"),))
 
 
 def working_date(situation: Situation, freelancer: Freelancer) -> datetime:
