@@ -275,6 +275,8 @@ def _pick(situation: Situation, link_key: str) -> Gate:
 
 
 def _refund(situation: Situation, link_key: str) -> Gate:
+    """A milestone may owe its freelancer something all the same; an order before its work owes nobody."""
+    pays = () if situation.milestone is None else (Choice.REFUNDED_AND_PAY,)
     return _gate(
         situation,
         Kind.REFUND,
@@ -282,7 +284,7 @@ def _refund(situation: Situation, link_key: str) -> Gate:
         role=Role.ENGINE,
         owner="engine",
         lang=situation.shop.lang,
-        choices=(Choice.REFUNDED, Choice.REFUNDED_AND_PAY),
+        choices=(Choice.REFUNDED, *pays),
         default=Default.STAY,
         deadline=due_after(Duration.parse("1 wd"), situation.now, situation.shop.calendar),
     )

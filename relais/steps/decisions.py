@@ -121,7 +121,7 @@ def stage_after(gate: Gate, choice: Choice, parked_from: str | None) -> str:
             return MilestoneStage.REFUND.value
         case Kind.REFUND, Choice.REFUNDED:
             return OrderStage.CLOSE.value if gate.id.of_order else MilestoneStage.CLOSED.value
-        case Kind.REFUND, Choice.REFUNDED_AND_PAY:
+        case Kind.REFUND, Choice.REFUNDED_AND_PAY if not gate.id.of_order:
             return MilestoneStage.HOLD.value
         case Kind.PARK, Choice.RETRY if parked_from is not None:
             return parked_from

@@ -15,11 +15,9 @@ from relais.ports import ConditionFailedError, MailRefusedError, Ports
 from relais.rows import Change, equals, order_key
 from relais.steps import letters
 from relais.steps.decisions import Answer, interrupted
-from relais.steps.gates import AlreadyAnsweredError, answer, interruptible
+from relais.steps.gates import CANCELLED, AlreadyAnsweredError, answer, interruptible
 from relais.steps.intake import keep_text
 from relais.steps.situation import Situation, read_order, read_situation
-
-CANCELLED = "Cancelled"
 
 
 class NothingToCancelError(RelaisError):
