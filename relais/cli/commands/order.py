@@ -121,7 +121,11 @@ def _order_document(ports: OperatorPorts, dossier: Dossier, times: Times, *, nam
         "run": order.run,
         "execution": ports.machine.status(order.id, order.run) if order.run else None,
         "dead_run": order.dead_run or None,
+        "began": times.iso(order.began),
+        "stalled": order.stalled,
         "parked": _parked(order),
+        "interrupt": _interrupt(order, times),
+        "cause": order.cause or None,
         "offer": order.offer,
         "offer_version": order.offer_version,
         "lang": order.lang,
@@ -142,6 +146,7 @@ def _order_document(ports: OperatorPorts, dossier: Dossier, times: Times, *, nam
             "in_transit": order.in_transit,
             "sent": order.sent,
             "refunded": order.refunded,
+            "borne": order.borne,
         },
         "milestones": [_milestone_document(one, times) for one in dossier.milestones],
         "gates": [_gate_document(one, times) for one in dossier.gates],
@@ -156,12 +161,21 @@ def _parked(where: Order | Milestone) -> dict[str, str | None] | None:
     return {"from": where.parked_from, "why": where.parked_why}
 
 
+def _interrupt(order: Order, times: Times) -> dict[str, Any] | None:
+    """The decision that ends the order; never the words that came with it."""
+    known = order.interrupt
+    if known is None:
+        return None
+    return {"seq": known.seq, "kind": known.kind, "cause": known.cause, "by": known.by, "at": times.iso(known.at)}
+
+
 def _milestone_document(one: Milestone, times: Times) -> dict[str, Any]:
     engaged = one.engagement
     return {
         "milestone": one.number,
         "stage": one.stage.value,
         "parked": _parked(one),
+        "cause": one.cause or None,
         "price": one.price,
         "cost": one.cost,
         "revisions_left": one.revisions_left,
@@ -177,7 +191,13 @@ def _milestone_document(one: Milestone, times: Times) -> dict[str, Any]:
             "accepted_at": times.iso(engaged.accepted_at),
             "deadline": times.iso(engaged.deadline),
         },
-        "money": {"left_to_send": one.left_to_send, "in_transit": one.in_transit, "sent": one.sent},
+        "money": {
+            "left_to_send": one.left_to_send,
+            "in_transit": one.in_transit,
+            "sent": one.sent,
+            "refunded": one.refunded,
+            "refund_in_transit": one.refund_in_transit,
+        },
     }
 
 
@@ -238,6 +258,8 @@ def _deliverable_document(row: Row, times: Times) -> dict[str, Any]:
 def _print_order(one: dict[str, Any], times: Times) -> None:
     currency = one["currency"]
     parked = one["parked"] and f"from {one['parked']['from']}: {one['parked']['why']}"
+    decided = one["interrupt"]
+    ended = decided and f"{decided['kind']} by {decided['by']}, {times.shown(decided['at'])}: {decided['cause']}"
     facts(
         f"Order {one['order']} (times: {times.zone})",
         [
@@ -245,6 +267,7 @@ def _print_order(one: dict[str, Any], times: Times) -> None:
             ("Client", one["client"]),
             ("Stage", one["stage"]),
             ("Parked", parked),
+            ("Ended", ended),
             ("Run", f"{one['run']}, execution {one['execution'] or 'not started'}"),
             ("Created", times.shown(one["created"])),
             ("Promised", times.shown(one["promised"])),
