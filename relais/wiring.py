@@ -49,10 +49,9 @@ class WiredPorts:
 
     @cached_property
     def _session(self) -> Any:
-        """The SDK's core. What boto3 adds to it (resources, managed transfers) costs time and serves nothing here."""
-        from botocore.session import get_session
+        from relais.adapters.sdk import session
 
-        return get_session()
+        return session()
 
     def _client(self, service: str) -> Any:
         with _uncollected():
@@ -175,7 +174,8 @@ class WiredPorts:
         _logger().exception("trouble", extra={"error": type(error).__name__})
 
     def begin(self) -> None:
-        """A new invocation: nothing of the last one counts."""
+        """A new invocation: nothing of the last one counts, and the collector that rested since the start works."""
+        gc.enable()
         self.write_units = 0.0
         self.counts = {}
         if self.environment.virtual_time:

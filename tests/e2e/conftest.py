@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import shutil
 import signal
 import socket
 import subprocess
@@ -107,6 +108,8 @@ def demo(port: int) -> Iterator[Callable[..., Demo]]:
         if one.process.poll() is None:
             one.end(signal.SIGTERM)
         listener.join()
+        if one.process.returncode != 1:  # the logs of one that failed are worth reading
+            shutil.rmtree(one.folder, ignore_errors=True)
 
 
 @pytest.fixture

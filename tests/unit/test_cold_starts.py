@@ -1,6 +1,7 @@
 """What a cold start must not load: the cause behind the numbers of `make benchmark` (docs/decisions/0003)."""
 
 import json
+import re
 from functools import cache
 
 import pytest
@@ -56,6 +57,37 @@ def test_no_function_loads_the_tracers_sdk(name: str) -> None:
 def test_a_function_that_loads_stripe_on_import_would_be_found() -> None:
     """An import in the wrong place is what these tests are for."""
     assert "stripe" in loaded(FUNCTIONS["show-page"].script + "\nimport relais.adapters.stripe")
+
+
+def test_the_collector_rests_while_a_function_starts_and_works_from_then_on() -> None:
+    """A start makes nothing but what stays; a function that lives for hours must not keep its garbage."""
+    script = """
+import gc, sys
+import functions.payout.tick_clock
+from relais.wiring import invocation, ports
+asleep = gc.isenabled()
+with invocation():
+    during = gc.isenabled()
+    ports().store
+    after_a_client = gc.isenabled()
+print()
+print(asleep, during, after_a_client)
+"""
+    assert run_fresh(script).split()[-3:] == [
+        "False",
+        "True",
+        "True",
+    ]
+
+
+def test_clients_are_made_of_the_services_that_are_known() -> None:
+    """A client of a service that `relais.adapters.sdk` does not name would fail on its first call, not here."""
+    script = (
+        "import relais.adapters.sdk as sdk\nmade = sdk.session()\nfor name in sdk.SERVICES: made.create_client(name)"
+    )
+    asked = set(re.findall(r'self\._client\("(\w+)"\)', (ROOT / "relais" / "wiring.py").read_text(encoding="utf-8")))
+    named = set(run_fresh(f"{script}\nprint(*sdk.SERVICES)").split())
+    assert asked == named
 
 
 def test_every_function_is_measured() -> None:
