@@ -14,10 +14,11 @@ from typing import Any
 
 from relais import ledger
 from relais.errors import RelaisError
-from relais.gate import HEARTBEAT, OWED_AFTER, Gate, GateId, Kind, Status, due_shard, gate_from_row
+from relais.gate import HEARTBEAT, OWED_AFTER, Gate, GateId, Kind, Owed, Role, Status, due_shard, gate_from_row
 from relais.money import shares
 from relais.offer import Offer, OfferStatus
 from relais.order import (
+    ORDER_LEVEL,
     MilestoneStage,
     Order,
     OrderStage,
@@ -27,7 +28,7 @@ from relais.order import (
     order_from_row,
     stamp,
 )
-from relais.ports import ConditionFailedError, PaidSession, Ports, SessionRequest
+from relais.ports import ConditionFailedError, MailRefusedError, PaidSession, Ports, SessionRequest
 from relais.rows import (
     Change,
     Put,
@@ -39,10 +40,11 @@ from relais.rows import (
     present,
     session_key,
 )
+from relais.steps import letters
 from relais.steps.decisions import entry_put
-from relais.steps.gates import SupersededError
+from relais.steps.gates import SupersededError, send_opening
 from relais.steps.links import order_link, order_path
-from relais.steps.situation import OfferNotFoundError, read_offer, read_order, read_shop
+from relais.steps.situation import OfferNotFoundError, read_offer, read_order, read_shop, read_situation
 from relais.steps.strays import stray_act
 
 SESSION_LIVES = timedelta(hours=23)
@@ -343,12 +345,52 @@ def keep_text(ports: Ports, order: str, name: str, body: str) -> str:
 
 
 def correct_address(ports: Ports, order: Order, address: str) -> Order:
-    """Write to another address from now on; the links mailed before stop working (design: people section 4)."""
-    ports.store.write(
-        Change(
-            order_key(order.id),
-            put={"client_email": address, "link_version": order.link_version + 1},
-            guards=(equals("link_version", order.link_version),),
-        )
+    """Write to another address from now on; the links mailed before stop working (design: people section 4).
+
+    The client's open question is owed to the new address: until its mail is sent, silence decides nothing (promise 3).
+    """
+    head = Change(
+        order_key(order.id),
+        put={"client_email": address, "link_version": order.link_version + 1},
+        guards=(equals("link_version", order.link_version),),
     )
-    return read_order(ports.store, order.id)
+    asked = _asked(ports, order)
+    try:
+        ports.store.write(head, *([] if asked is None else [_owe_mail(ports, asked)]))
+    except ConditionFailedError:
+        # Either another correction came first, or the question was answered this instant.
+        now = read_order(ports.store, order.id)
+        return now if now.link_version != order.link_version else correct_address(ports, now, address)
+    corrected = read_order(ports.store, order.id)
+    try:
+        _send_new_link(ports, corrected, asked)
+    except MailRefusedError:
+        ports.counter.count("MailPutOff")
+    return corrected
+
+
+def _asked(ports: Ports, order: Order) -> Gate | None:
+    """The open gate that waits for the client, if there is one."""
+    gates = map(gate_from_row, ports.store.query(f"O#{order.id}", "G#"))
+    return next((gate for gate in gates if gate.status is Status.OPEN and gate.role is Role.CLIENT), None)
+
+
+def _owe_mail(ports: Ports, gate: Gate) -> Change:
+    return Change(
+        gate_key(gate.order, str(gate.id)),
+        put={
+            "mailed": False,
+            "owes": {Owed.MAIL.value: 0},
+            "due": stamp(ports.now() + OWED_AFTER),
+            "due_shard": due_shard(gate.order),
+        },
+        guards=(equals("status", Status.OPEN.value),),
+    )
+
+
+def _send_new_link(ports: Ports, order: Order, asked: Gate | None) -> None:
+    """The open question again, or the link to the order's page alone."""
+    if asked is None:
+        ports.mailer.send(letters.new_link(ports, read_situation(ports, order.id, ORDER_LEVEL)))
+        return
+    send_opening(ports, read_situation(ports, order.id, asked.id.milestone), asked)

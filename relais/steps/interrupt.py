@@ -8,16 +8,16 @@ answers itself.
 from __future__ import annotations
 
 from relais.errors import RelaisError
-from relais.gate import OWED_AFTER, Choice, Gate, Kind, Status, Via, due_shard, gate_from_row
+from relais.gate import OWED_AFTER, Choice, Gate, Kind, Role, Status, Via, due_shard, gate_from_row
 from relais.offer import RefundCause
-from relais.order import Milestone, MilestoneStage, Order, OrderStage, milestone_from_row, stamp
+from relais.order import ORDER_LEVEL, Milestone, MilestoneStage, Order, OrderStage, milestone_from_row, stamp
 from relais.ports import ConditionFailedError, MailRefusedError, Ports
-from relais.rows import Change, equals, order_key
+from relais.rows import Change, equals, gate_key, order_key, present
 from relais.steps import letters
 from relais.steps.decisions import Answer, interrupted
 from relais.steps.gates import CANCELLED, AlreadyAnsweredError, answer, interruptible
 from relais.steps.intake import keep_text
-from relais.steps.situation import Situation, read_order, read_situation
+from relais.steps.situation import read_order, read_situation
 
 
 class NothingToCancelError(RelaisError):
@@ -84,12 +84,20 @@ def _over(milestone: Milestone) -> bool:
 
 
 def sweep(ports: Ports, order_id: str) -> int:
-    """Answer every open gate with the order's interrupt; returns how many were. What fails is left to the clock."""
+    """Answer every open gate with the order's interrupt, and tell whoever was asked in vain.
+
+    Returns how much there was to do. What fails is left to the clock, which sweeps until nothing was.
+    """
     swept = 0
     for row in ports.store.query(f"O#{order_id}", "G#"):
         gate = gate_from_row(row)
         if gate.status is Status.OPEN and _answer(ports, gate):
             swept += 1
+    for row in ports.store.query(f"O#{order_id}", f"G#{ORDER_LEVEL}#{Kind.PROPOSAL.value}#"):
+        gate = gate_from_row(row)
+        if _asked_in_vain(gate) and "told" not in row:
+            swept += 1
+            _tell(ports, gate)
     return swept
 
 
@@ -102,14 +110,24 @@ def _answer(ports: Ports, gate: Gate) -> bool:
         answer(ports, situation, gate, Answer(Choice.CANCELLED, interrupt.by, Via.COMMAND))
     except (AlreadyAnsweredError, ConditionFailedError):
         return False
-    if gate.id.kind is Kind.PROPOSAL and gate.mailed:
-        _tell(ports, situation, gate)
     return True
 
 
-def _tell(ports: Ports, situation: Situation, gate: Gate) -> None:
-    """Whoever was asked hears that nobody waits any more; a mail that fails is counted, the gate's page says it too."""
+def _asked_in_vain(gate: Gate) -> bool:
+    """Whether a freelancer has a mail with a question that was called back."""
+    called_back = gate.decision is not None and gate.decision.choice is Choice.CANCELLED
+    return called_back and gate.mailed and gate.role is Role.FREELANCER
+
+
+def _tell(ports: Ports, gate: Gate) -> None:
+    """Send the mail, then mark it sent; one that the post refuses stays to be sent by the clock.
+
+    An operator's machine has no sender of its own: there the clock's sweep is the one that tells.
+    """
+    situation = read_situation(ports, gate.order, gate.id.milestone)
     try:
         ports.mailer.send(letters.withdrawn(ports, situation, gate))
     except MailRefusedError:
         ports.counter.count("MailPutOff")
+        return
+    ports.store.write(Change(gate_key(gate.order, str(gate.id)), put={"told": True}, guards=(present("pk"),)))

@@ -53,6 +53,11 @@ def withdrawn(ports: Ports, situation: Situation, gate: Gate) -> LetterView:
     return replace(_to_freelancer(ports, situation, freelancer, "cancelled", None), pay=None)
 
 
+def new_link(ports: Ports, situation: Situation) -> LetterView:
+    """The mail to a client whose address was corrected while nothing is asked of them: the order's page."""
+    return _to_client(ports, situation, "address", None)
+
+
 def refunded(ports: Ports, situation: Situation) -> tuple[LetterView, ...]:
     """The mails of money given back: to the client, and to the freelancer with what is paid all the same."""
     milestone, freelancer = situation.milestone, situation.freelancer
@@ -61,8 +66,13 @@ def refunded(ports: Ports, situation: Situation) -> tuple[LetterView, ...]:
     back = replace(_to_client(ports, situation, "refunded", None), facts={"amount": amount, "cause": cause or ""})
     if milestone is None or freelancer is None:
         return (back,)
-    keeps = milestone.left_to_send + milestone.in_transit + milestone.sent
-    return (back, replace(_to_freelancer(ports, situation, freelancer, "cancelled", None), pay=keeps or None))
+    told = _to_freelancer(ports, situation, freelancer, "cancelled", None)
+    return (back, replace(told, pay=kept(milestone), facts={"cause": cause or ""}))
+
+
+def kept(milestone: Milestone) -> int:
+    """What a freelancer is paid for a milestone once its refund is planned, in minor units: zero is an answer."""
+    return milestone.left_to_send + milestone.in_transit + milestone.sent
 
 
 def completed(ports: Ports, situation: Situation) -> tuple[LetterView, ...]:

@@ -13,7 +13,15 @@ from typing import Any
 from relais.calendar import promised_date
 from relais.gate import Choice, Gate, GateId, Kind, MalformedGateIdError, Role, Status, gate_from_row
 from relais.offer import Offer, OfferStatus, Release
-from relais.order import Milestone, MilestoneStage, Order, OrderNotFoundError, OrderStage, milestone_from_row
+from relais.order import (
+    ORDER_LEVEL,
+    Milestone,
+    MilestoneStage,
+    Order,
+    OrderNotFoundError,
+    OrderStage,
+    milestone_from_row,
+)
 from relais.pages.views import (
     AnsweredView,
     BriefView,
@@ -220,6 +228,7 @@ def order_page(ports: Ports, order: Order, request: Request, typed: Typed | None
         address_hint=address_hint(order.client_email or ""),
         answers=() if draft or brief else _answers(ports, order),
         files=_released(ports, order, milestones),
+        refunded_at=_refunded_at(ports, order, milestones),
         problems=() if typed is None else typed.problems,
         typed={} if typed is None else typed.fields,
     )
@@ -283,6 +292,15 @@ def _released(ports: Ports, order: Order, milestones: tuple[Milestone, ...]) -> 
         if not milestone.refunded and (milestone.stage in accepted or (milestone.parked_from in {"hold", "payout"}))
         for view in delivered(ports, order.id, milestone, released=True)
     )
+
+
+def _refunded_at(ports: Ports, order: Order, milestones: tuple[Milestone, ...]) -> datetime | None:
+    """When Stripe took the last of what was given back: its act and the gate's answer are one transaction."""
+    numbers = [one.number for one in milestones if one.refunded] + ([ORDER_LEVEL] if order.refunded else [])
+    given = {Choice.REFUNDED, Choice.REFUNDED_AND_PAY}
+    rows = [row for number in numbers for row in ports.store.query(f"O#{order.id}", f"G#{number}#{Kind.REFUND.value}#")]
+    decisions = [gate.decision for gate in map(gate_from_row, rows) if gate.decision is not None]
+    return max((one.at for one in decisions if one.choice in given), default=None)
 
 
 def address_hint(address: str) -> str | None:
@@ -404,7 +422,8 @@ def _margin(situation: Situation) -> int | None:
 def _candidates(ports: Ports, situation: Situation) -> tuple[Freelancer, ...]:
     """Whom the seller may pick: everybody who does this kind of work and has room, best known first."""
     people = [Freelancer.from_row(row) for row in ports.store.query("ROSTER", "R#")]
-    return tuple(one for one in people if pickable(one, situation.offer))
+    found = [one for one in people if pickable(one, situation.offer)]
+    return tuple(sorted(found, key=lambda one: (not one.trusted, -one.quality.count, -one.quality.mean, one.key)))
 
 
 def pickable(freelancer: Freelancer, offer: Offer) -> bool:
@@ -431,8 +450,19 @@ def _answered(ports: Ports, situation: Situation, gate: Gate, *, just_now: bool)
         yours=yours,
         just_now=just_now,
         next_link=_next_link(ports, situation, gate),
+        pay=_paid_all_the_same(situation, gate),
     )
     return Shown(view)
+
+
+def _paid_all_the_same(situation: Situation, gate: Gate) -> int | None:
+    """What the freelancer of cancelled work is paid, in minor units, once its refund is planned."""
+    milestone, decision = situation.milestone, gate.decision
+    if milestone is None or milestone.engagement is None or milestone.engagement.freelancer != gate.owner:
+        return None
+    planned = milestone.refunded or milestone.refund_in_transit
+    cancelled = decision is not None and decision.choice is Choice.CANCELLED
+    return letters.kept(milestone) if planned and cancelled else None
 
 
 def _next_link(ports: Ports, situation: Situation, gate: Gate) -> str | None:

@@ -130,7 +130,12 @@ class Play:
         enter(self.ports, self.id, 1)
 
     def open(self, kind: Kind) -> Gate:
-        """The definition enters the state of a gate."""
+        """The definition enters the state of a gate, which stays open."""
+        self.walk(kind)
+        return self.gate(kind)
+
+    def walk(self, kind: Kind) -> None:
+        """The definition enters the state of a gate, which may answer itself."""
         call = self.call(kind)
         match kind:
             case Kind.PROPOSAL:
@@ -139,7 +144,6 @@ class Play:
                 open_money_gate(self.ports, call)
             case _:
                 open_gate(self.ports, call)
-        return self.gate(kind)
 
     def answer(self, kind: Kind, choice: Choice, **facts: Any) -> Gate:
         """Somebody answers."""
