@@ -15,7 +15,7 @@ from relais.cli.catalog import Catalog, load
 from relais.gate import JITTER_SECONDS, Choice, Gate, GateId, Kind, Via, gate_from_row
 from relais.ledger import Entry
 from relais.offer import RefundCause
-from relais.order import Milestone, Order, milestone_from_row
+from relais.order import Milestone, MilestoneStage, Order, milestone_from_row
 from relais.roster import Freelancer
 from relais.rows import Put, freelancer_key, gate_key, milestone_key
 from relais.steps.assign import open_proposal
@@ -187,6 +187,20 @@ class Play:
     def cancel(self, cause: RefundCause = RefundCause.BRIEF_NOT_MET) -> Order:
         """The seller cancels the order."""
         return cancel(self.ports, self.id, by="seller", cause=cause, reason="une bonne raison")
+
+    def walk_on(self) -> None:
+        """The definition goes on, from a decided way out or payout to the end of the milestone."""
+        for _ in range(3):
+            match self.milestone.stage:
+                case MilestoneStage.REFUND:
+                    self.walk(Kind.REFUND)
+                case MilestoneStage.HOLD:
+                    self.open(Kind.HOLD)
+                    self.answer(Kind.HOLD, Choice.RELEASE)
+                case MilestoneStage.PAYOUT:
+                    self.walk(Kind.PAYOUT)
+                case _:
+                    return
 
     def use_up_revisions(self) -> Gate:
         """From the open acceptance on: every included change is made; the last version is before the client."""

@@ -1,16 +1,17 @@
 """A process may die between any two calls to the outside: what follows repeats, and ends as if nothing had happened.
 
-Orders are played over and over, by each way that they may end; each time the process dies at another place. Reads leave no trace, so places
-between which only reads lie are one place: a death is tried before every call that leaves a trace, and at the end of
-every function, when only its answer is lost. Then whoever called tries again, as they would: Step Functions by its
-retriers, Stripe by delivering again, a person by pressing again where the page still asks; the clock does the rest.
+Orders are played over and over, by each way that they may end; each time the process dies at another place. Reads
+leave no trace, so places between which only reads lie are one place: a death is tried before every call that leaves a
+trace, and at the end of every function, when only its answer is lost. Then whoever called tries again, as they would:
+Step Functions by its retriers, Stripe by delivering again, a person by pressing again where the page still asks; the
+clock does the rest.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -51,6 +52,8 @@ class Fuse:
 
     blows_at: int = 0
     places: list[str] = field(default_factory=list)
+    inside: int = 0
+    """How many of our processes run now: nobody else's call is a place."""
 
     def __call__(self, place: str) -> None:
         if place.endswith(READS) or ".GET " in place:
@@ -58,6 +61,27 @@ class Fuse:
         self.places.append(place)
         if len(self.places) == self.blows_at:
             raise CrashError
+
+    def before(self, place: str) -> None:
+        """A call to the outside is about to be made."""
+        if self.inside:
+            self(place)
+
+    @contextmanager
+    def burning(self) -> Iterator[None]:
+        """One of our processes runs."""
+        self.inside += 1
+        try:
+            yield
+        finally:
+            self.inside -= 1
+
+
+@dataclass
+class Doomed(Journey):
+    """An order in whose life one process dies."""
+
+    fuse: Fuse = field(default_factory=Fuse)
 
 
 def insist(journey: Journey, act: Callable[[], object], done: Callable[[], bool]) -> None:
@@ -81,30 +105,20 @@ def recover(world: World) -> None:
     world.pass_time(minutes=5)
 
 
-def play(blows_at: int, ends: Callable[[Journey], None]) -> tuple[dict[str, Any], Fuse]:
+def play(blows_at: int, ends: Callable[[Doomed], None]) -> tuple[dict[str, Any], Fuse]:
     """An order with one death; what it came to."""
     fuse = Fuse(blows_at)
-    inside = 0
-
-    def before(place: str) -> None:
-        if inside:
-            fuse(place)
-
-    with world_in_memory(before=before) as world:
+    with world_in_memory(before=fuse.before) as world:
         call = world.engine.call
 
         def watched(name: str, event: Any) -> Any:
-            nonlocal inside
-            inside += 1
-            try:
+            with fuse.burning():
                 return call(name, event)
-            finally:
-                inside -= 1
 
         world.engine.call = watched  # type: ignore[method-assign]
         world.engine.after = lambda name: fuse(f"end of {name}")
         top_up(world.sandbox.platform, RESERVE)
-        journey = Journey(world)
+        journey = Doomed(world, fuse=fuse)
         insist(journey, journey.draft, lambda: bool(journey.id))
         insist(journey, journey.pay, lambda: journey.stage == "brief")
         ends(journey)
@@ -113,12 +127,12 @@ def play(blows_at: int, ends: Callable[[Journey], None]) -> tuple[dict[str, Any]
         return result(journey), fuse
 
 
-def demo(journey: Journey) -> None:
+def demo(journey: Doomed) -> None:
     """Sent back once, revised once, accepted and paid out."""
     take(journey, *WORK, *REWORK, approve, revise, deliver, approve, accept)
 
 
-def refund_as_a_right(journey: Journey) -> None:
+def refund_as_a_right(journey: Doomed) -> None:
     """Every included change is made, the client has everything back, the freelancer is paid half."""
     take(journey, *WORK, deliver, approve)
     while journey.milestone.revisions_left:
@@ -126,19 +140,19 @@ def refund_as_a_right(journey: Journey) -> None:
     take(journey, lambda one: one.answer("acceptance", "refund"))
 
 
-def cancelled_in_work(journey: Journey) -> None:
+def cancelled_in_work(journey: Doomed) -> None:
     """The seller cancels; the freelancer is paid in full."""
     take(journey, *WORK)
     cancelled(journey)
 
 
-def cancelled_while_somebody_is_asked(journey: Journey) -> None:
+def cancelled_while_somebody_is_asked(journey: Doomed) -> None:
     """The freelancer who was asked hears that nobody waits any more."""
     insist(journey, journey.hand_in_brief, lambda: journey.stage == "assign")
     cancelled(journey)
 
 
-def brief_unanswered(journey: Journey) -> None:
+def brief_unanswered(journey: Doomed) -> None:
     """After fourteen days of silence the order is cancelled and refunded whole."""
     deadline = journey.open_gate.deadline
     assert deadline is not None
@@ -150,12 +164,12 @@ ENDS = (demo, refund_as_a_right, cancelled_in_work, cancelled_while_somebody_is_
 """The orders that are played, each by how it ends once it is paid."""
 
 
-def cancelled(journey: Journey) -> None:
+def cancelled(journey: Doomed) -> None:
     """The seller's command may die as well: whoever sees nothing done gives it again."""
     world = journey.world
 
     def command() -> None:
-        with suppress(interrupt.NothingToCancelError):
+        with journey.fuse.burning(), suppress(interrupt.NothingToCancelError):
             interrupt.cancel(
                 world.ports, journey.id, by="seller", cause=RefundCause.SELLER_FAULT, reason="une bonne raison"
             )
@@ -243,7 +257,7 @@ def result(journey: Journey) -> dict[str, Any]:
 
 
 @cache
-def undisturbed(ends: Callable[[Journey], None]) -> tuple[dict[str, Any], int]:
+def undisturbed(ends: Callable[[Doomed], None]) -> tuple[dict[str, Any], int]:
     """What the order comes to when nothing dies, and how many places there are."""
     came_to, fuse = play(0, ends)
     return came_to, len(fuse.places)
@@ -252,7 +266,7 @@ def undisturbed(ends: Callable[[Journey], None]) -> tuple[dict[str, Any], int]:
 @pytest.mark.parametrize("part", range(PARTS))
 @pytest.mark.parametrize("ends", ENDS, ids=lambda ends: ends.__name__)
 def test_a_death_between_any_two_calls_ends_as_if_nothing_had_happened(
-    ends: Callable[[Journey], None], part: int
+    ends: Callable[[Doomed], None], part: int
 ) -> None:
     """Promise 2, place by place: same rows, entries, places in hand, money moved; mails repeated, if so identical."""
     expected, places = undisturbed(ends)
