@@ -40,7 +40,7 @@ from relais.steps.gates import (
     send_opening,
 )
 from relais.steps.interrupt import sweep
-from relais.steps.payout import tell_completed
+from relais.steps.payout import at_rest, tell_completed
 from relais.steps.runs import next_run, roll_over, start_owed, too_old
 from relais.steps.situation import Situation, read_situation
 
@@ -151,6 +151,9 @@ def _order(ports: Ports, order: Order) -> None:
     if order.owes_start is not None:
         _claim_start(ports, order, as_read)
         start_owed(ports, order)
+        return
+    if order.stage is OrderStage.COMPLETED and at_rest(order) and not order.owes_fee:
+        ports.store.write(Change(key, remove=("due", "due_shard"), guards=(equals("due", as_read),)))
         return
     _claim(ports, key, as_read, now + (timedelta(minutes=5) if order.owes_fee else HEARTBEAT))
     if order.fee is None and order.stage is not OrderStage.DRAFT:

@@ -49,8 +49,13 @@ def cancel(ports: Ports, order_id: str, *, by: str, cause: RefundCause, reason: 
         milestones = [milestone_from_row(row) for row in ports.store.query(f"O#{order_id}", "M#")]
         if all(map(_over, milestones)):
             raise NothingToCancelError(order_id, milestones[0].stage.value)
+        handled = min(one.handled for one in milestones if not _over(one))
     elif order.stage in {OrderStage.DRAFT, OrderStage.UNWIND, OrderStage.CLOSE, OrderStage.COMPLETED}:
         raise NothingToCancelError(order_id, order.stage.value)
+    else:
+        handled = order.handled
+    if order.interrupt_seq > handled:
+        raise InterruptMetError(order_id)
     note = keep_text(ports, order_id, "interrupt", reason)
     decided = Change(
         order_key(order_id),

@@ -378,15 +378,21 @@ def tell_completed(ports: Ports, order: Order) -> None:
     milestones = [milestone_from_row(row) for row in ports.store.query(f"O#{order.id}", "M#")]
     for letter in _last_letters(ports, order, milestones):
         ports.mailer.send(letter)
-    quiet = order.fee is not None or order.paid == 0
+    quiet = at_rest(order)
+    later = OWED_AFTER if order.owes_sweep is not None else HEARTBEAT
     ports.store.write(
         Change(
             order_key(order.id),
-            put={} if quiet else _due(ports, order.id, HEARTBEAT),
+            put={} if quiet else _due(ports, order.id, later),
             remove=("owes_mail", "due", "due_shard") if quiet else ("owes_mail",),
             guards=(equals("stage", OrderStage.COMPLETED.value),),
         )
     )
+
+
+def at_rest(order: Order) -> bool:
+    """Whether the clock has nothing more to look for on an order that has ended."""
+    return (order.fee is not None or order.paid == 0) and order.owes_sweep is None
 
 
 def _last_letters(ports: Ports, order: Order, milestones: list[Milestone]) -> list[LetterView]:

@@ -337,46 +337,65 @@ def one_gate_from_two_states(track: Track) -> None:
 
 
 def a_cancellation_against_an_opening(track: Track) -> None:
-    """The seller cancels while the client's question is put: it is answered by the interrupt, never left open."""
+    """The seller cancels while the client's question is put: it is answered by the interrupt, once, never left open."""
     play = Play(track.ports)
     play.until(Kind.REVIEW)
     play.answer(Kind.REVIEW, Choice.APPROVE)
-    call = play.call(Kind.ACCEPTANCE)
-    cancelled, opened = track.at_once([play.cancel, partial(open_gate, track.ports, call)])
+    calls = [play.call(Kind.ACCEPTANCE) for _ in range(2)]
+    answered = track.ports.counter.counts["GateAnswered"]
+    cancelled, *opened = track.at_once(
+        [
+            play.cancel,
+            *(partial(open_gate, track.ports, call) for call in calls),
+            *[partial(interrupt.sweep, track.ports, play.id)] * 2,
+        ]
+    )
 
     assert isinstance(cancelled, Order)
-    # A state that opens after the way out has begun finds the decision, or fails and is tried again.
-    assert opened is None or isinstance(opened, ConditionFailedError)
-    open_gate(track.ports, call)
+    # Who opens while the way out begins is told so, and tries again.
+    assert [one for one in opened if isinstance(one, Exception) and not isinstance(one, LATE)] == []
+    for call in calls:
+        open_gate(track.ports, call)
+        assert set(track.ports.machine.outcomes(call.token)) == {"Cancelled"}
     gate = play.read(GateId("01", Kind.ACCEPTANCE, 3))
     assert gate.decision is not None
     assert gate.decision.choice is Choice.CANCELLED
-    assert set(track.ports.machine.outcomes(call.token)) == {"Cancelled"}
+    assert track.ports.counter.counts["GateAnswered"] == answered + 1
     assert (play.milestone.stage, play.milestone.ordinal) == (MilestoneStage.REFUND, 4)
     assert (play.milestone.handled, play.order.interrupt_seq) == (1, 1)
+
+
+LATE = (ConditionFailedError, AlreadyAnsweredError)
+"""What a state's function fails with where somebody was faster: the definition tries again and finds the decision."""
 
 
 def a_cancellation_against_a_transfer(track: Track) -> None:
     """Either the transfer was planned before and arrives, or the cancellation was first and nothing is sent."""
     play = Play(track.ports)
     play.until_payout()
-    call = play.call(Kind.PAYOUT)
-    cancelled, opened = track.at_once([play.cancel, partial(open_payout, track.ports, call)])
+    calls = [play.call(Kind.PAYOUT) for _ in range(2)]
+    cancelled, *opened = track.at_once(
+        [
+            play.cancel,
+            *(partial(open_payout, track.ports, call) for call in calls),
+            partial(interrupt.sweep, track.ports, play.id),
+        ]
+    )
     interrupt.sweep(track.ports, play.id)
 
-    assert opened is None or isinstance(opened, ConditionFailedError)
-    open_payout(track.ports, call)
+    assert [one for one in opened if isinstance(one, Exception) and not isinstance(one, LATE)] == []
+    open_payout(track.ports, calls[-1])
     play.walk_on()
-    sent = [key for kind, key in track.ports.payments.calls if kind == "transfer" and play.id in key]
-    refunded = [key for kind, key in track.ports.payments.calls if kind == "refund" and play.id in key]
-    assert (len(sent), len(refunded)) in {(1, 0), (0, 1)}
+    moved = {(kind, key) for kind, key in track.ports.payments.calls if play.id in key and kind != "open_session"}
+    assert len(moved) == 1
+    sent = {kind for kind, _ in moved} == {"transfer"}
     agreed = play.milestone.engagement
     assert agreed is not None
     order = play.order
-    assert order.in_transit == 0
-    assert (order.sent, order.refunded) == (agreed.agreed * len(sent), order.paid * len(refunded))
-    assert order.left == order.paid - order.sent - order.refunded
-    assert isinstance(cancelled, NothingToCancelError if sent and order.interrupt_seq == 0 else Order)
+    assert (order.sent, order.refunded) == ((agreed.agreed, 0) if sent else (0, order.paid))
+    assert (order.left, order.in_transit) == (order.paid - order.sent - order.refunded, 0)
+    assert isinstance(cancelled, NothingToCancelError if order.interrupt_seq == 0 else Order)
+    assert sent or order.interrupt_seq == 1
     assert play.milestone.stage is MilestoneStage.CLOSED
     assert in_hand(track.ports) == 0
 

@@ -10,6 +10,7 @@ clock does the rest.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -105,7 +106,7 @@ def recover(world: World) -> None:
     world.pass_time(minutes=5)
 
 
-def play(blows_at: int, ends: Callable[[Doomed], None]) -> tuple[dict[str, Any], Fuse]:
+def play(blows_at: int, ends: Callable[[Doomed], None]) -> tuple[dict[str, Any], Counter[str], Fuse]:
     """An order with one death; what it came to."""
     fuse = Fuse(blows_at)
     with world_in_memory(before=fuse.before) as world:
@@ -124,7 +125,7 @@ def play(blows_at: int, ends: Callable[[Doomed], None]) -> tuple[dict[str, Any],
         ends(journey)
         insist(journey, lambda: world.pass_time(days=4), lambda: journey.stage == "completed")
         insist(journey, lambda: world.pass_time(hours=30), lambda: world.next_due() is None)
-        return result(journey), fuse
+        return *result(journey), fuse
 
 
 def demo(journey: Doomed) -> None:
@@ -169,7 +170,7 @@ def cancelled(journey: Doomed) -> None:
     world = journey.world
 
     def command() -> None:
-        with journey.fuse.burning(), suppress(interrupt.NothingToCancelError):
+        with journey.fuse.burning(), suppress(interrupt.NothingToCancelError, interrupt.InterruptMetError):
             interrupt.cancel(
                 world.ports, journey.id, by="seller", cause=RefundCause.SELLER_FAULT, reason="une bonne raison"
             )
@@ -222,7 +223,11 @@ def accept(journey: Journey) -> object:
 MOVING = re.compile(r"(cs_test|pi|ch|txn|tr|re)_\w+|[0-9a-f]{12,}(?=-)|\d{4}-\d\d-\d\dT[\d:.+]+")
 
 
-def result(journey: Journey) -> dict[str, Any]:
+REMINDED = "Rappel"
+"""How the subject of a reminder begins: claimed, then sent, so a death loses it (design: workflow section 4)."""
+
+
+def result(journey: Journey) -> tuple[dict[str, Any], Counter[str]]:
     """All that an order came to, without what may differ: ids that are drawn, the minutes of a day, tokens."""
     world = journey.world
 
@@ -238,8 +243,11 @@ def result(journey: Journey) -> dict[str, Any]:
                 return value
 
     rows = [plain(row) for row in world.rows(f"O#{journey.id}") if not row["sk"].startswith("T#")]
+    reminders = Counter(mail.subject for mail in world.mails if mail.subject.startswith(REMINDED))
     letters: dict[tuple[str, ...], set[str]] = {}
     for mail in world.mails:
+        if mail.subject.startswith(REMINDED):
+            continue
         letters.setdefault((mail.to, *(link for link in mail.links if "/g/" in link), mail.subject), set()).add(
             mail.body
         )
@@ -253,14 +261,14 @@ def result(journey: Journey) -> dict[str, Any]:
         ],
         "letters": sorted((plain(key[0]), len(key), len(bodies)) for key, bodies in letters.items()),
         "runs": journey.order.run,
-    }
+    }, reminders
 
 
 @cache
-def undisturbed(ends: Callable[[Doomed], None]) -> tuple[dict[str, Any], int]:
-    """What the order comes to when nothing dies, and how many places there are."""
-    came_to, fuse = play(0, ends)
-    return came_to, len(fuse.places)
+def undisturbed(ends: Callable[[Doomed], None]) -> tuple[dict[str, Any], Counter[str], int]:
+    """What the order comes to when nothing dies, its reminders, and how many places there are."""
+    came_to, reminders, fuse = play(0, ends)
+    return came_to, reminders, len(fuse.places)
 
 
 @pytest.mark.parametrize("part", range(PARTS))
@@ -268,11 +276,14 @@ def undisturbed(ends: Callable[[Doomed], None]) -> tuple[dict[str, Any], int]:
 def test_a_death_between_any_two_calls_ends_as_if_nothing_had_happened(
     ends: Callable[[Doomed], None], part: int
 ) -> None:
-    """Promise 2, place by place: same rows, entries, places in hand, money moved; mails repeated, if so identical."""
-    expected, places = undisturbed(ends)
+    """Promise 2, place by place: same rows, entries, places in hand, money moved; mails repeated, if so identical.
+
+    A reminder may be lost, but is never sent twice.
+    """
+    expected, most, places = undisturbed(ends)
     wrong = []
     for number in range(1 + part, places + 1, PARTS):
-        came_to, fuse = play(number, ends)
-        if came_to != expected:
+        came_to, reminders, fuse = play(number, ends)
+        if came_to != expected or not reminders <= most:
             wrong.append((fuse.places[number - 1], number, {k for k in expected if came_to[k] != expected[k]}))
     assert wrong == []
