@@ -31,7 +31,7 @@ from relais.gate import (
     next_due,
 )
 from relais.offer import Review
-from relais.order import OrderStage, stamp
+from relais.order import OrderStage, order_from_row, stamp
 from relais.ports import ConditionFailedError, MailRefusedError, Ports
 from relais.rows import (
     Change,
@@ -288,12 +288,17 @@ def _gate_left_open(ports: Ports, situation: Situation) -> Gate | None:
 
 
 def after_opening(ports: Ports, situation: Situation, gate: Gate, call: GateCall) -> None:
-    """Store the token, look once more whether the gate was answered meanwhile, then send what the opening owes."""
+    """Store the token, then look once more whether the gate was answered or the order interrupted meanwhile.
+
+    A sweep that saw no gate yet has committed its interrupt before this reads the order. Then send what is owed.
+    """
     keep_token(ports, gate, call)
-    row = ports.store.get(gate_key(gate.order, str(gate.id)))
-    if row is None:
+    key, head = gate_key(gate.order, str(gate.id)), order_key(gate.order)
+    rows = ports.store.get_many([key, head])
+    if key not in rows:
         raise GateNotFoundError(gate.order, str(gate.id))
-    now = gate_from_row(row)
+    now = gate_from_row(rows[key])
+    situation = replace(situation, order=order_from_row(rows[head]))
     if now.status is not Status.OPEN:
         answer_token(ports, now, call.token)
         return

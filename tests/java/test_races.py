@@ -354,9 +354,10 @@ def a_cancellation_against_an_opening(track: Track) -> None:
     assert isinstance(cancelled, Order)
     # Who opens while the way out begins is told so, and tries again.
     assert [one for one in opened if isinstance(one, Exception) and not isinstance(one, LATE)] == []
-    for call in calls:
-        open_gate(track.ports, call)
-        assert set(track.ports.machine.outcomes(call.token)) == {"Cancelled"}
+    for call, came in zip(calls, opened[:2], strict=True):
+        if came is not None:
+            open_gate(track.ports, call)
+    assert set(track.ports.machine.outcomes(calls[-1].token)) == {"Cancelled"}
     gate = play.read(GateId("01", Kind.ACCEPTANCE, 3))
     assert gate.decision is not None
     assert gate.decision.choice is Choice.CANCELLED

@@ -18,6 +18,7 @@ from relais.rows import Put, freelancer_key
 from relais.steps import interrupt
 from relais.steps.clock import tick
 from relais.steps.contracts import contract
+from relais.steps.gates import after_opening, create
 from relais.steps.links import OpenedGate, order_path
 from relais.steps.payout import close
 from relais.steps.show import gate_page, order_page
@@ -186,3 +187,18 @@ def test_an_orders_refund_never_owes_pay(play: Play) -> None:
     play.until(Kind.BRIEF)
     play.cancel()
     assert contract(play.situation(Kind.BRIEF), Kind.REFUND, "k1").choices == (Choice.REFUNDED,)
+
+
+def test_a_gate_that_opens_while_the_order_is_cancelled_answers_itself(play: Play) -> None:
+    """The sweep saw no gate, the opening saw no interrupt: it looks once more, after its row is there (workflow 1)."""
+    play.until(Kind.REVIEW)
+    play.answer(Kind.REVIEW, Choice.APPROVE)
+    before = play.situation(Kind.ACCEPTANCE)
+    play.cancel()
+    call = play.call(Kind.ACCEPTANCE)
+    gate = create(play.ports, before, contract(before, Kind.ACCEPTANCE, "k1"))
+    after_opening(play.ports, before, gate, call)
+    decision = play.read(gate.id).decision
+    assert decision is not None
+    assert decision.choice is Choice.CANCELLED
+    assert play.ports.machine.outcomes(call.token) == ["Cancelled"]
