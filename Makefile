@@ -65,6 +65,10 @@ clean:  ## remove everything that make made
 demo: setup  ## start the one-machine stack and play an order (PLAY=once|none, PORT=)
 	@PLAY="$(PLAY)" PORT="$(PORT)" $(PY) -m devstack.demo
 
+.PHONY: screenshots
+screenshots: .venv/ready  ## take the pictures in docs/images/ from the running stack (PORT=; needs Chromium)
+	@PORT="$(PORT)" $(PY) tools/screenshots
+
 ## Checks ---------------------------------------------------------------------------------------------------------
 
 .PHONY: test

@@ -20,7 +20,7 @@ def logo_files(version: int) -> dict[str, tuple[str, bytes]]:
 def svg(leaves: int) -> bytes:
     """A branch with so many leaves, as a drawing."""
     shapes = "".join(
-        f'<ellipse cx="{60 + 30 * leaf}" cy="{60 - 8 * (leaf % 2)}" rx="12" ry="24" fill="#2f5d50"/>'
+        f'<ellipse cx="{_middle(leaf, leaves)}" cy="{60 - 8 * (leaf % 2)}" rx="12" ry="24" fill="#2f5d50"/>'
         for leaf in range(leaves)
     )
     return (
@@ -32,7 +32,7 @@ def svg(leaves: int) -> bytes:
 
 def pdf(leaves: int) -> bytes:
     """The same on a page; offsets in its table are right, so that every reader opens it."""
-    strokes = " ".join(f"{60 + 30 * leaf} 50 24 44 re f" for leaf in range(leaves))
+    strokes = " ".join(f"{_middle(leaf, leaves) - 12} 50 24 44 re f" for leaf in range(leaves))
     content = f"0.18 0.36 0.31 rg {strokes} BT /F1 20 Tf 80 20 Td (Aubepine) Tj ET".encode()
     objects = [
         b"<< /Type /Catalog /Pages 2 0 R >>",
@@ -61,12 +61,19 @@ def png(leaves: int, width: int = 240, height: int = 120) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
 
 
+def _middle(leaf: int, leaves: int) -> int:
+    """Where a leaf stands: side by side around the middle, which is at 120."""
+    return 120 - 15 * (leaves - 1) + 30 * leaf
+
+
 def _row(leaves: int, width: int, y: int) -> bytes:
     return b"".join(bytes(GREEN if _in_leaf(leaves, x, y) else PAPER) for x in range(width))
 
 
 def _in_leaf(leaves: int, x: int, y: int) -> bool:
-    return any(((x - 60 - 30 * leaf) / 12) ** 2 + ((y - 60 + 8 * (leaf % 2)) / 24) ** 2 <= 1 for leaf in range(leaves))
+    return any(
+        ((x - _middle(leaf, leaves)) / 12) ** 2 + ((y - 60 + 8 * (leaf % 2)) / 24) ** 2 <= 1 for leaf in range(leaves)
+    )
 
 
 def _chunk(kind: bytes, content: bytes) -> bytes:

@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 
 TESTS = Path(__file__).parent
+# One synthesis, and one stack at a time: two would take each other's time. Groups run in one worker each.
+GROUPS = {"infra": "infra", "e2e": "stack", "browser": "stack"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -12,8 +14,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         folder = item.path.relative_to(TESTS).parts[0]
         item.add_marker(folder)
-        if folder in {"infra", "e2e"}:  # one synthesis, one stack: not one per worker
-            item.add_marker(pytest.mark.xdist_group(folder))
+        if folder in GROUPS:
+            item.add_marker(pytest.mark.xdist_group(GROUPS[folder]))
         if folder == "races":
             item.add_marker("java")
         if folder == "unit":

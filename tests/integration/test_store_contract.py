@@ -1,4 +1,4 @@
-"""The same contract for the tables that fast tests stand on: moto behind the shipped adapter, and the one in memory."""
+"""The same contract for the tables that fast tests stand on: moto's behind the shipped adapter, the one in memory."""
 
 import os
 from collections.abc import Iterator
