@@ -61,6 +61,7 @@ def watched() -> Iterator[Watched]:
     yield Watched("resume-overdue", Metric.RESUME_OVERDUE, "A decision was not taken up for over five minutes")
     yield Watched("run-dead", Metric.RUN_DEAD, "An execution died before its order; the clock starts the next run")
     yield Watched("parked", Metric.PARKED, "An order waits for the seller to decide how it goes on")
+    yield Watched("stuck", Metric.ORDER_STUCK, "Several runs brought an order no further: the seller is asked")
     yield Watched("owed-parked", Metric.OWED_PARKED, "A mail or a start was given up after ten tries")
     for kind in ActKind:
         for state in ENDED_BADLY:
@@ -231,7 +232,13 @@ class Dashboard(Construct):
         )
         board.add_widgets(
             self._graph("Orders: paid, completed", Metric.WEBHOOK_PAID, Metric.ORDER_COMPLETED),
-            self._graph("Money moved, fees booked", Metric.TRANSFER_DONE, Metric.FEE_BOOKED),
+            self._graph(
+                "Money moved, fees booked",
+                Metric.TRANSFER_DONE,
+                Metric.REFUND_DONE,
+                Metric.STRAY_REFUNDED,
+                Metric.FEE_BOOKED,
+            ),
             self._graph(
                 "Money that did not move",
                 *(act_metric(kind, state) for kind in ActKind for state in ENDED_BADLY),
@@ -241,7 +248,7 @@ class Dashboard(Construct):
         )
         board.add_widgets(
             self._graph("Decisions", Metric.GATE_ANSWERED),
-            self._graph("Waiting for the seller", Metric.PARKED, Metric.OWED_PARKED),
+            self._graph("Waiting for the seller", Metric.PARKED, Metric.ORDER_STUCK, Metric.OWED_PARKED),
             self._graph("Mails put off, pages in trouble", Metric.MAIL_PUT_OFF, Metric.PAGE_TROUBLE),
             cloudwatch.GraphWidget(
                 title="Bounces, complaints", left=[_reputation("BounceRate"), _reputation("ComplaintRate")]

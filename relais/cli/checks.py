@@ -24,7 +24,7 @@ from relais.cli.commands.secrets import KEY_PREFIXES, Name, holds, read_secret
 from relais.cli.dead import DeadLetters
 from relais.cli.reading import SHARDS, Dossier, nominated_dossiers
 from relais.cli.stack import FUNCTIONS, Stack, Stage, in_sentences, is_local
-from relais.gate import OWED_TRIES, Gate, Owed, Status
+from relais.gate import OWED_TRIES, Gate, Kind, Owed, Status
 from relais.metrics import DIMENSION, NAMESPACE, Metric
 from relais.order import MilestoneStage, Order, OrderStage
 from relais.steps.webhook import PAID_EVENTS
@@ -39,7 +39,7 @@ ALMOST = 0.8
 """Of the day's mails: from here on the rest may not suffice."""
 WEBHOOK_EVENTS = PAID_EVENTS | {"charge.updated"}
 ALIVE = {"RUNNING", "PENDING_REDRIVE"}
-_SIDE_PARKS = {"park", "stuck"}
+_SIDE_PARKS = {Kind.PARK, Kind.STUCK}
 
 
 class Verdict(StrEnum):
@@ -428,7 +428,7 @@ def _parked(dossier: Dossier, show: str) -> Iterator[tuple[str, str]]:
         if milestone.stage is MilestoneStage.PARK and order.is_open:
             was = f"was at {milestone.parked_from}: {milestone.parked_why}"
             yield f"milestone {milestone.number} is parked ({was})", f"{answer}; {show}"
-    if asked is not None and asked.id.kind == "stuck":
+    if asked is not None and asked.id.kind is Kind.STUCK:
         yield (
             "is stuck: several runs brought it no further",
             f"see its execution, then `relais order resume {order.id}`",

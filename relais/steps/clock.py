@@ -30,6 +30,7 @@ from relais.order import Order, OrderStage, order_from_row, stamp
 from relais.ports import ConditionFailedError, Ports
 from relais.rows import Change, Key, Row, equals, gate_key, order_key
 from relais.steps import letters
+from relais.steps.acts import SETTLES_WITHIN
 from relais.steps.decisions import Answer
 from relais.steps.gates import (
     AlreadyAnsweredError,
@@ -39,8 +40,9 @@ from relais.steps.gates import (
     resume,
     send_opening,
 )
-from relais.steps.payout import tell_completed
-from relais.steps.runs import next_run, start_owed
+from relais.steps.interrupt import sweep
+from relais.steps.payout import at_rest, tell_completed
+from relais.steps.runs import next_run, roll_over, start_owed, too_old
 from relais.steps.situation import Situation, read_situation
 
 PAGE = 50
@@ -132,7 +134,8 @@ def _settle(ports: Ports, key: Key, row: Row) -> None:
         _gate(ports, gate_from_row(row))
     elif key.sk.startswith("A#"):
         _watch_act(ports, act_from_row(row))
-        _claim(ports, key, row["due"], ports.now() + timedelta(seconds=2 * LEASE_SECONDS))
+        waits = SETTLES_WITHIN if row["state"] == ActState.DONE.value else timedelta(seconds=2 * LEASE_SECONDS)
+        _claim(ports, key, row["due"], ports.now() + waits)
         ports.background.run_act(key.pk.removeprefix("O#"), "acts")
 
 
@@ -144,7 +147,8 @@ def _watch_act(ports: Ports, act: Act) -> None:
 
 
 def _claim(ports: Ports, key: Key, as_read: str, until: datetime) -> None:
-    ports.store.write(Change(key, put={"due": stamp(until)}, guards=(equals("due", as_read),)))
+    claimed = Change(key, put={"due": stamp(until)}, remove=("clock_tries",), guards=(equals("due", as_read),))
+    ports.store.write(claimed)
 
 
 def _order(ports: Ports, order: Order) -> None:
@@ -156,18 +160,51 @@ def _order(ports: Ports, order: Order) -> None:
         _claim(ports, key, as_read, now + _back_off(order.owes_mail))
         tell_completed(ports, order)
         return
+    if order.owes_sweep is not None:
+        _sweep_again(ports, order, as_read)
+        return
     if order.dead_run and order.dead_run == order.run and order.is_open:
-        next_run(ports, order, "the execution ended before its order")
+        if not next_run(ports, order, "the execution ended before its order"):
+            _claim(ports, key, as_read, now + HEARTBEAT)
         return
     if order.owes_start is not None:
         _claim_start(ports, order, as_read)
         start_owed(ports, order)
         return
+    if order.stage is OrderStage.COMPLETED and at_rest(order) and not order.owes_fee:
+        ports.store.write(Change(key, remove=("due", "due_shard"), guards=(equals("due", as_read),)))
+        return
     _claim(ports, key, as_read, now + (timedelta(minutes=5) if order.owes_fee else HEARTBEAT))
     if order.fee is None and order.stage is not OrderStage.DRAFT:
         ports.background.run_act(order.id, Owed.FEE.value)
-    if order.is_open and ports.machine.status(order.id, order.run) not in {"RUNNING", "PENDING_REDRIVE"}:
+    if not order.is_open:
+        return
+    if ports.machine.status(order.id, order.run) not in {"RUNNING", "PENDING_REDRIVE"}:
         next_run(ports, order, "the execution does not run any more")
+    elif too_old(ports, order):
+        roll_over(ports, order)
+
+
+def _sweep_again(ports: Ports, order: Order, as_read: str) -> None:
+    """Answer what of the order is still open with its interrupt; done when nothing was left to answer."""
+    tries = (order.owes_sweep or 0) + 1
+    ports.store.write(
+        Change(
+            order_key(order.id),
+            put={"owes_sweep": tries, "due": stamp(ports.now() + _back_off(tries))},
+            guards=(equals("due", as_read),),
+        )
+    )
+    if sweep(ports, order.id):
+        return
+    ports.store.write(
+        Change(
+            order_key(order.id),
+            put={"due": stamp(ports.now() + HEARTBEAT)},
+            remove=("owes_sweep",),
+            guards=(equals("owes_sweep", tries),),
+        )
+    )
 
 
 def _claim_start(ports: Ports, order: Order, as_read: str) -> None:

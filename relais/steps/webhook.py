@@ -14,8 +14,9 @@ from relais.gate import OWED_AFTER, Owed, due_shard
 from relais.metrics import Metric, webhook_metric
 from relais.order import OrderStage, stamp
 from relais.ports import ConditionFailedError, Ports
-from relais.rows import Change, absent, equals, order_key, present, session_key
+from relais.rows import Change, absent, differs, equals, order_key, present, session_key
 from relais.signature import SignatureRefusedError, verify
+from relais.steps.strays import stray_act
 from relais.web import Request, Response
 
 
@@ -90,9 +91,25 @@ def _session_paid(ports: Ports, session: dict[str, Any]) -> str:
     try:
         ports.store.write(paid)
     except ConditionFailedError:
-        return "seen"
+        return _paid_again(ports, order, str(session["id"]))
     ports.machine.start(order, 1)
     return "paid"
+
+
+def _paid_again(ports: Ports, order: str, session: str) -> str:
+    """A session of an order that is paid already.
+
+    The same one is known, another one goes back whole (ledger row 20).
+    """
+    row = ports.store.get(order_key(order))
+    if row is None or row.get("session") == session:
+        return "seen"
+    try:
+        ports.store.write(*stray_act(ports, order, session))
+    except ConditionFailedError:
+        return "seen"
+    ports.background.run_act(order, "acts")
+    return "second_payment"
 
 
 def _fee_known(ports: Ports, charge: dict[str, Any]) -> str:
@@ -102,7 +119,7 @@ def _fee_known(ports: Ports, charge: dict[str, Any]) -> str:
     owed = Change(
         order_key(order),
         put={"owes_fee": charge["id"], "due": stamp(ports.now() + OWED_AFTER), "due_shard": due_shard(order)},
-        guards=(present("pk"), absent("fee"), absent("owes_fee")),
+        guards=(present("pk"), differs("charge_booked", charge["id"]), absent("owes_fee")),
     )
     try:
         ports.store.write(owed)

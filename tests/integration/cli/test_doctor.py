@@ -465,4 +465,4 @@ def test_money_that_did_not_move_is_told(
 
 def test_kinds_that_wait_beside_the_way_are_known() -> None:
     """A park by any name is found by its gate."""
-    assert Kind.PARK.value in checks._SIDE_PARKS
+    assert {Kind.PARK, Kind.STUCK} == checks._SIDE_PARKS
