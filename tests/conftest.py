@@ -9,6 +9,7 @@ TESTS = Path(__file__).parent
 GROUPS = {"infra": "infra", "e2e": "stack", "browser": "stack"}
 
 
+@pytest.hookimpl(tryfirst=True)  # the distribution over workers reads the groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Give each test the marker of its folder; races need Java, unit tests get no socket at all."""
     for item in items:
