@@ -130,7 +130,7 @@ def play(blows_at: int, ends: Callable[[Doomed], None]) -> tuple[dict[str, Any],
 
 def demo(journey: Doomed) -> None:
     """Sent back once, revised once, accepted and paid out."""
-    take(journey, *WORK, *REWORK, approve, revise, deliver, approve, accept)
+    take(journey, *STEPS)
 
 
 def refund_as_a_right(journey: Doomed) -> None:
@@ -220,6 +220,8 @@ def accept(journey: Journey) -> object:
     return journey.answer("acceptance", "accept")
 
 
+STEPS: tuple[Callable[[Journey], object], ...] = (*WORK, *REWORK, approve, revise, deliver, approve, accept)
+"""The demo's order, from the proposal to the client's yes."""
 MOVING = re.compile(r"(cs_test|pi|ch|txn|tr|re)_\w+|[0-9a-f]{12,}(?=-)|\d{4}-\d\d-\d\dT[\d:.+]+")
 
 
