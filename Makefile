@@ -9,7 +9,7 @@ MAKEFLAGS += --no-print-directory
 unexport PYTHONDONTWRITEBYTECODE
 
 STAGE ?= dev
-# More of the CDK's context, e.g. CONTEXT="-c public_url=https://orders.your-shop.fr -c sender=you@your-shop.fr".
+# More of the CDK's context, e.g. CONTEXT="-c public_url=https://orders.your-shop.fr -c sender=you@your-shop.fr -c alarm_email=you@your-shop.fr".
 CONTEXT ?=
 PY := .venv/bin/python
 UV := tools/uv

@@ -55,6 +55,8 @@ MAIL = Grant(Resource.MAIL, ("ses:SendEmail",))
 RESUME = Grant(Resource.MACHINE, ("states:SendTaskSuccess", "states:SendTaskFailure"))
 START = Grant(Resource.MACHINE, ("states:StartExecution",))
 WATCH_RUNS = Grant(Resource.EXECUTIONS, ("states:DescribeExecution", "states:StopExecution"))
+# What a seller's answer to a stuck order takes: its next run, and the end of the one before.
+REPAIR = (START, Grant(Resource.EXECUTIONS, ("states:StopExecution",)))
 RUN_ACT = Grant(Resource.RUN_ACT, ("lambda:InvokeFunction",))
 TICK_AGAIN = Grant(Resource.TICK_CLOCK, ("lambda:InvokeFunction",))
 # What Lambda itself needs of the role to put away an asynchronous call that kept failing.
@@ -76,10 +78,11 @@ GRANTS: Mapping[str, tuple[Grant, ...]] = {
     "show-page": (READ, *FILES, LINKS),
     "open-checkout": (READ, WRITE, *FILES, LINKS, _secret(Resource.STRIPE_OPEN_CHECKOUT)),
     "receive-stripe-event": (READ, WRITE, START, RUN_ACT, _secret(Resource.STRIPE_WEBHOOK)),
-    "enter-order": (READ, WRITE, _secret(Resource.STRIPE_ENTER_ORDER)),
+    # It has a payment given back that is not the order's.
+    "enter-order": (READ, WRITE, RUN_ACT, _secret(Resource.STRIPE_ENTER_ORDER)),
     "open-proposal": OPEN,
     "open-gate": OPEN,
-    "answer-gate": (*OPEN, WRITE_FILES),
+    "answer-gate": (*OPEN, WRITE_FILES, *REPAIR),
     "permit-upload": (READ, WRITE_FILES, LINKS),
     "run-act": (*OPEN, GIVE_UP, _secret(Resource.STRIPE_RUN_ACT)),
     "close-order": (READ, WRITE, *FILES, MAIL, LINKS),

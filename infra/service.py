@@ -35,7 +35,7 @@ class ServiceStack(Stack):
         api.route(functions.live)
         machine = Machine(self, deployment=deployment, names=names, live=functions.live).machine
         Background(self, names=names, live=functions.live, dead_letters=letters)
-        Alarms(self, names=names, dead_letters=letters, api=api.api, machine=machine)
+        Alarms(self, names=names, live=functions.live, dead_letters=letters, api=api.api, machine=machine)
         CfnOutput(self, "ApiUrl", value=api.url)
         CfnOutput(self, "PublicUrl", value=public_url)
         CfnOutput(self, "MachineArn", value=machine.state_machine_arn)

@@ -46,6 +46,8 @@ class Deployment:
     """Stage dev only: the Stripe sandbox; None means Stripe itself."""
     sender: str
     """The address that mails come from; its domain is the verified identity."""
+    alarm_email: str | None
+    """Who is told of alarms; None means that whoever wants to know subscribes to the topic by hand."""
     retention: RetentionDays
     """How long logs are kept."""
     build: Path
@@ -90,18 +92,24 @@ def deployment_of(node: Node) -> Deployment:
     stripe_url = _text(node, "stripe_url")
     if stripe_url and stage is not Stage.DEV:
         raise ContextError(f"stripe_url={stripe_url} leads to a sandbox: leave it out for stage {stage}.")
-    sender = _text(node, "sender") or _sample_sender(stage)
-    if "@" not in sender:
-        raise ContextError(f"sender={sender} is no e-mail address: give one like bonjour@your-shop.fr.")
+    sender = _address(node, "sender") or _sample_sender(stage)
     return Deployment(
         stage=stage,
         layer=_one_of(Layer, node, "layer", Layer.ARM64),
         public_url=_url(node, "public_url"),
         stripe_url=_url(node, "stripe_url"),
         sender=sender,
+        alarm_email=_address(node, "alarm_email"),
         retention=RetentionDays.THREE_MONTHS if stage is Stage.PROD else RetentionDays.ONE_WEEK,
         build=Path(_text(node, "build") or "build"),
     )
+
+
+def _address(node: Node, name: str) -> str | None:
+    value = _text(node, name)
+    if value is not None and "@" not in value:
+        raise ContextError(f"{name}={value} is no e-mail address: give one like bonjour@your-shop.fr.")
+    return value
 
 
 def _sample_sender(stage: Stage) -> str:

@@ -27,6 +27,7 @@ class ActKind(StrEnum):
     """What moves."""
 
     TRANSFER = "transfer"
+    REFUND = "refund"
 
 
 class ActState(StrEnum):
@@ -57,6 +58,9 @@ class Act:
     last_sent: datetime | None = None
     stripe_id: str | None = None
     why: str | None = None
+    settled: bool = True
+    tried_at: int = 0
+    """The ordinal of the gate that sent it last: what ended badly is sent again only if a park lies between."""
 
     @property
     def idempotency_key(self) -> str:
@@ -80,6 +84,8 @@ def act_row(act: Act) -> dict[str, Any]:
         "last_sent": act.last_sent and stamp(act.last_sent),
         "stripe_id": act.stripe_id,
         "why": act.why,
+        "settled": act.settled,
+        "tried_at": act.tried_at,
     }
     return {name: value for name, value in row.items() if value is not None}
 
@@ -101,4 +107,6 @@ def act_from_row(row: Row) -> Act:
         last_sent=instant(row.get("last_sent")),
         stripe_id=row.get("stripe_id"),
         why=row.get("why"),
+        settled=row.get("settled", True),
+        tried_at=row.get("tried_at", 0),
     )

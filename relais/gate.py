@@ -38,7 +38,11 @@ class Kind(StrEnum):
     ACCEPTANCE = "acceptance"
     HOLD = "hold"
     PAYOUT = "payout"
+    PICK = "pick"
+    REFUND = "refund"
     PARK = "park"
+    STUCK = "stuck"
+    """A side gate: no execution lives any more, the seller starts the next run."""
 
 
 class Role(StrEnum):
@@ -73,8 +77,15 @@ class Choice(StrEnum):
     HOLD = "hold"
     PAYOUT = "payout"
     CLOSED = "closed"
+    REFUND = "refund"
+    PICKED = "picked"
+    REFUNDED = "refunded"
+    REFUNDED_AND_PAY = "refunded_and_pay"
+    RESUME = "resume"
     PARK = "park"
     """Not an answer that a person gives: the gate fails and the definition parks."""
+    CANCELLED = "cancelled"
+    """Not an answer either: an interrupt, or a silence that cancels; the gate fails with it and the way out follows."""
 
 
 class Default(StrEnum):
@@ -85,7 +96,8 @@ class Default(StrEnum):
     AGAIN = "again"
     ACCEPT = "accept"
     RELEASE = "release"
-    PARK = "park"
+    REFUND = "refund"
+    CANCEL = "cancel"
 
 
 class Status(StrEnum):

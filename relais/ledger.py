@@ -142,11 +142,23 @@ CLEARING = Account("stripe_clearing")
 REVENUE = Account("revenue")
 WORK = Account("cost.work")
 CARD_FEE = Account("fee.card")
+KILL_FEE = Account("cost.kill_fee")
+REFUNDS = Account("refunds")
 
 
 def client_funds(order: str) -> Account:
     """What a client has paid for an order and not yet accepted."""
     return Account("client_funds", order)
+
+
+def client_credit(order: str) -> Account:
+    """What a client paid that no order asked for: it goes back whole."""
+    return Account("client_credit", order)
+
+
+def refund_payable(order: str) -> Account:
+    """What was promised back to a client and has not left yet."""
+    return Account("refund_payable", order)
 
 
 def payable(freelancer: str) -> Account:
@@ -169,8 +181,14 @@ class EntryKind(StrEnum):
     PAYMENT = "payment"
     ACCEPTANCE = "acceptance"
     TRANSFER = "transfer"
+    KILL_FEE = "kill_fee"
+    REFUND_DECIDED = "refund_decided"
+    REFUND = "refund"
+    STRAY_PAYMENT = "stray_payment"
+    STRAY_DECIDED = "stray_decided"
     CHARGE_SETTLED = "charge_settled"
     TRANSFER_SETTLED = "transfer_settled"
+    REFUND_SETTLED = "refund_settled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,6 +281,59 @@ def transferred(*, order: str, op: str, amount: int, currency: str, freelancer: 
 def transfer_settled(*, order: str, txn: str, op: str, amount: int, currency: str, at: datetime) -> Entry:
     """Row 5, bank: the transfer's balance transaction; `amount` is what left, positive, in minor units."""
     return Entry(txn, EntryKind.TRANSFER_SETTLED, at, order, _move(CLEARING, STRIPE, amount, currency), item=op)
+
+
+def kill_fee(*, order: str, milestone: str, amount: int, freelancer: str, currency: str, at: datetime) -> Entry:
+    """Row 7.
+
+    What a freelancer keeps of the agreed cost although the client is refunded, borne by the seller (minor units).
+    """
+    postings = _move(KILL_FEE, payable(freelancer), amount, currency)
+    return Entry(f"kill:{order}:{milestone}", EntryKind.KILL_FEE, at, order, postings)
+
+
+def refund_decided(*, order: str, milestone: str, amount: int, currency: str, at: datetime) -> Entry:
+    """Row 8, decided: what a client paid and has not accepted is promised back (minor units)."""
+    postings = _move(client_funds(order), refund_payable(order), amount, currency)
+    return Entry(f"refund:{order}:{milestone}", EntryKind.REFUND_DECIDED, at, order, postings)
+
+
+def refund_after_acceptance(
+    *, order: str, milestone: str, amount: int, borne: int, freelancer: str, currency: str, at: datetime
+) -> Entry:
+    """Row 9: an accepted milestone is given back before its transfer.
+
+    The freelancer bears `borne` of it (minor units).
+    """
+    client_side = _move(REFUNDS, refund_payable(order), amount, currency)
+    postings = client_side + _move(payable(freelancer), WORK, borne, currency)
+    return Entry(f"refund:{order}:{milestone}", EntryKind.REFUND_DECIDED, at, order, postings)
+
+
+def refunded(*, order: str, op: str, amount: int, currency: str, at: datetime) -> Entry:
+    """Row 8': Stripe took the refund of operation `op`, pending or succeeded (minor units)."""
+    postings = _move(refund_payable(order), CLEARING, amount, currency)
+    return Entry(f"op:{op}", EntryKind.REFUND, at, order, postings, item=op)
+
+
+def refund_settled(*, order: str, txn: str, op: str, amount: int, currency: str, at: datetime) -> Entry:
+    """Row 8', bank: the refund's balance transaction; `amount` is what left, positive, in minor units.
+
+    The fee stays.
+    """
+    return Entry(txn, EntryKind.REFUND_SETTLED, at, order, _move(CLEARING, STRIPE, amount, currency), item=op)
+
+
+def stray_payment(*, order: str, pi: str, amount: int, currency: str, at: datetime) -> Entry:
+    """Row 20: a second payment, one after the end, or of another amount than asked (minor units)."""
+    postings = _move(CLEARING, client_credit(order), amount, currency)
+    return Entry(f"pay:{pi}", EntryKind.STRAY_PAYMENT, at, order, postings, item=pi)
+
+
+def stray_decided(*, order: str, pi: str, amount: int, currency: str, at: datetime) -> Entry:
+    """Row 20: it is promised back whole (minor units)."""
+    postings = _move(client_credit(order), refund_payable(order), amount, currency)
+    return Entry(f"refund:{pi}", EntryKind.STRAY_DECIDED, at, order, postings)
 
 
 # --- reading and checking -----------------------------------------------------------------------------------------
@@ -420,7 +491,7 @@ def _against_bank(entries: Iterable[Entry], transactions: Iterable[BankTransacti
             yield Difference(DifferenceKind.BANK_AMOUNT, reference, amount - net, currency, sentence)
 
 
-_BANK_KINDS = frozenset({EntryKind.CHARGE_SETTLED, EntryKind.TRANSFER_SETTLED})
+_BANK_KINDS = frozenset({EntryKind.CHARGE_SETTLED, EntryKind.TRANSFER_SETTLED, EntryKind.REFUND_SETTLED})
 
 
 def _move(debit: Account, credit: Account, amount: int, currency: str) -> tuple[Posting, ...]:

@@ -27,8 +27,11 @@ class OrderStage(StrEnum):
     PAID = "paid"
     BRIEF = "brief"
     ASSIGN = "assign"
+    PICK = "pick"
     MILESTONES = "milestones"
+    UNWIND = "unwind"
     PARK = "park"
+    CLOSE = "close"
     COMPLETED = "completed"
 
 
@@ -41,6 +44,7 @@ class MilestoneStage(StrEnum):
     ACCEPTANCE = "acceptance"
     HOLD = "hold"
     PAYOUT = "payout"
+    REFUND = "refund"
     PARK = "park"
     CLOSED = "closed"
 
@@ -88,6 +92,22 @@ class Milestone:
     parked_why: str | None = None
     spoken: bool = False
     pay_by: datetime | None = None
+    accepted: bool = False
+    refunded: int = 0
+    refund_in_transit: int = 0
+    cause: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Interrupt:
+    """A decision on the whole order that every open gate is answered with (design: workflow section 2)."""
+
+    seq: int
+    kind: str
+    cause: str
+    by: str
+    at: datetime
+    note: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +141,14 @@ class Order:
     in_transit: int = 0
     sent: int = 0
     refunded: int = 0
+    borne: int = 0
     interrupt_seq: int = 0
+    handled: int = 0
+    interrupt: Interrupt | None = None
+    picked: str | None = None
+    cause: str | None = None
+    stalled: int = 0
+    run_mark: str | None = None
     handed_in: datetime | None = None
     promised: datetime | None = None
     completed: datetime | None = None
@@ -131,9 +158,11 @@ class Order:
     owes_start: int | None = None
     owes_fee: str | None = None
     owes_mail: int | None = None
+    owes_sweep: int | None = None
     due: datetime | None = None
     dead_run: int = 0
     started: datetime | None = None
+    began: datetime | None = None
 
     @property
     def is_open(self) -> bool:
@@ -181,7 +210,14 @@ def order_from_row(row: Row) -> Order:
         in_transit=row.get("in_transit", 0),
         sent=row.get("sent", 0),
         refunded=row.get("refunded", 0),
+        borne=row.get("borne", 0),
         interrupt_seq=row.get("interrupt_seq", 0),
+        handled=row.get("handled", 0),
+        interrupt=_interrupt(row.get("interrupt"), row.get("interrupt_seq", 0)),
+        picked=row.get("picked"),
+        cause=row.get("cause"),
+        stalled=row.get("stalled", 0),
+        run_mark=row.get("run_mark"),
         handed_in=instant(row.get("handed_in")),
         promised=instant(row.get("promised")),
         completed=instant(row.get("completed")),
@@ -191,9 +227,11 @@ def order_from_row(row: Row) -> Order:
         owes_start=row.get("owes_start"),
         owes_fee=row.get("owes_fee"),
         owes_mail=row.get("owes_mail"),
+        owes_sweep=row.get("owes_sweep"),
         due=instant(row.get("due")),
         dead_run=row.get("dead_run", 0),
         started=instant(row.get("started")),
+        began=instant(row.get("began")),
     )
 
 
@@ -249,7 +287,18 @@ def milestone_from_row(row: Row) -> Milestone:
         parked_why=row.get("parked_why"),
         spoken=row.get("spoken", False),
         pay_by=instant(row.get("pay_by")),
+        accepted=row.get("accepted", False),
+        refunded=row.get("refunded", 0),
+        refund_in_transit=row.get("refund_in_transit", 0),
+        cause=row.get("cause"),
     )
+
+
+def _interrupt(row: Row | None, seq: int) -> Interrupt | None:
+    if row is None:
+        return None
+    at = datetime.fromisoformat(row["at"])
+    return Interrupt(seq, row["kind"], row["cause"], row["by"], at, row.get("note"))
 
 
 def milestone_row(price: int, cost: int, revisions: int) -> dict[str, Any]:
@@ -260,6 +309,8 @@ def milestone_row(price: int, cost: int, revisions: int) -> dict[str, Any]:
         "ordinal": 1,
         "price": price,
         "cost": cost,
+        "left_to_send": 0,
+        "in_transit": 0,
         "revisions_left": revisions,
         "handled": 0,
     }

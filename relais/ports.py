@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 from relais.errors import RelaisError
+from relais.metrics import Metric
 
 if TYPE_CHECKING:
     from relais.link import LinkKeys
@@ -152,8 +153,17 @@ class Settlement:
 
 
 @dataclass(frozen=True, slots=True)
+class ChargeSeen:
+    """A charge as Stripe says it is now."""
+
+    id: str
+    payment_intent: str | None
+    settlement: Settlement | None
+
+
+@dataclass(frozen=True, slots=True)
 class Sent:
-    """A transfer that Stripe accepted. `settlement` may not be known yet."""
+    """A transfer or refund that Stripe accepted; a refund has no destination. `settlement` may not be known yet."""
 
     id: str
     amount: int
@@ -163,12 +173,12 @@ class Sent:
     settlement: str | None
 
 
-class TransferRefusedError(RelaisError):
-    """Stripe refused a transfer for good under this key: nothing moved."""
+class MovementRefusedError(RelaisError):
+    """Stripe refused a transfer or a refund for good under this key: nothing moved."""
 
     def __init__(self, code: str) -> None:
         """Keep Stripe's code."""
-        super().__init__(f"Stripe refused the transfer ({code}): mend the cause, then send again")
+        super().__init__(f"Stripe refused to move money ({code}): mend the cause, then send again")
         self.code = code
 
 
@@ -215,17 +225,23 @@ class Payments(Protocol):
     def session(self, session: str) -> PaidSession:
         """Re-read a session and its payment."""
 
-    def settlement_of(self, charge: str) -> Settlement | None:
-        """The balance transaction of a charge, once there is one (design: money A 3)."""
+    def charge(self, charge: str) -> ChargeSeen:
+        """Re-read a charge, with its balance transaction once there is one (design: money A 3)."""
 
     def settlement(self, transaction: str) -> Settlement:
         """A balance transaction by its id."""
+
+    def refund_settlement(self, refund: str) -> Settlement | None:
+        """The balance transaction of a refund, once Stripe has taken the money (design: money B, row 8')."""
 
     def ready(self, account: str) -> bool:
         """Whether an account can receive transfers at this moment (design: money A 8)."""
 
     def transfer(self, body: dict[str, Any], key: str) -> Sent:
-        """Send a transfer once. Raises `TransferRefusedError`, `AnswerUnknownError`, `TryAgainError`."""
+        """Send a transfer once. Raises `MovementRefusedError`, `AnswerUnknownError`, `TryAgainError`."""
+
+    def refund(self, body: dict[str, Any], key: str) -> Sent:
+        """Send a refund once. Raises what a transfer raises."""
 
 
 class Background(Protocol):
@@ -241,7 +257,7 @@ class Background(Protocol):
 class Counter(Protocol):
     """Numbers for the watchers."""
 
-    def count(self, name: str, value: int = 1) -> None:
+    def count(self, name: Metric, value: int = 1) -> None:
         """Add to a metric."""
 
 

@@ -15,10 +15,10 @@ from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger, Metrics
-from aws_lambda_powertools.metrics import MetricUnit
 
 from relais.adapters import time
 from relais.adapters.settings import Environment, from_environment
+from relais.metrics import NAMESPACE, Metric
 from relais.ports import Settings
 
 if TYPE_CHECKING:
@@ -29,7 +29,6 @@ CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
 ORDER_ID_LENGTH = 12
 SECRET_SECONDS = 300
 TIMEOUT_SECONDS = 20
-NAMESPACE = "Relais"
 
 
 class WiredPorts:
@@ -39,7 +38,7 @@ class WiredPorts:
         """Keep what the environment says."""
         self.environment = environment
         self.write_units = 0.0
-        self.counts: dict[str, int] = {}
+        self.counts: dict[Metric, int] = {}
         self._secrets: dict[str, tuple[float, Any]] = {}
 
     @cached_property
@@ -121,7 +120,7 @@ class WiredPorts:
         """The metrics of this invocation."""
         return self
 
-    def count(self, name: str, value: int = 1) -> None:
+    def count(self, name: Metric, value: int = 1) -> None:
         """Add to a metric; sent at the end of the invocation."""
         self.counts[name] = self.counts.get(name, 0) + value
 
@@ -170,7 +169,7 @@ class WiredPorts:
 
     def trouble(self, error: Exception) -> None:
         """Tell the watchers of something nobody foresaw."""
-        self.count("PageTrouble")
+        self.count(Metric.PAGE_TROUBLE)
         _logger().exception("trouble", extra={"error": type(error).__name__})
 
     def begin(self) -> None:
@@ -226,13 +225,14 @@ def invocation(order: str | None = None) -> Iterator[WiredPorts]:
         raise
     finally:
         _logger().info("invocation", extra={"order": order, "outcome": outcome, "write_units": wired.write_units})
-        _emit(wired.counts)
+        _emit(wired.environment.stage, wired.counts)
 
 
-def _emit(counts: dict[str, int]) -> None:
+def _emit(stage: str, counts: dict[Metric, int]) -> None:
+    """Print the counts as metrics of the deployment. The library's one dimension is called `service`."""
     if not counts:
         return
-    metrics = Metrics(namespace=NAMESPACE)
-    for name, value in counts.items():
-        metrics.add_metric(name=name, unit=MetricUnit.Count, value=value)
+    metrics = Metrics(namespace=NAMESPACE, service=f"relais-{stage}")
+    for metric, value in counts.items():
+        metrics.add_metric(name=metric.value, unit=metric.unit.value, value=value)
     metrics.flush_metrics()

@@ -1,9 +1,12 @@
-"""State Payout, and what an order owes that needs Stripe: called by the webhook and the clock as well."""
+"""States Payout, Refund and Unwind, and what an order owes that needs Stripe.
+
+Called by the webhook and the clock as well.
+"""
 
 from typing import Any
 
 from relais.steps.gates import GateCall
-from relais.steps.payout import open_payout, run_owed
+from relais.steps.payout import open_money_gate, run_owed
 from relais.wiring import invocation
 
 
@@ -11,6 +14,6 @@ def handler(event: dict[str, Any], _context: object) -> None:
     """Move money, or book what became known of it."""
     with invocation(event["order"]) as ports:
         if "token" in event:
-            open_payout(ports, GateCall.from_payload(event))
+            open_money_gate(ports, GateCall.from_payload(event))
             return
         run_owed(ports, event["order"], event["owed"])

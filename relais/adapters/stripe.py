@@ -8,21 +8,24 @@ secret.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import stripe
 
 from relais.ports import (
     AnswerUnknownError,
+    ChargeSeen,
+    MovementRefusedError,
     PaidSession,
     Sent,
     SessionRequest,
     Settlement,
-    TransferRefusedError,
     TryAgainError,
 )
 
+_Made = TypeVar("_Made")
 TIMEOUT_SECONDS = 20
 _NOT_BEGUN = frozenset({409, 429})
 _NOT_ALLOWED = frozenset({401, 403})
@@ -80,10 +83,12 @@ class StripePayments:
         charge = None if intent is None else _id(self._stripe.v1.payment_intents.retrieve(intent).latest_charge)
         return _paid_session(found, charge)
 
-    def settlement_of(self, charge: str) -> Settlement | None:
-        """The balance transaction of a charge, once there is one: null at first (design: money A 3)."""
-        transaction = _id(self._stripe.v1.charges.retrieve(charge).balance_transaction)
-        return None if transaction is None else self.settlement(transaction)
+    def charge(self, charge: str) -> ChargeSeen:
+        """Re-read a charge; its balance transaction is null at first (design: money A 3)."""
+        found = self._stripe.v1.charges.retrieve(charge)
+        transaction = _id(found.balance_transaction)
+        settlement = None if transaction is None else self.settlement(transaction)
+        return ChargeSeen(found.id, _id(found.payment_intent), settlement)
 
     def settlement(self, transaction: str) -> Settlement:
         """A balance transaction by its id."""
@@ -100,6 +105,11 @@ class StripePayments:
             available_on=datetime.fromtimestamp(found.available_on, UTC),
         )
 
+    def refund_settlement(self, refund: str) -> Settlement | None:
+        """The balance transaction of a refund; null while it waits for money."""
+        transaction = _id(self._stripe.v1.refunds.retrieve(refund).balance_transaction)
+        return None if transaction is None else self.settlement(transaction)
+
     def ready(self, account: str) -> bool:
         """Whether the account's transfers are active at this moment (design: money A 8)."""
         found = self._stripe.v2.core.accounts.retrieve(account, {"include": ["configuration.recipient"]})
@@ -111,24 +121,57 @@ class StripePayments:
     def transfer(self, body: dict[str, Any], key: str) -> Sent:
         """Send a transfer once, and say which of three things happened besides success.
 
-        Raises `TransferRefusedError` (Stripe's final no under this key), `TryAgainError` (it did not begin),
+        Raises `MovementRefusedError` (Stripe's final no under this key), `TryAgainError` (it did not begin),
         `AnswerUnknownError`.
         """
-        params: Any = {name: value for name, value in body.items() if value != ""}
-        try:
-            made = self._stripe.v1.transfers.create(params, {"idempotency_key": key})
-        except stripe.APIConnectionError as error:
-            raise AnswerUnknownError("connection") from error
-        except stripe.StripeError as error:
-            raise _meaning(error) from error
+        made = _once(lambda: self._stripe.v1.transfers.create(_asked(body), {"idempotency_key": key}))
         return Sent(
             id=made.id,
             amount=made.amount,
             currency=made.currency,
             destination=_id(made.destination) or "",
-            operation=made.to_dict().get("metadata", {}).get("op"),
+            operation=_operation(made),
             settlement=_id(made.balance_transaction),
         )
+
+    def refund(self, body: dict[str, Any], key: str) -> Sent:
+        """Send a refund once; one that Stripe holds as pending was taken all the same.
+
+        Raises what a transfer raises.
+        """
+        made = _once(lambda: self._stripe.v1.refunds.create(_asked(body), {"idempotency_key": key}))
+        if made.status in {"failed", "canceled"}:
+            raise MovementRefusedError(made.failure_reason or made.status)
+        return Sent(
+            id=made.id,
+            amount=made.amount,
+            currency=made.currency,
+            destination="",
+            operation=_operation(made),
+            settlement=_id(made.balance_transaction),
+        )
+
+
+def _asked(body: dict[str, Any]) -> Any:
+    """What Stripe is asked: nothing that is empty, nothing that is only ours."""
+    return {name: value for name, value in body.items() if value != "" and name != "session"}
+
+
+def _once(call: Callable[[], _Made]) -> _Made:
+    """One call and its meaning."""
+    try:
+        return call()
+    except stripe.APIConnectionError as error:
+        raise AnswerUnknownError("connection") from error
+    except stripe.StripeError as error:
+        raise _meaning(error) from error
+
+
+def _operation(made: Any) -> str | None:
+    """The operation that a movement was made for, from its metadata."""
+    metadata = made.to_dict().get("metadata") or {}
+    operation = metadata.get("op")
+    return None if operation is None else str(operation)
 
 
 def _meaning(error: stripe.StripeError) -> Exception:
@@ -139,9 +182,9 @@ def _meaning(error: stripe.StripeError) -> Exception:
     if isinstance(error, stripe.IdempotencyError):
         return AnswerUnknownError(_OUR_MISTAKE)
     if status in _NOT_ALLOWED:
-        return TransferRefusedError(f"not_allowed_{status}")
+        return MovementRefusedError(f"not_allowed_{status}")
     if 400 <= status < 500:  # noqa: PLR2004 - the class of a client's error
-        return TransferRefusedError(error.code or str(status))
+        return MovementRefusedError(error.code or str(status))
     return AnswerUnknownError(str(status or "none"))
 
 

@@ -11,6 +11,8 @@ from relais.ledger import BankTransaction
 
 TIMEOUT_SECONDS = 20
 PAGE = 100
+PAYS = "stripe-run-act"
+"""The secret of the function that pays, by its short name."""
 
 
 class StripeUnreachableError(UnreachableError):
@@ -37,19 +39,26 @@ class Bank:
         """Name the address, never show the key."""
         return f"Bank(address={self.address!r})"
 
-    def lines(self, since: datetime) -> Iterator[Line]:
-        """Every balance transaction from an instant on, all pages, newest first. Raises `StripeUnreachableError`."""
-        import stripe  # slow to load, and needed by one command
+    def client(self) -> Any:  # noqa: ANN401 - its type is slow to load
+        """Stripe's own library, ready to ask."""
+        import stripe
 
         addresses: Any = {"api": self.address} if self.address else {}
-        client = stripe.StripeClient(
+        return stripe.StripeClient(
             self.key,
             max_network_retries=2,
             http_client=stripe.RequestsClient(timeout=TIMEOUT_SECONDS),
             base_addresses=addresses,
         )
+
+    def lines(self, since: datetime) -> Iterator[Line]:
+        """Every balance transaction from an instant on, all pages, newest first. Raises `StripeUnreachableError`."""
+        import stripe  # slow to load, and needed by few commands
+
         try:
-            found = client.v1.balance_transactions.list({"limit": PAGE, "created": {"gte": int(since.timestamp())}})
+            found = self.client().v1.balance_transactions.list(
+                {"limit": PAGE, "created": {"gte": int(since.timestamp())}}
+            )
             for one in found.auto_paging_iter():
                 yield Line(
                     BankTransaction(one.id, one.net, one.currency),
@@ -72,13 +81,13 @@ class Bank:
             ) from error
 
 
-def bank_of(stack: Stack, address: str | None) -> Bank | str:
-    """The account that this stage pays from, or the reason why it cannot be compared."""
+def bank_of(stack: Stack, address: str | None, secret: str = PAYS) -> Bank | str:
+    """The account that this stage pays from, with the key of a secret, or the reason why it cannot be asked."""
     found = stack.stripe_address() if address is None else address
     if found is None:
         return "the function that pays was not found, so it is not known which Stripe it uses: name it with --stripe"
     try:
-        key = secrets.stripe_key(secrets.read(stack.cloud.client("secretsmanager"), stack.secret("stripe-run-act")))
+        key = secrets.stripe_key(secrets.read(stack.cloud.client("secretsmanager"), stack.secret(secret)))
     except secrets.SecretEmptyError:
-        return "the secret stripe-run-act is empty: fill it with `relais secrets set stripe-run-act`"
+        return f"the secret {secret} is empty: fill it with `relais secrets set {secret}`"
     return Bank(key, found or None)

@@ -5,8 +5,9 @@ from typing import Annotated
 
 import typer
 
-from relais.cli.commands import catalog, ledger, order, roster, secrets
+from relais.cli.commands import catalog, ledger, ops, order, roster, secrets
 from relais.cli.commands.clock import clock
+from relais.cli.commands.doctor import doctor
 
 app = typer.Typer(
     name="relais",
@@ -22,6 +23,8 @@ app.add_typer(roster.app, name="roster")
 app.add_typer(order.app, name="order")
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(secrets.app, name="secrets")
+app.add_typer(ops.app, name="ops")
+app.command("doctor", epilog="Examples: relais doctor; relais doctor --stage prod --json")(doctor)
 app.command(
     "clock",
     epilog="Examples: relais clock; relais clock --to 2026-12-04; relais clock --to 2026-12-04T18:15 --json; "

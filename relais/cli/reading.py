@@ -7,7 +7,7 @@ from typing import Any
 
 from relais.act import Act, act_from_row
 from relais.gate import DUE_SHARDS, Gate, gate_from_row
-from relais.order import Milestone, Order, milestone_from_row, order_from_row
+from relais.order import Milestone, Order, OrderStage, milestone_from_row, order_from_row
 from relais.ports import Store
 from relais.rows import CLOCK_KEY, Key, Row, order_key
 from relais.steps.situation import read_order
@@ -61,6 +61,14 @@ def open_dossiers(store: Store) -> Iterator[Dossier]:
     nominated = {order for shard in SHARDS for order in store.open_orders(f"D#{shard:02d}")}
     for order in heads(store, nominated):
         if order.is_open:
+            yield _dossier(store, order)
+
+
+def nominated_dossiers(store: Store) -> Iterator[Dossier]:
+    """The orders that the clock still looks at, ended ones that owe something among them; no drafts."""
+    nominated = {order for shard in SHARDS for order in store.open_orders(f"D#{shard:02d}")}
+    for order in heads(store, nominated):
+        if order.stage is not OrderStage.DRAFT:
             yield _dossier(store, order)
 
 

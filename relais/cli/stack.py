@@ -21,6 +21,21 @@ from relais.wiring import WiredPorts
 
 REGION = "eu-west-3"
 ALIAS = "live"
+FUNCTIONS = (
+    "show-page",
+    "open-checkout",
+    "receive-stripe-event",
+    "enter-order",
+    "open-proposal",
+    "open-gate",
+    "answer-gate",
+    "permit-upload",
+    "run-act",
+    "close-order",
+    "tick-clock",
+    "record-execution",
+)
+"""What a stage is made of, as docs/architecture.md names it."""
 CONNECT_SECONDS = 10
 READ_SECONDS = 90
 """Longer than any function may run: the clock is called and waited for."""
@@ -217,19 +232,35 @@ class Stack:
             raise ClockFailedError(function, str(error or answer.get("FunctionError") or "no answer"))
         return {name: int(told.get(name, 0)) for name in ("settled", "failed", "remaining")}
 
-    def stripe_address(self) -> str | None:
-        """Which Stripe the function that pays talks to: a stand-in's address, empty for Stripe itself, None if unknown.
+    def call_later(self, name: str, payload: dict[str, Any]) -> None:
+        """Have a function called without waiting for it: it was accepted when this returns."""
+        self.cloud.client("lambda").invoke(
+            FunctionName=self.function(name), InvocationType="Event", Payload=json.dumps(payload).encode()
+        )
 
-        Read from the function's own configuration, so that the ledger is never compared with somebody else's books.
-        """
-        function, _, alias = self.function("run-act").partition(":")
+    def settings_of(self, name: str) -> dict[str, str] | None:
+        """The environment that a function runs with, or nothing where there is no such function or alias."""
+        function, _, alias = self.function(name).partition(":")
         try:
             found = self.cloud.client("lambda").get_function_configuration(FunctionName=function, Qualifier=alias)
         except sdk.ClientError as error:
             if error.response["Error"]["Code"] == "ResourceNotFoundException":
                 return None
             raise
-        return str(found.get("Environment", {}).get("Variables", {}).get("RELAIS_STRIPE_URL", ""))
+        return dict(found.get("Environment", {}).get("Variables", {}))
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it stands on this machine."""
+        return is_local(self.cloud.client("cloudformation").meta.endpoint_url)
+
+    def stripe_address(self) -> str | None:
+        """Which Stripe the function that pays talks to: a stand-in's address, empty for Stripe itself, None if unknown.
+
+        Read from the function's own configuration, so that the ledger is never compared with somebody else's books.
+        """
+        settings = self.settings_of("run-act")
+        return None if settings is None else settings.get("RELAIS_STRIPE_URL", "")
 
 
 @contextmanager

@@ -66,6 +66,8 @@ def waiting_for(kind: Kind) -> tuple[Role, ...]:
             return (Role.SELLER,)
         case Kind.PROPOSAL | Kind.REVIEW:
             return (Role.CLIENT,)
+        case Kind.PICK | Kind.REFUND | Kind.STUCK:
+            return (Role.CLIENT,)
         case Kind.WORK:
             return (Role.SELLER, Role.CLIENT)
         case Kind.ACCEPTANCE | Kind.HOLD | Kind.PAYOUT:
@@ -89,8 +91,10 @@ def otherwise(gate: Gate) -> str:
             return "silence accepts, if a mail has reached the client"
         case Default.RELEASE:
             return "the pay is released"
-        case Default.PARK:
-            return "the order is parked and the seller decides; nothing is refunded by itself"
+        case Default.REFUND:
+            return "the order ends and the client is refunded in full"
+        case Default.CANCEL:
+            return "the order is cancelled and the client is refunded in full"
         case _:
             assert_never(gate.default)
 

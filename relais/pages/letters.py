@@ -19,7 +19,9 @@ from relais.pages.render import (
     environment,
     first_name,
     minutes_for,
+    paid_all_the_same,
     park_reason,
+    refund_reason,
     speech,
     why_you,
 )
@@ -27,11 +29,13 @@ from relais.pages.views import LetterView, Mail
 
 REMINDER = ".reminder"
 PREHEADER_LENGTH = 120
-ASKING = frozenset({"brief", "proposal", "work", "rework", "revision", "review", "acceptance", "parked"})
+ASKING = frozenset(
+    {"brief", "proposal", "work", "rework", "revision", "review", "acceptance", "parked", "pick", "stuck"}
+)
 """The mails that put a question: they say until when and what silence means. The others tell."""
 MAKING = frozenset({"proposal", "work", "rework", "revision"})
 """Those that a freelancer needs the brief for."""
-DELIVERED = frozenset({"acceptance", "accepted", "completed"})
+DELIVERED = frozenset({"acceptance", "accepted", "completed", "refunded", "cancelled"})
 """Those that come when the promised date no longer matters."""
 
 
@@ -89,7 +93,7 @@ def compose(view: LetterView) -> Letter:
         subject=_one_line(subject),
         preheader=_one_line(first or words.say(lang, f"{key}.preheader", **given)),
         hello=_hello(view, lang),
-        lead=(lead,),
+        lead=(lead, *_after_lead(view, named)),
         facts=_facts(view, named),
         note=view.note if view.role is not Role.CLIENT else None,
         brief=view.brief if view.role is Role.FREELANCER and named in MAKING else (),
@@ -108,6 +112,21 @@ def compose(view: LetterView) -> Letter:
         subject=words.say(lang, "mail.reminder.subject", subject=letter.subject),
         lead=(words.say(lang, "mail.reminder.lead"), *letter.lead),
     )
+
+
+def _after_lead(view: LetterView, named: str) -> tuple[str, ...]:
+    """What follows the end of an order: when the money arrives, and what ends with it; what is paid all the same."""
+    lang = view.frame.lang
+    match named, view.role:
+        case "refunded", Role.CLIENT:
+            seen = view.milestone is not None and view.milestone.version > 0
+            said = ("order.refund.arrives", *(("order.refund.licence",) if seen else ()), "order.refund.nothing")
+            return tuple(words.say(lang, key) for key in said)
+        case "cancelled", Role.FREELANCER:
+            kept = paid_all_the_same(view.pay, view.order.currency, lang)
+            return (kept,) if kept else ()
+        case _:
+            return ()
 
 
 def _words_of(named: str, role: Role) -> str:
@@ -138,13 +157,19 @@ def _sayable(view: LetterView) -> Mapping[str, object]:
         "count": len(view.offer.brief),
         "minutes": minutes_for(view.offer),
         "until": _short(view, view.gate.deadline if view.gate else None, "soon"),
+        "until_date": _short(view, view.gate.deadline if view.gate else None, "short"),
         "due": _short(view, view.deadline, "short"),
         "brand": view.frame.shop.brand,
+        "order": view.order.id,
         "first": "",
     }
     match _reader(view.role):
         case "client":
-            return shared | {"price": price}
+            return shared | {
+                "price": price,
+                "refund": _refund(view),
+                "refund_why": refund_reason(view.facts.get("cause"), view.order, lang),
+            }
         case "freelancer":
             return shared | {"offer": view.offer.skill, "pay": pay}
         case _:
@@ -154,6 +179,11 @@ def _sayable(view: LetterView) -> Mapping[str, object]:
                 "why": park_reason(view.facts.get("why"), lang),
                 "awaited": words.say(lang, _awaited(view)),
             }
+
+
+def _refund(view: LetterView) -> str:
+    amount = int(view.facts.get("amount", view.order.refunded))
+    return words.money(amount, str(view.facts.get("currency", view.order.currency)), view.frame.lang)
 
 
 def _awaited(view: LetterView) -> str:
@@ -200,6 +230,7 @@ def _client_facts(view: LetterView, named: str) -> list[tuple[str, str]]:
         ("offer", view.offer.title.in_(lang)),
         ("maker", _maker(view)),
         ("price", price),
+        ("refund", _refund(view) if named == "refunded" else ""),
         ("until", _short(view, view.gate.deadline if view.gate and asked else None, "moment")),
         ("promised_client", _short(view, None if named in DELIVERED else view.deadline, "day")),
         ("revisions", _revisions(view) if named == "acceptance" else ""),
@@ -223,11 +254,14 @@ def _maker(view: LetterView) -> str:
 
 def _freelancer_facts(view: LetterView, named: str) -> list[tuple[str, str]]:
     lang = view.frame.lang
-    asked = named == "proposal"
+    asked, cancelled = named == "proposal", named == "cancelled"
     due = named in MAKING or named == "late"
+    unpaid = view.pay is None or (cancelled and not view.pay)
+    cause = view.facts.get("cause") if cancelled and view.pay is not None else None
     return [
         ("offer", view.offer.skill.capitalize()),
-        ("pay", "" if view.pay is None else words.money(view.pay, view.order.currency, lang)),
+        ("why", words.say(lang, f"cause.{cause}") if cause in set(RefundCause) else ""),
+        ("pay", "" if unpaid else words.money(view.pay or 0, view.order.currency, lang)),
         ("due", _short(view, view.deadline if due else None, "moment")),
         ("answer_by", _short(view, view.gate.deadline if view.gate and asked else None, "moment")),
         ("paid_by", _short(view, view.pay_by if named == "to_pay" else None, "day")),

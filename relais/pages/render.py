@@ -9,14 +9,16 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from datetime import datetime, time
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, assert_never
+from zoneinfo import ZoneInfo
 
-from relais.gate import Choice, Gate, Kind, Role, Via
+from relais.gate import Choice, Gate, GateId, Kind, Role, Via
 from relais.offer import Bears, FreelancerPaid, Offer, OfferStatus, RefundCause, Review
-from relais.order import MilestoneStage, OrderStage
+from relais.order import Milestone, MilestoneStage, Order, OrderStage
 from relais.pages import words
 from relais.pages.views import (
     AnsweredView,
@@ -29,7 +31,7 @@ from relais.pages.views import (
     OrderView,
     Problem,
 )
-from relais.roster import Reason
+from relais.roster import Freelancer, Reason, Standing
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -48,9 +50,11 @@ GIVEN: Mapping[Kind, tuple[Choice, ...]] = {
     Kind.PROPOSAL: (Choice.ACCEPTED, Choice.AGAIN),
     Kind.WORK: (Choice.DELIVER,),
     Kind.REVIEW: (Choice.APPROVE, Choice.REWORK),
-    Kind.ACCEPTANCE: (Choice.ACCEPT, Choice.REVISE),
+    Kind.ACCEPTANCE: (Choice.ACCEPT, Choice.REVISE, Choice.REFUND),
     Kind.HOLD: (),
     Kind.PAYOUT: (),
+    Kind.PICK: (Choice.PICKED, Choice.REFUND),
+    Kind.REFUND: (),
     Kind.PARK: (
         Choice.RETRY,
         Choice.WORK,
@@ -58,8 +62,10 @@ GIVEN: Mapping[Kind, tuple[Choice, ...]] = {
         Choice.ACCEPTANCE,
         Choice.HOLD,
         Choice.PAYOUT,
+        Choice.REFUND,
         Choice.CLOSED,
     ),
+    Kind.STUCK: (Choice.RESUME,),
 }
 """The answers that a person gives, in the order in which they are shown; a gate offers those of them that it routes."""
 
@@ -134,6 +140,23 @@ def park_reason(why: object, lang: str) -> str:
     known = str(why or "")
     key = "park.why.unanswered" if known.endswith("_unanswered") else f"park.why.{known}"
     return words.say(lang, key if words.has(key) else "park.why.any")
+
+
+def refund_reason(cause: object, order: Order, lang: str) -> str:
+    """Why a client is refunded, in words for the client: a cause of the policy, "amount", or none.
+
+    Without cause either the brief was never handed in, or nobody took the order, which is ours to answer for.
+    """
+    known = str(cause or (RefundCause.SELLER_FAULT.value if order.handed_in else "unanswered"))
+    key = f"refunded.why.{known}"
+    return words.say(lang, key if words.has(key) else "refunded.why.any")
+
+
+def paid_all_the_same(pay: int | None, currency: str, lang: str) -> str:
+    """What a freelancer receives for cancelled work, as a sentence; empty where nothing was agreed."""
+    if pay is None:
+        return ""
+    return words.say(lang, "cancelled.paid" if pay else "cancelled.unpaid", pay=words.money(pay, currency, lang))
 
 
 def why_you(reasons: tuple[Reason, ...], skill: str, lang: str) -> str:
@@ -249,8 +272,12 @@ def _anchor(field: str) -> str:
 
 def _reason_facts(key: str, value: int, lang: str) -> Mapping[str, object]:
     if key == "quality":
-        return {"value": f"{value / 100:.1f}".replace(".", words.say(lang, "number.point"))}
+        return {"value": _stars(value, lang)}
     return {"value": value, "count": value}
+
+
+def _stars(hundredths: int, lang: str) -> str:
+    return f"{hundredths / 100:.1f}".replace(".", words.say(lang, "number.point"))
 
 
 def _offer_facts(view: OfferView) -> dict[str, Any]:
@@ -260,6 +287,7 @@ def _offer_facts(view: OfferView) -> dict[str, Any]:
 def _order_facts(view: OrderView) -> dict[str, Any]:
     state = order_state(view)
     now = progress(view)
+    back = money_back(view)
     return {
         "state": state,
         "now": now,
@@ -271,6 +299,9 @@ def _order_facts(view: OrderView) -> dict[str, Any]:
         "upload_at": next((question.key for question in view.offer.brief if question.files), None),
         "refresh": _refresh(view, state),
         "suggested": _suggested(view),
+        "back": back,
+        "back_amount": words.money(back.amount, view.order.currency, view.frame.lang),
+        "back_why": refund_reason(back.cause, view.order, view.frame.lang),
     }
 
 
@@ -279,8 +310,63 @@ def _once(problems: tuple[Problem, ...]) -> tuple[Problem, ...]:
     return tuple(problem for at, problem in enumerate(problems) if problem not in problems[:at])
 
 
+@dataclass(frozen=True, slots=True)
+class MoneyBack:
+    """What a client gets back, in minor units of the order's currency: of the `whole` order, or of a part of it.
+
+    `coming` while Stripe has not taken all of it; `licence` where files were seen, whose licence ends.
+    """
+
+    amount: int = 0
+    whole: bool = False
+    coming: bool = False
+    licence: bool = False
+    at: datetime | None = None
+    cause: str | None = None
+
+
+def money_back(view: OrderView) -> MoneyBack:
+    """What of an order was given back, or is on its way.
+
+    The order's own pots also hold payments that nobody asked for: they count only where the whole order ends so.
+    """
+    order, milestones = view.order, view.milestones
+    if _unwound(order):
+        return MoneyBack(
+            amount=order.left + order.in_transit + order.refunded,
+            whole=True,
+            coming=order.stage is OrderStage.UNWIND,
+            at=view.refunded_at or order.completed,
+            cause=order.cause,
+        )
+    back = [one for one in milestones if one.refunded or one.stage is MilestoneStage.REFUND]
+    if not back:
+        return MoneyBack()
+    return MoneyBack(
+        amount=sum(_back_of(one) for one in back),
+        whole=len(back) == len(milestones),
+        coming=any(one.stage is MilestoneStage.REFUND for one in back),
+        licence=any(one.version for one in back),
+        at=view.refunded_at,
+        cause=back[0].cause,
+    )
+
+
+def _unwound(order: Order) -> bool:
+    """Whether an order ends, or ended, without its work: its last gate was the refund of all it held."""
+    if order.stage in {OrderStage.UNWIND, OrderStage.CLOSE}:
+        return True
+    ended = order.stage is OrderStage.COMPLETED and order.last is not None
+    return ended and GateId.parse(order.last or "").kind is Kind.REFUND
+
+
+def _back_of(milestone: Milestone) -> int:
+    return milestone.price if milestone.stage is MilestoneStage.REFUND else milestone.refunded
+
+
 def order_state(view: OrderView) -> str:
     """Which of its faces the order's page shows: the template of that name."""
+    back = money_back(view)
     match view.order.stage:
         case OrderStage.DRAFT:
             to_pay = "to_pay" if view.checkout_action else "unpayable"
@@ -290,7 +376,13 @@ def order_state(view: OrderView) -> str:
         case OrderStage.BRIEF:
             waits = "under_way" if view.order.handed_in else "preparing"
             return "brief" if view.brief else waits
-        case OrderStage.ASSIGN | OrderStage.MILESTONES | OrderStage.PARK:
+        case OrderStage.UNWIND:
+            return "refunding"
+        case OrderStage.CLOSE:
+            return "refunded"
+        case OrderStage.MILESTONES | OrderStage.COMPLETED if back.whole:
+            return "refunding" if back.coming else "refunded"
+        case OrderStage.ASSIGN | OrderStage.PICK | OrderStage.MILESTONES | OrderStage.PARK:
             return "under_way"
         case OrderStage.COMPLETED:
             return "completed"
@@ -306,7 +398,7 @@ def progress(view: OrderView) -> str:
     if order.stage is not OrderStage.MILESTONES or not view.milestones:
         return "hold" if order.stage is OrderStage.COMPLETED else "assign"
     reached = [_reached(milestone.stage) for milestone in view.milestones]
-    behind = ("park", "work", "review", "answer", "hold")
+    behind = ("park", "work", "review", "answer", "refund", "hold")
     return next(name for name in behind if name in reached)
 
 
@@ -330,6 +422,8 @@ def _reached(stage: MilestoneStage) -> str:
             return "answer"
         case MilestoneStage.HOLD | MilestoneStage.PAYOUT | MilestoneStage.CLOSED:
             return "hold"
+        case MilestoneStage.REFUND:
+            return "refund"
         case MilestoneStage.PARK:
             return "park"
         case _:
@@ -337,7 +431,7 @@ def _reached(stage: MilestoneStage) -> str:
 
 
 def _steps(now: str) -> list[tuple[str, str]]:
-    at = {"assign": 2, "work": 2, "review": 2, "park": 2, "answer": 3, "hold": len(_STEPS)}[now]
+    at = {"assign": 2, "work": 2, "review": 2, "park": 2, "answer": 3, "refund": 4, "hold": len(_STEPS)}[now]
     return [(step, "done" if i < at else "now" if i == at else "todo") for i, step in enumerate(_STEPS)]
 
 
@@ -360,7 +454,11 @@ def _suggested(view: OrderView) -> str:
 def _gate_facts(view: GateView) -> dict[str, Any]:
     lang = words.language(view.frame.lang)
     kind = view.gate.id.kind
-    choices = tuple(choice for choice in GIVEN[kind] if choice in view.gate.choices)
+    choices = tuple(
+        choice
+        for choice in GIVEN[kind]
+        if choice in view.gate.choices and (choice is not Choice.PICKED or view.candidates)
+    )
     pay = None if view.pay is None else words.money(view.pay, view.order.currency, lang)
     return {
         "subject": _subject(view.offer, view.gate, lang),
@@ -374,7 +472,52 @@ def _gate_facts(view: GateView) -> dict[str, Any]:
         "bears": lambda cause: bears_in_words(view.offer.policy.bears, cause, pay, lang),
         "we_checked": _we_checked(view),
         "park_why": park_reason(view.gate.shown.get("why"), lang),
+        "candidates": tuple(_candidate(one, view, lang) for one in view.candidates),
     }
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A freelancer as the seller picks one: the facts in a line, what speaks against it in another."""
+
+    key: str
+    name: str
+    facts: str
+    against: str
+    full: bool
+    picked: bool
+
+
+def _candidate(freelancer: Freelancer, view: GateView, lang: str) -> Candidate:
+    rate, quality = freelancer.rate_for(view.offer.skill), freelancer.quality
+    room = max(0, freelancer.capacity - freelancer.in_hand)
+    spoken = [words.say(lang, f"language.{one}") for one in freelancer.languages if words.has(f"language.{one}")]
+    stars = _stars(quality.mean, lang)
+    facts = (
+        words.say(lang, "fact.unknown") if rate is None else words.money(rate, freelancer.currency, lang),
+        words.say(lang, "candidate.room", count=room, capacity=freelancer.capacity),
+        ", ".join(spoken or freelancer.languages),
+        words.say(lang, "candidate.rated", count=quality.count, value=stars),
+    )
+    return Candidate(
+        key=freelancer.key,
+        name=freelancer.name,
+        facts=" · ".join(facts),
+        against=" · ".join(_against(freelancer, view, lang, paid=bool(rate))),
+        full=not room,
+        picked=bool(view.problems) and view.typed.get("freelancer") == freelancer.key,
+    )
+
+
+def _against(freelancer: Freelancer, view: GateView, lang: str, *, paid: bool) -> list[str]:
+    """What the seller should know before picking somebody whom the ranking would not choose."""
+    zone = ZoneInfo(freelancer.hours.zone)
+    today = view.frame.now.astimezone(zone).date()
+    until = [datetime.combine(away.last, time(12), zone) for away in freelancer.away if away.covers(today)]
+    back = [words.when(at, lang, freelancer.hours.zone, "day") for at in until]
+    trial = [words.say(lang, "candidate.trial")] if freelancer.standing is Standing.CANDIDATE else []
+    unpayable = [words.say(lang, "candidate.unpayable")] if paid and not freelancer.can_be_paid else []
+    return [*(words.say(lang, "candidate.away", date=day) for day in back), *trial, *unpayable]
 
 
 def _subject(offer: Offer, gate: Gate, lang: str) -> str:
@@ -403,7 +546,14 @@ def _choice_facts(view: GateView, lang: str) -> Mapping[str, str]:
         "included": words.say(lang, "acceptance.included", count=included),
         "used": words.say(lang, "acceptance.used", count=used),
         "accepting": words.say(lang, f"acceptance.accepting.{view.offer.policy.release.name.lower()}"),
+        "refund": words.money(_refund(view), view.order.currency, lang),
     }
+
+
+def _refund(view: GateView) -> int:
+    if view.refund is not None:
+        return view.refund
+    return view.milestone.price if view.milestone else view.order.price
 
 
 def _answered_facts(view: AnsweredView) -> dict[str, Any]:
@@ -413,6 +563,7 @@ def _answered_facts(view: AnsweredView) -> dict[str, Any]:
         "subject": _subject(view.offer, view.gate, lang),
         "title": words.say(lang, key),
         "lead": words.say(lang, f"{key}.lead"),
+        "pay": _pay_kept(view, lang),
         "decided": _decided(view, lang),
         "next_label": words.say(lang, f"next.{_reader(view.gate)}"),
     }
@@ -422,11 +573,19 @@ def _answered_key(view: AnsweredView) -> str:
     if view.decision is None:
         return "withdrawn"
     kind, choice = view.gate.id.kind, view.decision.choice
+    if choice is Choice.CANCELLED:
+        return f"cancelled.{_reader(view.gate)}"
     if not view.yours:
         return _answered_by_others(kind, view.decision.via)
     if words.has(f"answered.{kind.value}.{choice.value}"):
         return f"{kind.value}.{choice.value}"
     return "park.any" if kind is Kind.PARK else "any"
+
+
+def _pay_kept(view: AnsweredView, lang: str) -> str:
+    cancelled = view.decision is not None and view.decision.choice is Choice.CANCELLED
+    told = cancelled and view.gate.role is Role.FREELANCER
+    return paid_all_the_same(view.pay, view.offer.currency, lang) if told else ""
 
 
 def _answered_by_others(kind: Kind, via: Via) -> str:

@@ -6,10 +6,10 @@ by the steps.
 Forms post these fields; `typed` everywhere holds them by the same names, as they were posted or saved: offer
 `client_kind` (consumer|business), `start_now`, `ends_when_done` ("yes"), `lang`; checkout `nonce`; address `nonce`,
 `action` (address), `address`; brief `nonce`, `q_<key>`, `skip_<key>` ("yes"), `file` (an upload's key, repeated),
-`action` (save|hand_in); gate `nonce`, `choice`, `note`, `file` (repeated). Uploads are asked for as form fields `nonce`
-and `name`, `size`, `type`, each repeated in the same order; the answer is JSON, `{"files": [{"name", "key", "url",
-"fields"}], "problems": [{"name", "message"}]}`, either list may be missing. A `Problem.field` is one of those names
-(`file` for the uploads).
+`action` (save|hand_in); gate `nonce`, `choice`, `note`, `file` (repeated), `freelancer` (the key of who is picked).
+Uploads are asked for as form fields `nonce` and `name`, `size`, `type`, each repeated in the same order; the answer is
+JSON, `{"files": [{"name", "key", "url", "fields"}], "problems": [{"name", "message"}]}`, either list may be missing. A
+`Problem.field` is one of those names (`file` for the uploads).
 """
 
 from __future__ import annotations
@@ -99,11 +99,12 @@ class BriefView:
 
 @dataclass(frozen=True, slots=True)
 class OrderView:
-    """The order's own page for its client: to pay, being confirmed, brief, under way, to answer, completed.
+    """The order's own page for its client: to pay, being confirmed, brief, under way, to answer, completed, refunded.
 
     `checkout_action` is set while it can be paid; `brief` while the brief is open; `waiting` is the client's open gate
     elsewhere (its link); `address_action` lets the address be corrected, `address_hint` is the domain that was probably
-    meant ("gmail.com"), `typed` what a refused correction held.
+    meant ("gmail.com"), `typed` what a refused correction held. `refunded_at` is when Stripe took the refund; `files`
+    holds none of a refunded milestone.
     """
 
     frame: Frame
@@ -121,6 +122,7 @@ class OrderView:
     address_hint: str | None = None
     answers: tuple[tuple[str, str], ...] = ()
     files: tuple[FileView, ...] = ()
+    refunded_at: datetime | None = None
     problems: tuple[Problem, ...] = ()
     typed: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
@@ -132,7 +134,8 @@ class GateView:
     Who sees what follows the gate's owner: a freelancer never sees the client's price, a client never the freelancer's.
     `brief` is the answered brief as (question, answer) pairs; `note` the last words that came with being sent back or
     revised; `margin` is for the seller only; `files` are to look at, `uploaded` those already sent with this form;
-    `picked` what a form that comes back had chosen: an open question is never shown with an answer chosen.
+    `picked` what a form that comes back had chosen: an open question is never shown with an answer chosen. `candidates`
+    may be picked by the seller, best first; `refund` is what a choice of that name gives back, in minor units.
     """
 
     frame: Frame
@@ -155,6 +158,8 @@ class GateView:
     note: str | None = None
     reasons: tuple[Reason, ...] = ()
     margin: int | None = None
+    candidates: tuple[Freelancer, ...] = ()
+    refund: int | None = None
     picked: Choice | None = None
     typed: Mapping[str, str] = dataclasses.field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
@@ -164,7 +169,11 @@ class GateView:
 
 @dataclass(frozen=True, slots=True)
 class AnsweredView:
-    """A gate that was answered (or withdrawn): what was decided, by whom, when, and where to go on."""
+    """A gate that was answered (or withdrawn): what was decided, by whom, when, and where to go on.
+
+    `pay` is what a freelancer is paid all the same for cancelled work, in minor units of the offer's currency: 0 where
+    nothing is due, None where nobody was engaged or it is not known yet.
+    """
 
     frame: Frame
     gate: Gate
@@ -173,6 +182,7 @@ class AnsweredView:
     yours: bool
     just_now: bool
     next_link: str | None = None
+    pay: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,9 +201,11 @@ class LetterView:
     """A mail. `key` names its words; `link` is the one button's address; `deadline` the reader's own date.
 
     Keys: `brief`, `proposal`, `work`, `rework`, `revision`, `review`, `acceptance`, `accepted`, `to_pay` (to the
-    freelancer: accepted, will be paid), `paid`, `completed`, `parked`, `late`, and `<key>.reminder` for a reminder. The
-    client's date is the promised one, the freelancer's the working one. What may be shown depends on the reader
-    (`role`), as on `GateView`.
+    freelancer: accepted, will be paid), `paid`, `completed`, `parked`, `late`, `pick`, `stuck`, `refunded` (to the
+    client: `facts` hold the `amount` in minor units, its `currency` where it is not the order's, the `cause`),
+    `cancelled` (to the freelancer: `pay` is what is paid all the same, 0 if nothing is due, None if nobody was engaged;
+    `facts` may hold the `cause`), and `<key>.reminder` for a reminder. The client's date is the promised one, the
+    freelancer's the working one. What may be shown depends on the reader (`role`), as on `GateView`.
     """
 
     frame: Frame

@@ -8,7 +8,7 @@ from __future__ import annotations
 from relais.gate import Choice, Gate, Kind, Status, Via, gate_from_row
 from relais.margin import ceiling
 from relais.ports import ConditionFailedError, Ports
-from relais.roster import Freelancer, Ranked, rank
+from relais.roster import Freelancer, Ranked, Reason, rank
 from relais.rows import Change, below_attribute, freelancer_key
 from relais.steps.contracts import exhausted, proposal
 from relais.steps.decisions import Answer
@@ -35,6 +35,8 @@ def open_proposal(ports: Ports, call: GateCall) -> None:
 def ranking(ports: Ports, situation: Situation) -> tuple[tuple[Ranked, ...], dict[str, Freelancer]]:
     """Who may be asked now, best first: nobody twice since the order was last parked, nobody full."""
     people = [Freelancer.from_row(row) for row in ports.store.query("ROSTER", "R#")]
+    if situation.order.picked is not None:
+        return _picked(situation, people, situation.order.picked), {one.key: one for one in people}
     ranked = rank(
         situation.offer.skill,
         situation.order.lang,
@@ -46,10 +48,19 @@ def ranking(ports: Ports, situation: Situation) -> tuple[tuple[Ranked, ...], dic
     return ranked, {one.key: one for one in people}
 
 
+def _picked(situation: Situation, people: list[Freelancer], key: str) -> tuple[Ranked, ...]:
+    """Whom the seller picked is asked alone, whatever the ranking says, while there is room."""
+    return tuple(
+        Ranked(one.key, one.rate_for(situation.offer.skill) or situation.offer.cost, 0, (Reason("picked", 1),))
+        for one in people
+        if one.key == key
+    )
+
+
 def _asked_already(ports: Ports, situation: Situation) -> frozenset[str]:
     rows = ports.store.query(f"O#{situation.order.id}", "G#00#")
     gates = [gate_from_row(row) for row in rows]
-    parked = max((gate.id.ordinal for gate in gates if gate.id.kind is Kind.PARK), default=0)
+    parked = max((gate.id.ordinal for gate in gates if gate.id.kind in {Kind.PARK, Kind.PICK}), default=0)
     return frozenset(gate.owner for gate in gates if gate.id.kind is Kind.PROPOSAL and gate.id.ordinal > parked)
 
 

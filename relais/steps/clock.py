@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from relais.act import LEASE_SECONDS
+from relais.act import LEASE_SECONDS, Act, ActState, act_from_row
 from relais.calendar import Duration, due_after
 from relais.gate import (
     DUE_SHARDS,
@@ -25,10 +25,12 @@ from relais.gate import (
     jitter,
     next_due,
 )
+from relais.metrics import Metric
 from relais.order import Order, OrderStage, order_from_row, stamp
 from relais.ports import ConditionFailedError, Ports
 from relais.rows import Change, Key, Row, equals, gate_key, order_key
 from relais.steps import letters
+from relais.steps.acts import SETTLES_WITHIN
 from relais.steps.decisions import Answer
 from relais.steps.gates import (
     AlreadyAnsweredError,
@@ -38,8 +40,9 @@ from relais.steps.gates import (
     resume,
     send_opening,
 )
-from relais.steps.payout import tell_completed
-from relais.steps.runs import next_run, start_owed
+from relais.steps.interrupt import sweep
+from relais.steps.payout import at_rest, tell_completed
+from relais.steps.runs import next_run, roll_over, start_owed, too_old
 from relais.steps.situation import Situation, read_situation
 
 PAGE = 50
@@ -47,6 +50,7 @@ RESERVE_MS = 20_000
 """Time that a tick keeps to finish the row it is at: longer than a call to anybody may take."""
 RESUMES_BEFORE_NEXT_RUN = 3
 ASK_AGAIN = Duration.parse("1 wd")
+ACT_LATE = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,17 +65,27 @@ class Tick:
 def tick(ports: Ports, shards: tuple[str, ...] | None = None, *, enough: Callable[[], bool] = lambda: False) -> Tick:
     """Settle what is due in these shards (all of them), oldest first, until `enough` says that the time is up."""
     todo = list(shards if shards is not None else all_shards())
-    settled = failed = 0
+    settled = failed = late = 0
     while todo and not enough():
         keys = ports.store.due(todo[0], ports.now(), PAGE)
+        late = max(late, _late(ports, keys))
         done = [settle(ports, key) for key in keys]
         settled += sum(done)
         failed += len(done) - sum(done)
         if len(keys) < PAGE or not any(done):
             todo.pop(0)
-    ports.counter.count("ClockTick")
-    ports.counter.count("ClockFailed", failed)
+    ports.counter.count(Metric.CLOCK_TICK)
+    ports.counter.count(Metric.CLOCK_FAILED, failed)
+    ports.counter.count(Metric.OLDEST_DUE_SECONDS, late)
     return Tick(settled, failed, tuple(todo))
+
+
+def _late(ports: Ports, keys: list[Key]) -> int:
+    """By how many seconds the oldest of the nominated rows is late; the index may be stale, so the row is read."""
+    row = ports.store.get(keys[0]) if keys else None
+    if row is None or "due" not in row:
+        return 0
+    return max(0, int((ports.now() - datetime.fromisoformat(row["due"])).total_seconds()))
 
 
 def tick_within(ports: Ports, shards: list[str] | None, remaining_ms: Callable[[], int]) -> dict[str, int]:
@@ -97,7 +111,6 @@ def settle(ports: Ports, key: Key) -> bool:
     except (ConditionFailedError, AlreadyAnsweredError):
         return True
     except Exception:  # noqa: BLE001 - one row's trouble must not stop the clock; it stays due, is counted and alarmed
-        ports.counter.count("ClockRowFailed")
         _put_off(ports, key, row)
         return False
     return True
@@ -120,12 +133,22 @@ def _settle(ports: Ports, key: Key, row: Row) -> None:
     elif key.sk.startswith("G#"):
         _gate(ports, gate_from_row(row))
     elif key.sk.startswith("A#"):
-        _claim(ports, key, row["due"], ports.now() + timedelta(seconds=2 * LEASE_SECONDS))
+        _watch_act(ports, act_from_row(row))
+        waits = SETTLES_WITHIN if row["state"] == ActState.DONE.value else timedelta(seconds=2 * LEASE_SECONDS)
+        _claim(ports, key, row["due"], ports.now() + waits)
         ports.background.run_act(key.pk.removeprefix("O#"), "acts")
 
 
+def _watch_act(ports: Ports, act: Act) -> None:
+    """Tell of an act that was sent long ago and whose end is still not known; leases and sendings are wall time."""
+    open_still = act.state in {ActState.PLANNED, ActState.SENDING}
+    if open_still and act.first_sent is not None and ports.wall() - act.first_sent >= ACT_LATE:
+        ports.counter.count(Metric.ACT_LATE)
+
+
 def _claim(ports: Ports, key: Key, as_read: str, until: datetime) -> None:
-    ports.store.write(Change(key, put={"due": stamp(until)}, guards=(equals("due", as_read),)))
+    claimed = Change(key, put={"due": stamp(until)}, remove=("clock_tries",), guards=(equals("due", as_read),))
+    ports.store.write(claimed)
 
 
 def _order(ports: Ports, order: Order) -> None:
@@ -137,18 +160,51 @@ def _order(ports: Ports, order: Order) -> None:
         _claim(ports, key, as_read, now + _back_off(order.owes_mail))
         tell_completed(ports, order)
         return
+    if order.owes_sweep is not None:
+        _sweep_again(ports, order, as_read)
+        return
     if order.dead_run and order.dead_run == order.run and order.is_open:
-        next_run(ports, order, "the execution ended before its order")
+        if not next_run(ports, order, "the execution ended before its order"):
+            _claim(ports, key, as_read, now + HEARTBEAT)
         return
     if order.owes_start is not None:
         _claim_start(ports, order, as_read)
         start_owed(ports, order)
         return
+    if order.stage is OrderStage.COMPLETED and at_rest(order) and not order.owes_fee:
+        ports.store.write(Change(key, remove=("due", "due_shard"), guards=(equals("due", as_read),)))
+        return
     _claim(ports, key, as_read, now + (timedelta(minutes=5) if order.owes_fee else HEARTBEAT))
     if order.fee is None and order.stage is not OrderStage.DRAFT:
         ports.background.run_act(order.id, Owed.FEE.value)
-    if order.is_open and ports.machine.status(order.id, order.run) not in {"RUNNING", "PENDING_REDRIVE"}:
+    if not order.is_open:
+        return
+    if ports.machine.status(order.id, order.run) not in {"RUNNING", "PENDING_REDRIVE"}:
         next_run(ports, order, "the execution does not run any more")
+    elif too_old(ports, order):
+        roll_over(ports, order)
+
+
+def _sweep_again(ports: Ports, order: Order, as_read: str) -> None:
+    """Answer what of the order is still open with its interrupt; done when nothing was left to answer."""
+    tries = (order.owes_sweep or 0) + 1
+    ports.store.write(
+        Change(
+            order_key(order.id),
+            put={"owes_sweep": tries, "due": stamp(ports.now() + _back_off(tries))},
+            guards=(equals("due", as_read),),
+        )
+    )
+    if sweep(ports, order.id):
+        return
+    ports.store.write(
+        Change(
+            order_key(order.id),
+            put={"due": stamp(ports.now() + HEARTBEAT)},
+            remove=("owes_sweep",),
+            guards=(equals("owes_sweep", tries),),
+        )
+    )
 
 
 def _claim_start(ports: Ports, order: Order, as_read: str) -> None:
@@ -161,7 +217,7 @@ def _claim_start(ports: Ports, order: Order, as_read: str) -> None:
         )
     )
     if tries >= OWED_TRIES:
-        ports.counter.count("OwedParked")
+        ports.counter.count(Metric.OWED_PARKED)
 
 
 def _back_off(tries: int) -> timedelta:
@@ -188,6 +244,9 @@ def _resume_again(ports: Ports, gate: Gate) -> None:
     """The decision stands, the next gate does not yet: send again, then start the next run."""
     tries = int(gate.owes.get(Owed.RESUME.value, 0)) + 1
     _claim_owed(ports, gate, Owed.RESUME, tries)
+    ports.counter.count(Metric.RESUME_REPEATED)
+    if tries > 1:  # the first repeat comes two minutes after the decision, the second four minutes later
+        ports.counter.count(Metric.RESUME_OVERDUE)
     resume(ports, gate)
     if tries > RESUMES_BEFORE_NEXT_RUN:
         row = ports.store.get(order_key(gate.order))
@@ -199,7 +258,7 @@ def _mail_again(ports: Ports, situation: Situation, gate: Gate) -> None:
     tries = int(gate.owes.get(Owed.MAIL.value, 0)) + 1
     _claim_owed(ports, gate, Owed.MAIL, tries)
     if tries > OWED_TRIES:
-        ports.counter.count("OwedParked")
+        ports.counter.count(Metric.OWED_PARKED)
         return
     send_opening(ports, situation, gate)
 

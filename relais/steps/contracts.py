@@ -5,19 +5,21 @@ Design: people sections 1 and 5b. Due instants go through the calendar of the pe
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, assert_never
 
 from relais.calendar import Calendar, Duration, Rule, due_after, remind_at
 from relais.gate import Choice, Default, Gate, GateId, Kind, Role
 from relais.offer import Release
-from relais.order import Engagement, Milestone, stamp
+from relais.order import ORDER_LEVEL, Engagement, Milestone, stamp
 from relais.roster import Freelancer, Ranked
 from relais.steps.decisions import working_date
 from relais.steps.situation import Situation
 
 PARK_RULE = Rule.parse("1 wd; half")
+PICK_RULE = Rule.parse("5 wd; 1 wd, 2 wd")
+"""Asked at once, reminded, refunded by itself after five working days: a weekend must not refund (people 5b)."""
 AFTER_SENT_BACK = Duration.parse("1 wd")
 AFTER_REVISION = Duration.parse("2 wd")
 
@@ -39,6 +41,12 @@ def contract(situation: Situation, kind: Kind, link_key: str) -> Gate:
             return _payout(situation, link_key)
         case Kind.PARK:
             return _park(situation, link_key)
+        case Kind.PICK:
+            return _pick(situation, link_key)
+        case Kind.REFUND:
+            return _refund(situation, link_key)
+        case Kind.STUCK:
+            return stuck(situation, link_key)
         case Kind.PROPOSAL:
             raise ProposalNeedsRankingError(situation.order.id)
         case _:
@@ -74,7 +82,7 @@ def _brief(situation: Situation, link_key: str) -> Gate:
         owner="client",
         lang=situation.order.lang,
         choices=(Choice.HAND_IN,),
-        default=Default.PARK,
+        default=Default.CANCEL,
         deadline=deadline,
         reminders=reminders,
         link_version=situation.order.link_version,
@@ -193,6 +201,7 @@ def _acceptance(situation: Situation, link_key: str) -> Gate:
     milestone = _engaged(situation).milestone
     deadline, reminders = _dated(situation.offer.clocks.acceptance, situation, situation.client_calendar)
     revise = (Choice.REVISE,) if milestone.revisions_left > 0 else ()
+    refund = (Choice.REFUND,) if not revise and situation.offer.policy.refund_right else ()
     return _gate(
         situation,
         Kind.ACCEPTANCE,
@@ -200,7 +209,7 @@ def _acceptance(situation: Situation, link_key: str) -> Gate:
         role=Role.CLIENT,
         owner="client",
         lang=situation.order.lang,
-        choices=(Choice.ACCEPT, *revise),
+        choices=(Choice.ACCEPT, *revise, *refund),
         default=Default.ACCEPT,
         deadline=deadline,
         reminders=reminders,
@@ -248,6 +257,60 @@ def _payout(situation: Situation, link_key: str) -> Gate:
     )
 
 
+def _pick(situation: Situation, link_key: str) -> Gate:
+    """Nobody of the roster took it: the seller picks somebody or gives the money back; silence refunds (people 5b)."""
+    deadline, reminders = _dated(PICK_RULE, situation, situation.shop.calendar)
+    return _gate(
+        situation,
+        Kind.PICK,
+        link_key,
+        role=Role.SELLER,
+        owner="seller",
+        lang=situation.shop.lang,
+        choices=(Choice.PICKED, Choice.REFUND),
+        default=Default.REFUND,
+        deadline=deadline,
+        reminders=reminders,
+    )
+
+
+def _refund(situation: Situation, link_key: str) -> Gate:
+    """A milestone may owe its freelancer something all the same; an order before its work owes nobody."""
+    pays = () if situation.milestone is None else (Choice.REFUNDED_AND_PAY,)
+    return _gate(
+        situation,
+        Kind.REFUND,
+        link_key,
+        role=Role.ENGINE,
+        owner="engine",
+        lang=situation.shop.lang,
+        choices=(Choice.REFUNDED, *pays),
+        default=Default.STAY,
+        deadline=due_after(Duration.parse("1 wd"), situation.now, situation.shop.calendar),
+    )
+
+
+def stuck(situation: Situation, link_key: str) -> Gate:
+    """The side gate of an order whose runs make no progress: its ordinal is the run, its answer starts the next."""
+    deadline, reminders = _dated(PARK_RULE, situation, situation.shop.calendar)
+    return replace(
+        _gate(
+            situation,
+            Kind.STUCK,
+            link_key,
+            role=Role.SELLER,
+            owner="seller",
+            lang=situation.shop.lang,
+            choices=(Choice.RESUME,),
+            default=Default.STAY,
+            deadline=deadline,
+            reminders=reminders,
+            shown={"why": "stuck"},
+        ),
+        id=GateId(ORDER_LEVEL, Kind.STUCK, situation.order.run),
+    )
+
+
 def _park(situation: Situation, link_key: str) -> Gate:
     deadline, reminders = _dated(PARK_RULE, situation, situation.shop.calendar)
     return _gate(
@@ -275,13 +338,19 @@ def _why(situation: Situation) -> str:
 
 
 def _ways_back(situation: Situation) -> tuple[Choice, ...]:
+    """Where a parked milestone can go on: never before what is booked, never closed while money is held for it."""
     milestone = situation.milestone
     if milestone is None:
         return (Choice.RETRY,)
-    stages = [Choice.WORK]
-    if milestone.version:
-        stages += [Choice.REVIEW, Choice.ACCEPTANCE]
-    if milestone.left_to_send == 0 and milestone.in_transit == 0 and milestone.sent:
-        stages.append(Choice.CLOSED)
-    accepted = _parked_from(situation) in {"hold", "payout"}
-    return (Choice.HOLD, Choice.PAYOUT, *stages[3:]) if accepted else tuple(stages)
+    settled = milestone.left_to_send == 0 and milestone.in_transit == 0 and (milestone.sent or milestone.refunded)
+    closed = (Choice.CLOSED,) if settled else ()
+    match _parked_from(situation):
+        case "hold" | "payout":
+            return (Choice.HOLD, Choice.PAYOUT, *closed)
+        case "refund":
+            return (Choice.REFUND, *closed)
+        case "closed":
+            return (Choice.CLOSED,)
+        case _:
+            seen = (Choice.REVIEW, Choice.ACCEPTANCE) if milestone.version else ()
+            return (Choice.WORK, *seen, Choice.REFUND)

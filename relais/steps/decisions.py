@@ -21,11 +21,13 @@ from relais.gate import (
     Gate,
     Kind,
     Owed,
+    Role,
     Via,
     decision_row,
     due_shard,
 )
 from relais.money import shares
+from relais.offer import RefundCause
 from relais.order import Engagement, MilestoneStage, OrderStage, engagement_row, stamp
 from relais.roster import Freelancer
 from relais.rows import (
@@ -44,6 +46,7 @@ from relais.rows import (
     gate_key,
     milestone_key,
     order_key,
+    present,
 )
 from relais.steps.situation import Situation
 
@@ -87,6 +90,8 @@ def stage_after(gate: Gate, choice: Choice, parked_from: str | None) -> str:
     """The stage that an answer leads to. Raises `ChoiceNotRoutedError`."""
     if choice is Choice.PARK:
         return MilestoneStage.PARK.value
+    if choice is Choice.CANCELLED:
+        return OrderStage.UNWIND.value if gate.id.of_order else MilestoneStage.REFUND.value
     match gate.id.kind, choice:
         case Kind.BRIEF, Choice.HAND_IN:
             return OrderStage.ASSIGN.value
@@ -95,7 +100,11 @@ def stage_after(gate: Gate, choice: Choice, parked_from: str | None) -> str:
         case Kind.PROPOSAL, Choice.AGAIN:
             return OrderStage.ASSIGN.value
         case Kind.PROPOSAL, Choice.EXHAUSTED:
-            return OrderStage.PARK.value
+            return OrderStage.PICK.value
+        case Kind.PICK, Choice.PICKED:
+            return OrderStage.ASSIGN.value
+        case Kind.PICK, Choice.REFUND:
+            return OrderStage.UNWIND.value
         case Kind.WORK, Choice.DELIVER:
             return MilestoneStage.REVIEW.value
         case Kind.REVIEW, Choice.APPROVE:
@@ -108,9 +117,23 @@ def stage_after(gate: Gate, choice: Choice, parked_from: str | None) -> str:
             return MilestoneStage.PAYOUT.value
         case Kind.PAYOUT, (Choice.PAID | Choice.NOTHING_DUE):
             return MilestoneStage.CLOSED.value
+        case Kind.ACCEPTANCE, Choice.REFUND:
+            return MilestoneStage.REFUND.value
+        case Kind.REFUND, Choice.REFUNDED:
+            return OrderStage.CLOSE.value if gate.id.of_order else MilestoneStage.CLOSED.value
+        case Kind.REFUND, Choice.REFUNDED_AND_PAY if not gate.id.of_order:
+            return MilestoneStage.HOLD.value
         case Kind.PARK, Choice.RETRY if parked_from is not None:
             return parked_from
-        case Kind.PARK, (Choice.WORK | Choice.REVIEW | Choice.ACCEPTANCE | Choice.HOLD | Choice.PAYOUT | Choice.CLOSED):
+        case Kind.PARK, (
+            Choice.WORK
+            | Choice.REVIEW
+            | Choice.ACCEPTANCE
+            | Choice.HOLD
+            | Choice.PAYOUT
+            | Choice.REFUND
+            | Choice.CLOSED
+        ):
             return choice.value
         case _:
             raise ChoiceNotRoutedError(gate.id.kind, choice)
@@ -120,6 +143,8 @@ def effects(situation: Situation, gate: Gate, answer: Answer) -> Effects:
     """What an answer does besides being recorded. Raises `ChoiceNotRoutedError`."""
     if answer.choice is Choice.PARK:
         return _parked(situation, str(answer.facts["why"]))
+    if answer.choice is Choice.CANCELLED:
+        return _cancelled(situation, gate, answer)
     match gate.id.kind:
         case Kind.BRIEF:
             return _brief_handed_in(situation, answer)
@@ -130,12 +155,16 @@ def effects(situation: Situation, gate: Gate, answer: Answer) -> Effects:
         case Kind.REVIEW:
             return Effects(add={"rounds": 1}) if answer.choice is Choice.REWORK else Effects()
         case Kind.ACCEPTANCE:
-            return _accepted(situation, answer) if answer.choice is Choice.ACCEPT else _revised()
+            return _acceptance_answered(situation, answer)
         case Kind.PAYOUT:
             return _closed(situation)
+        case Kind.PICK:
+            return Effects(put={"picked": answer.facts["freelancer"]}) if answer.choice is Choice.PICKED else Effects()
+        case Kind.REFUND:
+            return _closed(situation) if answer.choice is Choice.REFUNDED else Effects(put={"spoken": True})
         case Kind.PARK:
             return _unparked(situation, answer)
-        case Kind.HOLD:
+        case Kind.HOLD | Kind.STUCK:
             return Effects()
         case _:
             assert_never(gate.id.kind)
@@ -181,8 +210,12 @@ def decision_writes(
 
 def not_interrupted(situation: Situation) -> Guard:
     """On the order's head: no interrupt that this milestone has not handled (design: workflow section 2)."""
-    handled = situation.order.interrupt_seq if situation.milestone is None else situation.milestone.handled
-    return equals("interrupt_seq", handled)
+    return equals("interrupt_seq", (situation.milestone or situation.order).handled)
+
+
+def interrupted(situation: Situation) -> bool:
+    """Whether there is an interrupt that this milestone, or the order itself, has not handled."""
+    return situation.order.interrupt_seq > (situation.milestone or situation.order).handled
 
 
 def entry_put(entry: ledger.Entry) -> Put:
@@ -205,6 +238,21 @@ def _parked(situation: Situation, why: str) -> Effects:
     return Effects(put={"parked_from": situation.stage, "parked_why": why})
 
 
+def _cancelled(situation: Situation, gate: Gate, answer: Answer) -> Effects:
+    """The way out begins: what it is for is kept, and an open proposal gives its place back."""
+    interrupt = situation.order.interrupt
+    handled = {"handled": situation.order.interrupt_seq} if interrupted(situation) else {}
+    cause = interrupt.cause if interrupt is not None and handled else str(answer.facts.get("cause", ""))
+    proposed = gate.id.kind is Kind.PROPOSAL and gate.role is Role.FREELANCER
+    return Effects(
+        put=handled | {"cause": cause},
+        remove=("parked_from", "parked_why"),
+        # Money under way is not called back: it arrives first.
+        guards=() if situation.milestone is None else (equals("in_transit", 0),),
+        writes=(hand_back(gate.owner),) if proposed else (),
+    )
+
+
 def _brief_handed_in(situation: Situation, answer: Answer) -> Effects:
     promise = situation.offer.policy.promise
     return Effects(
@@ -221,7 +269,7 @@ def _proposal_answered(situation: Situation, gate: Gate, answer: Answer) -> Effe
         case Choice.ACCEPTED:
             return _engaged(situation, gate)
         case Choice.EXHAUSTED:
-            return Effects(put={"parked_from": situation.stage, "parked_why": "exhausted"})
+            return Effects()
         case _:
             return Effects(writes=(hand_back(gate.owner),))
 
@@ -234,6 +282,7 @@ def _engaged(situation: Situation, gate: Gate) -> Effects:
         for agreed in shares(terms["pay"], weights)
     ]
     return Effects(
+        remove=("picked",),
         guards=(not_interrupted(situation),),
         writes=tuple(
             Change(
@@ -242,6 +291,7 @@ def _engaged(situation: Situation, gate: Gate) -> Effects:
                     "stage": MilestoneStage.WORK.value,
                     "engagement": engagement_row(engagement),
                     "left_to_send": engagement.agreed,
+                    "handled": situation.order.handled,
                 },
                 guards=(equals("stage", MilestoneStage.PENDING.value),),
             )
@@ -267,6 +317,25 @@ def _delivered(situation: Situation, answer: Answer) -> Effects:
     )
 
 
+def _acceptance_answered(situation: Situation, answer: Answer) -> Effects:
+    match answer.choice:
+        case Choice.ACCEPT:
+            return _accepted(situation, answer)
+        case Choice.REFUND:
+            return _refund_right_used(situation)
+        case _:
+            return _revised()
+
+
+def _refund_right_used(situation: Situation) -> Effects:
+    """Once the included revisions are used the client may have everything back (promise 5: by the frozen policy)."""
+    return Effects(
+        put={"cause": RefundCause.REFUND_RIGHT.value},
+        guards=(equals("revisions_left", 0),),
+        writes=(Check(order_key(situation.order.id), (not_interrupted(situation),)),),
+    )
+
+
 def _accepted(situation: Situation, answer: Answer) -> Effects:
     milestone = situation.milestone
     if milestone is None or milestone.engagement is None:
@@ -281,7 +350,7 @@ def _accepted(situation: Situation, answer: Answer) -> Effects:
         at=situation.now,
     )
     return Effects(
-        put={"spoken": answer.via is not Via.CLOCK},
+        put={"spoken": answer.via is not Via.CLOCK, "accepted": True},
         writes=(Check(order_key(situation.order.id), (not_interrupted(situation),)), entry_put(entry)),
     )
 
@@ -298,14 +367,15 @@ def _closed(situation: Situation) -> Effects:
 
 
 def _unparked(situation: Situation, answer: Answer) -> Effects:
-    handed_back = _closed(situation) if answer.choice is Choice.CLOSED else Effects()
+    ended_before = situation.parked_from == MilestoneStage.CLOSED.value
+    handed_back = _closed(situation) if answer.choice is Choice.CLOSED and not ended_before else Effects()
     settled = (equals("left_to_send", 0), equals("in_transit", 0)) if answer.choice is Choice.CLOSED else ()
     return Effects(remove=("parked_from", "parked_why"), writes=handed_back.writes, guards=settled)
 
 
 def hand_back(freelancer: str) -> Change:
     """One order less in a freelancer's hands."""
-    return Change(freelancer_key(freelancer), add={"in_hand": -1}, guards=(at_least("in_hand", 1),))
+    return Change(freelancer_key(freelancer), add={"in_hand": -1}, guards=(present("pk"),))
 
 
 def working_date(situation: Situation, freelancer: Freelancer) -> datetime:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from relais.act import Act, ActState
 from relais.errors import RelaisError
 from relais.gate import (
     OWED_AFTER,
@@ -29,8 +30,9 @@ from relais.gate import (
     gate_row,
     next_due,
 )
+from relais.metrics import Metric
 from relais.offer import Review
-from relais.order import OrderStage, stamp
+from relais.order import OrderStage, order_from_row, stamp
 from relais.ports import ConditionFailedError, MailRefusedError, Ports
 from relais.rows import (
     Change,
@@ -45,9 +47,11 @@ from relais.rows import (
 )
 from relais.steps import letters
 from relais.steps.contracts import contract
-from relais.steps.decisions import Answer, Effects, decision_writes, hand_back
+from relais.steps.decisions import Answer, Effects, decision_writes, hand_back, interrupted
 from relais.steps.situation import Situation, read_situation
 
+CANCELLED = "Cancelled"
+"""The error that an interrupted gate fails its state with; caught by every gate, never retried."""
 PARKED = "Parked"
 """The error that a parked gate fails its state with; never retried by the definition."""
 
@@ -163,7 +167,7 @@ def resume_decided(ports: Ports, situation: Situation, call: GateCall) -> bool:
 
 
 def _last_of_state(ports: Ports, situation: Situation, call: GateCall) -> Gate | None:
-    if situation.last is None or stage_of(GateId.parse(situation.last).kind) != call.stage:
+    if situation.last is None or _stage_of_id(situation.last) != call.stage:
         return None
     if call.stage == Kind.PARK.value and not _same_entry(ports, situation, call):
         return None
@@ -184,9 +188,16 @@ def _entry(attempt: str) -> str:
     return attempt.rpartition("#")[0]
 
 
-def stage_of(kind: Kind) -> str:
-    """The stage at which a gate of this kind stands: their names agree, but for the proposal."""
-    return OrderStage.ASSIGN.value if kind is Kind.PROPOSAL else kind.value
+def stage_of(kind: Kind, *, of_order: bool) -> str:
+    """The stage at which a gate of this kind stands: their names agree, but for the proposal and the way out."""
+    if kind is Kind.PROPOSAL:
+        return OrderStage.ASSIGN.value
+    return OrderStage.UNWIND.value if kind is Kind.REFUND and of_order else kind.value
+
+
+def _stage_of_id(gate: str) -> str:
+    parsed = GateId.parse(gate)
+    return stage_of(parsed.kind, of_order=parsed.of_order)
 
 
 def find_gate(ports: Ports, situation: Situation, kind: Kind) -> Gate | None:
@@ -213,6 +224,8 @@ def create(ports: Ports, situation: Situation, gate: Gate, more: tuple[Write, ..
         if row is None:
             raise
         return gate_from_row(row)
+    if gate.id.kind is Kind.PARK:
+        ports.counter.count(Metric.PARKED)
     return opened
 
 
@@ -271,21 +284,29 @@ def withdraw(gate: Gate) -> Change:
 
 def _gate_left_open(ports: Ports, situation: Situation) -> Gate | None:
     for kind in Kind:
-        if stage_of(kind) == situation.stage:
+        if stage_of(kind, of_order=situation.milestone is None) == situation.stage:
             gate = find_gate(ports, situation, kind)
             return gate if gate is not None and gate.status is Status.OPEN else None
     return None
 
 
 def after_opening(ports: Ports, situation: Situation, gate: Gate, call: GateCall) -> None:
-    """Store the token, look once more whether the gate was answered meanwhile, then send what the opening owes."""
+    """Store the token, then look once more whether the gate was answered or the order interrupted meanwhile.
+
+    A sweep that saw no gate yet has committed its interrupt before this reads the order. Then send what is owed.
+    """
     keep_token(ports, gate, call)
-    row = ports.store.get(gate_key(gate.order, str(gate.id)))
-    if row is None:
+    key, head = gate_key(gate.order, str(gate.id)), order_key(gate.order)
+    rows = ports.store.get_many([key, head])
+    if key not in rows:
         raise GateNotFoundError(gate.order, str(gate.id))
-    now = gate_from_row(row)
+    now = gate_from_row(rows[key])
+    situation = replace(situation, order=order_from_row(rows[head]))
     if now.status is not Status.OPEN:
         answer_token(ports, now, call.token)
+        return
+    if interrupted(situation) and interruptible(situation, now):
+        answer(ports, situation, now, Answer(Choice.CANCELLED, "engine", Via.ENGINE))
         return
     if _answers_itself(situation, now):
         answer(ports, situation, now, Answer(Choice.APPROVE, "engine", Via.ENGINE))
@@ -299,7 +320,7 @@ def _send_first(ports: Ports, situation: Situation, gate: Gate) -> None:
     try:
         send_opening(ports, situation, gate)
     except MailRefusedError:
-        ports.counter.count("MailPutOff")
+        ports.counter.count(Metric.MAIL_PUT_OFF)
 
 
 def _answers_itself(situation: Situation, gate: Gate) -> bool:
@@ -310,6 +331,13 @@ def _answers_itself(situation: Situation, gate: Gate) -> bool:
     milestone = situation.milestone
     first_only = situation.offer.policy.review is Review.FIRST_VERSION
     return gate.id.kind is Kind.REVIEW and first_only and milestone is not None and milestone.revisions_used > 0
+
+
+def interruptible(situation: Situation, gate: Gate) -> bool:
+    """Whether an interrupt answers this gate: a way out is not interrupted, and money under way arrives first."""
+    if gate.id.kind in {Kind.REFUND, Kind.STUCK}:
+        return False
+    return situation.milestone is None or situation.milestone.in_transit == 0
 
 
 def keep_token(ports: Ports, gate: Gate, call: GateCall) -> None:
@@ -356,7 +384,7 @@ def answer(ports: Ports, situation: Situation, gate: Gate, given: Answer, extra:
     """
     if gate.status is not Status.OPEN:
         raise AlreadyAnsweredError(gate)
-    if given.choice not in gate.choices and given.choice is not Choice.PARK:
+    if given.choice not in gate.choices and given.choice not in {Choice.PARK, Choice.CANCELLED}:
         raise ChoiceNotOfferedError(gate, given.choice.value)
     try:
         ports.store.write(*decision_writes(situation, gate, given, extra))
@@ -366,7 +394,7 @@ def answer(ports: Ports, situation: Situation, gate: Gate, given: Answer, extra:
             raise
         raise AlreadyAnsweredError(now) from None
     decided = read_gate(ports, gate.order, str(gate.id))
-    ports.counter.count("GateAnswered")
+    ports.counter.count(Metric.GATE_ANSWERED)
     resume(ports, decided)
     return decided
 
@@ -384,7 +412,18 @@ def answer_token(ports: Ports, gate: Gate, token: str) -> None:
     if decision is None or decision.choice is Choice.PARK:
         ports.machine.fail(token, PARKED, f"gate {gate.id} was not answered")
         return
+    if decision.choice is Choice.CANCELLED:
+        ports.machine.fail(token, CANCELLED, f"gate {gate.id} was interrupted")
+        return
     ports.machine.succeed(token, decision.choice.value)
+
+
+def park_act(ports: Ports, situation: Situation, gate: Gate, act: Act) -> None:
+    """Hand an act that ended badly to the seller: the milestone (or the order) parks."""
+    state = "refused" if act.state is ActState.REFUSED else "unknown"
+    answer(
+        ports, situation, gate, Answer(Choice.PARK, "engine", Via.ENGINE, facts={"why": f"{act.kind.value}_{state}"})
+    )
 
 
 def default_choice(gate: Gate) -> Choice | None:
@@ -398,8 +437,10 @@ def default_choice(gate: Gate) -> Choice | None:
             return Choice.ACCEPT
         case Default.RELEASE:
             return Choice.RELEASE
-        case Default.PARK:
-            return Choice.PARK
+        case Default.REFUND:
+            return Choice.REFUND
+        case Default.CANCEL:
+            return Choice.CANCELLED
 
 
 def order_due(order: str, at: datetime) -> Change:

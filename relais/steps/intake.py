@@ -14,10 +14,12 @@ from typing import Any
 
 from relais import ledger
 from relais.errors import RelaisError
-from relais.gate import HEARTBEAT, OWED_AFTER, Gate, GateId, Kind, Status, due_shard, gate_from_row
+from relais.gate import HEARTBEAT, OWED_AFTER, Gate, GateId, Kind, Owed, Role, Status, due_shard, gate_from_row
+from relais.metrics import Metric
 from relais.money import shares
 from relais.offer import Offer, OfferStatus
 from relais.order import (
+    ORDER_LEVEL,
     MilestoneStage,
     Order,
     OrderStage,
@@ -27,7 +29,7 @@ from relais.order import (
     order_from_row,
     stamp,
 )
-from relais.ports import ConditionFailedError, PaidSession, Ports, SessionRequest
+from relais.ports import ConditionFailedError, MailRefusedError, PaidSession, Ports, SessionRequest
 from relais.rows import (
     Change,
     Put,
@@ -39,10 +41,12 @@ from relais.rows import (
     present,
     session_key,
 )
+from relais.steps import letters
 from relais.steps.decisions import entry_put
-from relais.steps.gates import SupersededError
+from relais.steps.gates import SupersededError, send_opening
 from relais.steps.links import order_link, order_path
-from relais.steps.situation import OfferNotFoundError, read_offer, read_order, read_shop
+from relais.steps.situation import OfferNotFoundError, read_offer, read_order, read_shop, read_situation
+from relais.steps.strays import stray_act
 
 SESSION_LIVES = timedelta(hours=23)
 """Less than the 24 hours that Stripe allows (docs.stripe.com/api/checkout/sessions)."""
@@ -212,6 +216,8 @@ def _entered(ports: Ports, order: Order) -> None:
 def _book_payment(ports: Ports, order: Order) -> Order:
     session = ports.payments.session(order.session or "")
     _check_payment(order, session)
+    if (session.amount, session.currency) != (order.price, order.currency):
+        return _refuse_payment(ports, order, session)
     offer = read_offer(ports.store, order.offer, order.offer_version)
     now = ports.now()
     entry = ledger.payment(
@@ -250,15 +256,38 @@ def _book_payment(ports: Ports, order: Order) -> Order:
     return read_order(ports.store, order.id)
 
 
+def _refuse_payment(ports: Ports, order: Order, session: PaidSession) -> Order:
+    """Another amount or currency than asked: nothing of it is the order's, all of it goes back (ledger row 20)."""
+    now = ports.now()
+    head = Change(
+        order_key(order.id),
+        put={
+            "stage": OrderStage.UNWIND.value,
+            "cause": "amount",
+            "left": 0,
+            "in_transit": 0,
+            "client_email": order.client_email or session.email or "",
+            "client_name": session.name or "",
+            "started": stamp(now),
+            "due": stamp(now + HEARTBEAT),
+            "due_shard": due_shard(order.id),
+        },
+        remove=("owes_start",),
+        guards=(equals("stage", OrderStage.PAID.value),),
+    )
+    try:
+        ports.store.write(head, *stray_act(ports, order.id, session.id))
+    except ConditionFailedError:
+        return read_order(ports.store, order.id)
+    ports.background.run_act(order.id, "acts")
+    return read_order(ports.store, order.id)
+
+
 def _check_payment(order: Order, session: PaidSession) -> None:
     if session.payment_status not in {"paid", "no_payment_required"}:
         raise PaymentMismatchError(order.id, "status")
     if session.order != order.id:
         raise PaymentMismatchError(order.id, "order")
-    if session.currency != order.currency:
-        raise PaymentMismatchError(order.id, "currency")
-    if session.amount != order.price:
-        raise PaymentMismatchError(order.id, "amount")
 
 
 def _milestones(order: Order, offer: Offer) -> tuple[Put, ...]:
@@ -317,12 +346,52 @@ def keep_text(ports: Ports, order: str, name: str, body: str) -> str:
 
 
 def correct_address(ports: Ports, order: Order, address: str) -> Order:
-    """Write to another address from now on; the links mailed before stop working (design: people section 4)."""
-    ports.store.write(
-        Change(
-            order_key(order.id),
-            put={"client_email": address, "link_version": order.link_version + 1},
-            guards=(equals("link_version", order.link_version),),
-        )
+    """Write to another address from now on; the links mailed before stop working (design: people section 4).
+
+    The client's open question is owed to the new address: until its mail is sent, silence decides nothing (promise 3).
+    """
+    head = Change(
+        order_key(order.id),
+        put={"client_email": address, "link_version": order.link_version + 1},
+        guards=(equals("link_version", order.link_version),),
     )
-    return read_order(ports.store, order.id)
+    asked = _asked(ports, order)
+    try:
+        ports.store.write(head, *([] if asked is None else [_owe_mail(ports, asked)]))
+    except ConditionFailedError:
+        # Either another correction came first, or the question was answered this instant.
+        now = read_order(ports.store, order.id)
+        return now if now.link_version != order.link_version else correct_address(ports, now, address)
+    corrected = read_order(ports.store, order.id)
+    try:
+        _send_new_link(ports, corrected, asked)
+    except MailRefusedError:
+        ports.counter.count(Metric.MAIL_PUT_OFF)
+    return corrected
+
+
+def _asked(ports: Ports, order: Order) -> Gate | None:
+    """The open gate that waits for the client, if there is one."""
+    gates = map(gate_from_row, ports.store.query(f"O#{order.id}", "G#"))
+    return next((gate for gate in gates if gate.status is Status.OPEN and gate.role is Role.CLIENT), None)
+
+
+def _owe_mail(ports: Ports, gate: Gate) -> Change:
+    return Change(
+        gate_key(gate.order, str(gate.id)),
+        put={
+            "mailed": False,
+            "owes": {Owed.MAIL.value: 0},
+            "due": stamp(ports.now() + OWED_AFTER),
+            "due_shard": due_shard(gate.order),
+        },
+        guards=(equals("status", Status.OPEN.value),),
+    )
+
+
+def _send_new_link(ports: Ports, order: Order, asked: Gate | None) -> None:
+    """The open question again, or the link to the order's page alone."""
+    if asked is None:
+        ports.mailer.send(letters.new_link(ports, read_situation(ports, order.id, ORDER_LEVEL)))
+        return
+    send_opening(ports, read_situation(ports, order.id, asked.id.milestone), asked)

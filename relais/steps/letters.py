@@ -8,6 +8,7 @@ from datetime import datetime
 
 from relais.calendar import due_after
 from relais.gate import Gate, Kind, Role, gate_from_row
+from relais.order import Milestone
 from relais.pages.views import Frame, LetterView
 from relais.ports import Ports
 from relais.roster import Freelancer, Reason
@@ -43,14 +44,56 @@ def late(ports: Ports, situation: Situation, gate: Gate) -> LetterView:
     return replace(letter, facts={"kind": gate.id.kind.value, "role": gate.role.value, "gate": str(gate.id)})
 
 
+def withdrawn(ports: Ports, situation: Situation, gate: Gate) -> LetterView:
+    """The mail to a freelancer whose proposal or work was called back.
+
+    No effect on the score, what is paid all the same.
+    """
+    freelancer = read_freelancer(ports.store, gate.owner)
+    return replace(_to_freelancer(ports, situation, freelancer, "cancelled", None), pay=None)
+
+
+def new_link(ports: Ports, situation: Situation) -> LetterView:
+    """The mail to a client whose address was corrected while nothing is asked of them: the order's page."""
+    return _to_client(ports, situation, "address", None)
+
+
+def refunded(ports: Ports, situation: Situation) -> tuple[LetterView, ...]:
+    """The mails of money given back: to the client, and to the freelancer with what is paid all the same."""
+    milestone, freelancer = situation.milestone, situation.freelancer
+    amount = situation.order.refunded if milestone is None else milestone.refunded
+    cause = situation.order.cause if milestone is None else milestone.cause
+    back = replace(_to_client(ports, situation, "refunded", None), facts={"amount": amount, "cause": cause or ""})
+    if milestone is None or freelancer is None:
+        return (back,)
+    told = _to_freelancer(ports, situation, freelancer, "cancelled", None)
+    return (back, replace(told, pay=kept(milestone), facts={"cause": cause or ""}))
+
+
+def kept(milestone: Milestone) -> int:
+    """What a freelancer is paid for a milestone once its refund is planned, in minor units: zero is an answer."""
+    return milestone.left_to_send + milestone.in_transit + milestone.sent
+
+
 def completed(ports: Ports, situation: Situation) -> tuple[LetterView, ...]:
     """The mails of an order's end: to its client, and to the freelancer who was paid."""
-    done = _to_client(ports, situation, "completed", None)
     freelancer, milestone = situation.freelancer, situation.milestone
+    if milestone is not None and milestone.refunded:
+        return _paid_after_refund(ports, situation, milestone, freelancer)
+    done = _to_client(ports, situation, "completed", None)
     if freelancer is None or milestone is None or not milestone.sent:
         return (done,)
     paid = replace(_to_freelancer(ports, situation, freelancer, "paid", None), pay=milestone.sent)
     return (done, paid)
+
+
+def _paid_after_refund(
+    ports: Ports, situation: Situation, milestone: Milestone, freelancer: Freelancer | None
+) -> tuple[LetterView, ...]:
+    """Who was told at the hold hears no more than that the pay has left."""
+    if freelancer is None or not milestone.sent:
+        return refunded(ports, situation)
+    return (replace(_to_freelancer(ports, situation, freelancer, "paid", None), pay=milestone.sent),)
 
 
 def to_owner(ports: Ports, situation: Situation, gate: Gate, key: str) -> LetterView:
@@ -74,6 +117,8 @@ def _opening_key(situation: Situation, gate: Gate) -> str:
 
 
 def _accepted(ports: Ports, situation: Situation, gate: Gate) -> tuple[LetterView, ...]:
+    if situation.milestone is not None and situation.milestone.refunded:
+        return refunded(ports, situation)
     client = _to_client(ports, situation, "accepted", None)
     freelancer, milestone = situation.freelancer, situation.milestone
     if freelancer is None or milestone is None or milestone.engagement is None:

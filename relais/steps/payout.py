@@ -9,31 +9,23 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 from relais import ledger
-from relais.act import KEY_GOOD_HOURS, LEASE_SECONDS, Act, ActKind, ActState, act_from_row, act_row
+from relais.act import Act, ActKind, ActState
 from relais.errors import RelaisError
-from relais.gate import HEARTBEAT, OWED_AFTER, Choice, Gate, Kind, Owed, Role, Status, Via, due_shard
-from relais.order import Milestone, MilestoneStage, Order, OrderStage, milestone_from_row, stamp
+from relais.gate import HEARTBEAT, OWED_AFTER, Choice, Gate, GateId, Kind, Owed, Role, Status, Via, due_shard
+from relais.metrics import Metric
+from relais.order import ORDER_LEVEL, Milestone, MilestoneStage, Order, OrderStage, milestone_from_row, stamp
 from relais.pages.views import LetterView
-from relais.ports import (
-    AnswerUnknownError,
-    ConditionFailedError,
-    Ports,
-    Sent,
-    Settlement,
-    TransferRefusedError,
-    TryAgainError,
-)
+from relais.ports import ConditionFailedError, Ports
 from relais.rows import (
     Change,
     Guard,
-    Put,
     Write,
     absent,
-    act_key,
     at_least,
-    differs,
+    entry_key,
     equals,
     gate_key,
     milestone_key,
@@ -41,20 +33,25 @@ from relais.rows import (
     present,
 )
 from relais.steps import letters
+from relais.steps.acts import OPEN_STATES, Done, Ended, Later, Outcome, acts_of, again, done, plan, refuse, send
 from relais.steps.contracts import contract
-from relais.steps.decisions import Answer, Effects, entry_put, not_interrupted
+from relais.steps.decisions import Answer, Effects, entry_put, interrupted, not_interrupted
 from relais.steps.gates import (
     GateCall,
+    StageMismatchError,
     SupersededError,
     answer,
     answer_token,
     create,
     fence,
     find_gate,
+    interruptible,
     keep_token,
+    park_act,
     read_gate,
     resume_decided,
 )
+from relais.steps.refund import give_back_strays, open_refund, refund_gates, settle_refunds
 from relais.steps.situation import Situation, read_order, read_situation
 
 
@@ -67,6 +64,14 @@ class MilestonesOpenError(RelaisError):
             f"order {order}: milestones {', '.join(numbers)} have not ended: see `relais order show {order}`"
         )
         self.numbers = numbers
+
+
+def open_money_gate(ports: Ports, call: GateCall) -> None:
+    """Open the gate of a state that moves money: a payout, or a refund of a milestone or of the order."""
+    if call.stage == MilestoneStage.PAYOUT.value:
+        open_payout(ports, call)
+        return
+    open_refund(ports, call)
 
 
 def open_payout(ports: Ports, call: GateCall) -> None:
@@ -86,6 +91,9 @@ def open_payout(ports: Ports, call: GateCall) -> None:
     if gate.status is not Status.OPEN:
         answer_token(ports, gate, call.token)
         return
+    if interrupted(situation) and interruptible(situation, gate):
+        answer(ports, situation, gate, Answer(Choice.CANCELLED, "engine", Via.ENGINE))
+        return
     pay(ports, situation, gate)
 
 
@@ -95,42 +103,52 @@ def pay(ports: Ports, situation: Situation, gate: Gate) -> None:
     if act is None:
         answer(ports, situation, gate, Answer(Choice.NOTHING_DUE, "engine", Via.ENGINE))
         return
-    match act.state:
-        case ActState.DONE:
+    if act.state not in OPEN_STATES:
+        if act.state is not ActState.DONE:
+            park_act(ports, situation, gate, act)
+        return
+    outcome = _send(ports, act)
+    match outcome:
+        case Done():
+            _done(ports, situation, gate, act, outcome)
+        case Ended():
+            park_act(ports, situation, gate, outcome.act)
+        case Later():
             return
-        case ActState.REFUSED | ActState.UNKNOWN:
-            _park(ports, situation, gate, act)
-        case ActState.PLANNED | ActState.SENDING:
-            _send(ports, situation, gate, act)
 
 
 def _act_of(ports: Ports, situation: Situation, gate: Gate) -> Act | None:
+    """The act of this gate: the one under way, else one that parked and goes on, else a new one for what is due."""
     milestone = situation.milestone
     if milestone is None or milestone.engagement is None:
         return None
-    acts = [
-        act_from_row(row)
-        for row in ports.store.query(f"O#{gate.order}", f"A#{ActKind.TRANSFER.value}#{milestone.number}#")
+    pending = [
+        act for act in acts_of(ports, gate.order, ActKind.TRANSFER, milestone.number) if act.state is not ActState.DONE
     ]
-    current = [act for act in acts if act.id.endswith(f"-{gate.id.ordinal:04d}")]
-    if current:
-        return current[0]
-    for act in acts:
-        if act.state is ActState.REFUSED:
-            return _plan_again(ports, gate, act)
-        if act.state is ActState.UNKNOWN:
-            return _ask_again(ports, gate, act)
-        if act.state is not ActState.DONE:
-            return act
+    if pending:
+        return _taken_up(ports, situation, milestone, pending[-1])
     if milestone.left_to_send == 0:
         return None
     return _plan(ports, situation, milestone, gate)
 
 
+def _taken_up(ports: Ports, situation: Situation, milestone: Milestone, act: Act) -> Act:
+    """An act that ended badly goes on only after its milestone was parked.
+
+    A gate that parks it does not send it again.
+    """
+    parked_since = situation.last is not None and GateId.parse(situation.last).kind is Kind.PARK
+    if act.state in OPEN_STATES or not parked_since or act.tried_at == situation.ordinal:
+        return act
+    return again(
+        ports, replace(act, tried_at=situation.ordinal), _body(ports, situation, milestone, act.operation, act.amount)
+    )
+
+
 def _plan(ports: Ports, situation: Situation, milestone: Milestone, gate: Gate) -> Act:
-    """Reserve what is due and write down what will be asked of Stripe; of two at once one plans, the other finds it."""
+    """Reserve and write the intent. What the order no longer holds is the seller's to bear, by the frozen policy."""
     amount = milestone.left_to_send
-    freelancer = situation.freelancer
+    held = min(amount, situation.order.left)
     operation = f"{gate.order}:{ActKind.TRANSFER.value}:{milestone.number}:{gate.id.ordinal}"
     act = Act(
         order=gate.order,
@@ -142,23 +160,16 @@ def _plan(ports: Ports, situation: Situation, milestone: Milestone, gate: Gate) 
         generation=0,
         amount=amount,
         currency=situation.order.currency,
-        body={
-            "amount": amount,
-            "currency": situation.order.currency,
-            "destination": (freelancer.stripe_account if freelancer else None) or "",
-            "source_transaction": _source(ports, situation.order),
-            "transfer_group": gate.order,
-            "description": f"Relais {gate.order} {milestone.number}",
-            "metadata": {"op": operation, "order": gate.order},
-        },
+        body=_body(ports, situation, milestone, operation, amount),
+        tried_at=gate.id.ordinal,
     )
-    key = act_key(act.order, act.id)
-    writes = (
-        Put(key, act_row(act) | _due(ports, act.order, timedelta(seconds=LEASE_SECONDS))),
+    return plan(
+        ports,
+        act,
         Change(
             order_key(act.order),
-            add={"left": -amount, "in_transit": amount},
-            guards=(at_least("left", amount), not_interrupted(situation)),
+            add={"left": -held, "in_transit": amount, "borne": amount - held},
+            guards=(at_least("left", held), not_interrupted(situation)),
         ),
         Change(
             milestone_key(act.order, milestone.number),
@@ -166,152 +177,41 @@ def _plan(ports: Ports, situation: Situation, milestone: Milestone, gate: Gate) 
             guards=(at_least("left_to_send", amount), equals("stage", MilestoneStage.PAYOUT.value)),
         ),
     )
-    try:
-        ports.store.write(*writes)
-    except ConditionFailedError as failed:
-        planned = ports.store.get(key)
-        if failed.key != key or planned is None:
-            raise
-        return act_from_row(planned)
-    return act
+
+
+def _body(ports: Ports, situation: Situation, milestone: Milestone, operation: str, amount: int) -> dict[str, Any]:
+    """What the transfer asks of Stripe, frozen with its generation."""
+    freelancer = situation.freelancer
+    return {
+        "amount": amount,
+        "currency": situation.order.currency,
+        "destination": (freelancer.stripe_account if freelancer else None) or "",
+        "source_transaction": _source(ports, situation.order),
+        "transfer_group": situation.order.id,
+        "description": f"Relais {situation.order.id} {milestone.number}",
+        "metadata": {"op": operation, "order": situation.order.id},
+    }
 
 
 def _source(ports: Ports, order: Order) -> str:
-    """The charge, named only while it is not yet available: afterwards the balance pays (design: money A 4)."""
-    if not order.charge:
+    """The charge, named only while it is not yet available: afterwards the balance pays (design: money A 4).
+
+    Of a charge that was given back nothing is left to draw on.
+    """
+    if not order.charge or order.refunded:
         return ""
-    settled = ports.payments.settlement_of(order.charge)
+    settled = ports.payments.charge(order.charge).settlement
     return order.charge if settled is None or settled.available_on > ports.now() else ""
 
 
-def _plan_again(ports: Ports, gate: Gate, act: Act) -> Act:
-    """A definitive refusal closed its key: the same operation goes on under the next generation (design: money A 6)."""
-    again = replace(
-        act, state=ActState.PLANNED, generation=act.generation + 1, first_sent=None, last_sent=None, why=None
-    )
-    ports.store.write(
-        Put(
-            act_key(act.order, act.id),
-            act_row(again) | _due(ports, gate.order, timedelta(seconds=LEASE_SECONDS)),
-            (equals("state", ActState.REFUSED.value), equals("generation", act.generation)),
-        )
-    )
-    return again
+def _send(ports: Ports, act: Act) -> Outcome:
+    """Transfers are gated on the capability, re-read at the moment of paying (design: money A 8)."""
+    if not act.body["destination"] or not ports.payments.ready(act.body["destination"]):
+        return refuse(ports, act, "account_not_ready")
+    return send(ports, act)
 
 
-def _ask_again(ports: Ports, gate: Gate, act: Act) -> Act:
-    """An unknown answer is asked for again under its own key: Stripe tells what it did (design: money C 4)."""
-    again = replace(act, state=ActState.PLANNED, last_sent=None, why=None)
-    ports.store.write(
-        Put(
-            act_key(act.order, act.id),
-            act_row(again) | _due(ports, gate.order, timedelta(seconds=LEASE_SECONDS)),
-            (equals("state", ActState.UNKNOWN.value), equals("generation", act.generation)),
-        )
-    )
-    return again
-
-
-def _due(ports: Ports, order: str, after: timedelta) -> dict[str, str]:
-    return {"due": stamp(ports.now() + after), "due_shard": due_shard(order)}
-
-
-def _send(ports: Ports, situation: Situation, gate: Gate, act: Act) -> None:
-    if act.first_sent is not None and ports.wall() - act.first_sent >= timedelta(hours=KEY_GOOD_HOURS):
-        # Stripe may have forgotten the key: sent again it could pay twice.
-        _unknown(ports, act, "key_too_old")
-        _park(ports, situation, gate, replace(act, state=ActState.UNKNOWN, why="key_too_old"))
-        return
-    leased = _lease(ports, act)
-    if leased is None:
-        return
-    if not leased.body["destination"] or not ports.payments.ready(leased.body["destination"]):
-        _refused(ports, leased, "account_not_ready")
-        _park(ports, situation, gate, replace(leased, state=ActState.REFUSED, why="account_not_ready"))
-        return
-    try:
-        sent = ports.payments.transfer(dict(leased.body), leased.idempotency_key)
-        _check_sent(leased, sent)
-        settlement = None if sent.settlement is None else ports.payments.settlement(sent.settlement)
-    except TransferRefusedError as refused:
-        _refused(ports, leased, refused.code)
-        _park(ports, situation, gate, replace(leased, state=ActState.REFUSED, why=refused.code))
-    except AnswerUnknownError as unknown:
-        _unknown(ports, leased, unknown.cause)
-        _park(ports, situation, gate, replace(leased, state=ActState.UNKNOWN, why=unknown.cause))
-    except TryAgainError:
-        ports.store.write(_release(leased))
-    else:
-        _done(ports, situation, gate, leased, sent=sent, settlement=settlement)
-
-
-def _lease(ports: Ports, act: Act) -> Act | None:
-    """Take the act for one sending: nobody else sends while a lease lives.
-
-    A crash after this leaves `sending`: the same key is sent again, which Stripe answers with the same transfer.
-    """
-    wall = ports.wall()
-    if act.last_sent is not None and wall - act.last_sent < timedelta(seconds=LEASE_SECONDS):
-        return None
-    first = act.first_sent or wall
-    leased = replace(act, state=ActState.SENDING, first_sent=first, last_sent=wall)
-    before = absent("last_sent") if act.last_sent is None else equals("last_sent", stamp(act.last_sent))
-    change = Change(
-        act_key(act.order, act.id),
-        put={"state": ActState.SENDING.value, "first_sent": stamp(first), "last_sent": stamp(wall)},
-        guards=(equals("state", act.state.value), equals("generation", act.generation), before),
-    )
-    try:
-        ports.store.write(change)
-    except ConditionFailedError:
-        return None
-    return leased
-
-
-def _release(act: Act) -> Change:
-    """Stripe did not begin: the act may be sent again by the clock, under the same key."""
-    return Change(
-        act_key(act.order, act.id),
-        put={"state": ActState.PLANNED.value},
-        remove=("last_sent",),
-        guards=(equals("state", ActState.SENDING.value), equals("generation", act.generation)),
-    )
-
-
-def _check_sent(act: Act, sent: Sent) -> None:
-    """An answer that is not what was asked is not believed: a person looks."""
-    asked = (act.amount, act.currency, act.body["destination"], act.operation)
-    if (sent.amount, sent.currency, sent.destination, sent.operation) != asked:
-        raise AnswerUnknownError("answer_differs")
-
-
-def _refused(ports: Ports, act: Act, code: str) -> None:
-    ports.store.write(_ended(act, ActState.REFUSED, code))
-    ports.counter.count("TransferRefused")
-
-
-def _unknown(ports: Ports, act: Act, cause: str) -> None:
-    ports.store.write(_ended(act, ActState.UNKNOWN, cause))
-    ports.counter.count("TransferUnknown")
-
-
-def _ended(act: Act, state: ActState, why: str) -> Change:
-    return Change(
-        act_key(act.order, act.id),
-        put={"state": state.value, "why": why},
-        remove=("due", "due_shard"),
-        guards=(differs("state", ActState.DONE.value), equals("generation", act.generation)),
-    )
-
-
-def _park(ports: Ports, situation: Situation, gate: Gate, act: Act) -> None:
-    why = "transfer_refused" if act.state is ActState.REFUSED else "transfer_unknown"
-    answer(ports, situation, gate, Answer(Choice.PARK, "engine", Via.ENGINE, facts={"why": why}))
-
-
-def _done(
-    ports: Ports, situation: Situation, gate: Gate, act: Act, *, sent: Sent, settlement: Settlement | None
-) -> None:
+def _done(ports: Ports, situation: Situation, gate: Gate, act: Act, outcome: Done) -> None:
     """The result: act, both ledger entries, both money rows and the gate's answer in one transaction."""
     freelancer = situation.freelancer
     now = ports.now()
@@ -324,12 +224,7 @@ def _done(
         at=now,
     )
     writes: list[Write] = [
-        Change(
-            act_key(act.order, act.id),
-            put={"state": ActState.DONE.value, "stripe_id": sent.id},
-            remove=("due", "due_shard"),
-            guards=(differs("state", ActState.DONE.value),),
-        ),
+        done(ports, act, outcome),
         entry_put(business),
         Change(
             order_key(act.order),
@@ -337,22 +232,26 @@ def _done(
             guards=(at_least("in_transit", act.amount),),
         ),
     ]
-    if settlement is not None:
+    if outcome.settlement is not None:
         writes.append(
             entry_put(
                 ledger.transfer_settled(
                     order=act.order,
-                    txn=settlement.id,
+                    txn=outcome.settlement.id,
                     op=act.operation,
-                    amount=-settlement.net,
-                    currency=settlement.currency,
+                    amount=-outcome.settlement.net,
+                    currency=outcome.settlement.currency,
                     at=now,
                 )
             )
         )
     extra = Effects(add={"in_transit": -act.amount, "sent": act.amount}, writes=tuple(writes))
     answer(ports, situation, gate, Answer(Choice.PAID, "engine", Via.ENGINE), extra)
-    ports.counter.count("TransferDone")
+    ports.counter.count(Metric.TRANSFER_DONE)
+
+
+def _due(ports: Ports, order: str, after: timedelta) -> dict[str, str]:
+    return {"due": stamp(ports.now() + after), "due_shard": due_shard(order)}
 
 
 def run_owed(ports: Ports, order_id: str, owed: str) -> None:
@@ -361,6 +260,9 @@ def run_owed(ports: Ports, order_id: str, owed: str) -> None:
         book_fee(ports, order_id)
         return
     run_acts(ports, order_id)
+    refund_gates(ports, order_id)
+    give_back_strays(ports, order_id)
+    settle_refunds(ports, order_id)
 
 
 def run_acts(ports: Ports, order_id: str) -> None:
@@ -377,45 +279,65 @@ def run_acts(ports: Ports, order_id: str) -> None:
 
 
 def book_fee(ports: Ports, order_id: str) -> None:
-    """Book the balance transaction of an order's charge, once there is one (ledger row 1, bank entry).
+    """Book the balance transactions of an order's charges, once they exist (ledger row 1, bank entry).
 
-    Asked any number of times.
+    Asked any number of times. The fee of the order is that of its own charge; a stray payment's only stands in the
+    ledger (row 20: the lost fee stays in fee.card).
     """
     order = read_order(ports.store, order_id)
-    charge = order.owes_fee or order.charge
-    if order.fee is not None or not charge or not order.payment_intent:
+    if order.stage in {OrderStage.DRAFT, OrderStage.PAID}:
         return
-    settled = ports.payments.settlement_of(charge)
+    charges = [one for one in (order.owes_fee, order.charge if order.fee is None else None) if one]
+    for charge in dict.fromkeys(charges):
+        _book_charge(ports, order, charge)
+
+
+def _book_charge(ports: Ports, order: Order, charge: str) -> None:
+    seen = ports.payments.charge(charge)
+    settled = seen.settlement
     if settled is None:
         return
     entry = ledger.charge_settled(
         order=order.id,
         txn=settled.id,
-        pi=order.payment_intent,
+        pi=seen.payment_intent or order.session or "",
         gross=settled.amount,
         fee=settled.fee,
         net=settled.net,
         currency=settled.currency,
         at=ports.now(),
     )
+    own = seen.payment_intent == order.payment_intent
     due, done, as_read = _due_after_fee(ports, order)
-    fee = Change(
+    change = Change(
         order_key(order.id),
-        put={"fee": settled.fee, "charge": charge} | due,
-        remove=("owes_fee", *done),
-        guards=(absent("fee"), present("pk"), as_read),
+        put=({"fee": settled.fee, "charge": charge, "charge_booked": charge} if own else {}) | due,
+        remove=(*(("owes_fee",) if charge == order.owes_fee else ()), *done),
+        guards=(*((absent("fee"),) if own else ()), present("pk"), as_read),
     )
     try:
-        ports.store.write(fee, entry_put(entry))
+        ports.store.write(change, entry_put(entry))
+    except ConditionFailedError:
+        _settle_fee(ports, order, charge, settled.id)
+        return
+    ports.counter.count(Metric.FEE_BOOKED)
+
+
+def _settle_fee(ports: Ports, order: Order, charge: str, transaction: str) -> None:
+    """Where it is booked already, only what is owed of it is left to be cleared; else the clock comes back."""
+    if charge != order.owes_fee or ports.store.get(entry_key(order.id, transaction)) is None:
+        return
+    try:
+        ports.store.write(Change(order_key(order.id), remove=("owes_fee",), guards=(equals("owes_fee", charge),)))
     except ConditionFailedError:
         return
-    ports.counter.count("FeeBooked")
 
 
 def _due_after_fee(ports: Ports, order: Order) -> tuple[dict[str, str], tuple[str, ...], Guard]:
     """When the clock looks again once the fee is booked: what else is owed keeps its date."""
     as_read = absent("due") if order.due is None else equals("due", stamp(order.due))
-    if order.owes_start is not None or order.owes_mail is not None or order.dead_run == order.run:
+    owed = (order.owes_start, order.owes_mail, order.owes_sweep)
+    if any(one is not None for one in owed) or order.dead_run == order.run:
         return {}, (), as_read
     if order.is_open:
         return _due(ports, order.id, HEARTBEAT), (), as_read
@@ -433,19 +355,22 @@ def close(ports: Ports, order_id: str, run: int) -> None:
     still = tuple(one.number for one in milestones if one.stage is not MilestoneStage.CLOSED)
     if still:
         raise MilestonesOpenError(order_id, still)
+    if order.stage not in {OrderStage.MILESTONES, OrderStage.CLOSE}:
+        raise StageMismatchError(order_id, OrderStage.CLOSE.value, order.stage.value)
+    lasts = [one.last for one in milestones] + ([order.last] if order.stage is OrderStage.CLOSE else [])
     settled = [
-        Change(gate_key(order_id, one.last), remove=("owes", "due", "due_shard"), guards=(present("pk"),))
-        for one in milestones
-        if one.last is not None
+        Change(gate_key(order_id, last), remove=("owes", "due", "due_shard"), guards=(present("pk"),))
+        for last in lasts
+        if last is not None
     ]
     end = Change(
         order_key(order_id),
         put={"stage": OrderStage.COMPLETED.value, "completed": stamp(ports.now()), "owes_mail": 0}
         | _due(ports, order_id, OWED_AFTER),
-        guards=(equals("stage", OrderStage.MILESTONES.value),),
+        guards=(equals("stage", order.stage.value),),
     )
     ports.store.write(end, *settled)
-    ports.counter.count("OrderCompleted")
+    ports.counter.count(Metric.ORDER_COMPLETED)
     tell_completed(ports, read_order(ports.store, order_id))
 
 
@@ -454,21 +379,29 @@ def tell_completed(ports: Ports, order: Order) -> None:
     milestones = [milestone_from_row(row) for row in ports.store.query(f"O#{order.id}", "M#")]
     for letter in _last_letters(ports, order, milestones):
         ports.mailer.send(letter)
-    quiet = order.fee is not None or order.paid == 0
+    quiet = at_rest(order)
+    later = OWED_AFTER if order.owes_sweep is not None else HEARTBEAT
     ports.store.write(
         Change(
             order_key(order.id),
-            put={} if quiet else _due(ports, order.id, HEARTBEAT),
+            put={} if quiet else _due(ports, order.id, later),
             remove=("owes_mail", "due", "due_shard") if quiet else ("owes_mail",),
             guards=(equals("stage", OrderStage.COMPLETED.value),),
         )
     )
 
 
+def at_rest(order: Order) -> bool:
+    """Whether the clock has nothing more to look for on an order that has ended."""
+    return (order.fee is not None or order.paid == 0) and order.owes_sweep is None
+
+
 def _last_letters(ports: Ports, order: Order, milestones: list[Milestone]) -> list[LetterView]:
+    began = [one for one in milestones if one.engagement is not None]
+    if not began:
+        return list(letters.refunded(ports, read_situation(ports, order.id, ORDER_LEVEL)))
     written: list[LetterView] = []
-    for milestone in milestones:
-        situation = read_situation(ports, order.id, milestone.number)
-        mails = letters.completed(ports, situation)
+    for milestone in began:
+        mails = letters.completed(ports, read_situation(ports, order.id, milestone.number))
         written += [letter for letter in mails if letter.role is not Role.CLIENT or not written]
     return written

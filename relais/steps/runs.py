@@ -4,10 +4,30 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from relais.gate import OWED_AFTER, due_shard
-from relais.order import Order, stamp
+from relais.errors import RelaisError
+from relais.gate import OWED_AFTER, Choice, Gate, GateId, Kind, Status, Via, decision_row, due_shard, gate_from_row
+from relais.gate import Decision as Decided
+from relais.metrics import Metric
+from relais.order import ORDER_LEVEL, Order, OrderStage, milestone_from_row, stamp
 from relais.ports import ConditionFailedError, Ports
-from relais.rows import Change, equals, order_key
+from relais.rows import Change, equals, gate_key, order_key
+from relais.steps.contracts import stuck
+from relais.steps.gates import create, send_opening
+from relais.steps.situation import read_order, read_situation
+
+RUNS_WITHOUT_PROGRESS = 3
+OLDEST = timedelta(days=300)
+"""An execution lives a year at most; the clock rolls it over well before (design: workflow section 3)."""
+
+
+class OrderNotRunningError(RelaisError):
+    """An order for which no execution is needed."""
+
+    def __init__(self, order: str, stage: str) -> None:
+        """Keep where it is."""
+        super().__init__(f"order {order} is {stage}: there is nothing to resume")
+        self.order = order
+        self.stage = stage
 
 
 def start_owed(ports: Ports, order: Order) -> None:
@@ -16,11 +36,37 @@ def start_owed(ports: Ports, order: Order) -> None:
 
 
 def next_run(ports: Ports, order: Order, why: str) -> bool:
-    """Start run n + 1 from what the table holds, then stop the old execution. False where somebody else did already."""
+    """Start run n + 1 from what the table holds, then stop the old execution.
+
+    The third without progress is not started: no execution lives to hold a token, so a side gate asks the seller.
+    False where somebody else started it, or the order is stuck.
+    """
+    mark = _mark(ports, order)
+    stalled = order.stalled + 1 if mark == order.run_mark else 0
+    if stalled >= RUNS_WITHOUT_PROGRESS:
+        ask_seller(ports, order)
+        return False
+    return _start(ports, order, why, stalled=stalled, mark=mark)
+
+
+def resume(ports: Ports, order_id: str, why: str) -> Order:
+    """Start the next run because a person says so. Raises `OrderNotFoundError`, `OrderNotRunningError`."""
+    order = read_order(ports.store, order_id)
+    if not order.is_open:
+        raise OrderNotRunningError(order_id, order.stage.value)
+    _start(ports, order, why, stalled=0, mark=_mark(ports, order))
+    return read_order(ports.store, order_id)
+
+
+def _start(ports: Ports, order: Order, why: str, *, stalled: int, mark: str) -> bool:
+    run = order.run + 1
     change = Change(
         order_key(order.id),
         put={
-            "run": order.run + 1,
+            "run": run,
+            "stalled": stalled,
+            "run_mark": mark,
+            "began": stamp(ports.now()),
             "owes_start": 0,
             "due": stamp(ports.now() + OWED_AFTER),
             "due_shard": due_shard(order.id),
@@ -31,21 +77,77 @@ def next_run(ports: Ports, order: Order, why: str) -> bool:
         ports.store.write(change)
     except ConditionFailedError:
         return False
-    ports.machine.start(order.id, order.run + 1)
+    ports.machine.start(order.id, run)
     ports.machine.stop(order.id, order.run, why)
-    ports.counter.count("RunStarted")
+    ports.counter.count(Metric.RUN_STARTED)
     return True
+
+
+def _mark(ports: Ports, order: Order) -> str:
+    """Where an order stands: only a decision changes it."""
+    rows = ports.store.query(f"O#{order.id}", "M#")
+    ordinals = [f"{one.number}.{one.ordinal}" for one in map(milestone_from_row, rows)]
+    return " ".join([f"{order.stage.value}.{order.ordinal}", *ordinals])
+
+
+def ask_seller(ports: Ports, order: Order) -> Gate:
+    """Open the side gate of a stuck order, once a run; its answer starts the next."""
+    situation = read_situation(ports, order.id, ORDER_LEVEL)
+    row = ports.store.get(gate_key(order.id, str(GateId(ORDER_LEVEL, Kind.STUCK, order.run))))
+    gate = (
+        gate_from_row(row) if row is not None else create(ports, situation, stuck(situation, ports.link_keys.current))
+    )
+    if not gate.mailed and gate.status is Status.OPEN:
+        send_opening(ports, situation, gate)
+        ports.counter.count(Metric.ORDER_STUCK)
+    return gate
+
+
+def answer_stuck(ports: Ports, gate: Gate, by: str, via: Via) -> Gate:
+    """The seller starts the next run: one transaction closes the gate, then the run begins.
+
+    A second answer changes nothing.
+    """
+    decision = Decided(Choice.RESUME, by, ports.now(), via)
+    close = Change(
+        gate_key(gate.order, str(gate.id)),
+        put={"status": Status.ANSWERED.value, "decision": decision_row(decision)},
+        remove=("owes", "due", "due_shard", "desk", "desk_due"),
+        guards=(equals("status", Status.OPEN.value),),
+    )
+    try:
+        ports.store.write(close)
+    except ConditionFailedError:
+        return _again(ports, gate)
+    resume(ports, gate.order, "the seller resumed it")
+    return _again(ports, gate)
+
+
+def _again(ports: Ports, gate: Gate) -> Gate:
+    row = ports.store.get(gate_key(gate.order, str(gate.id)))
+    return gate if row is None else gate_from_row(row)
+
+
+def roll_over(ports: Ports, order: Order) -> None:
+    """Start the next run of an order whose execution has lived long; that is no lack of progress."""
+    _start(ports, order, "the execution has lived long", stalled=0, mark=_mark(ports, order))
+
+
+def too_old(ports: Ports, order: Order) -> bool:
+    """Whether the present execution comes near to its limit of a year."""
+    began = order.began or order.started
+    return order.stage is not OrderStage.COMPLETED and began is not None and ports.now() - began >= OLDEST
 
 
 def mark_dead(ports: Ports, order_id: str, run: int) -> None:
     """Note that an execution ended badly, unless a later run acts already; the clock starts the next one."""
     change = Change(
         order_key(order_id),
-        put={"dead_run": run, "due": stamp(ports.now() + timedelta(0)), "due_shard": due_shard(order_id)},
+        put={"dead_run": run, "due": stamp(ports.now()), "due_shard": due_shard(order_id)},
         guards=(equals("run", run),),
     )
     try:
         ports.store.write(change)
     except ConditionFailedError:
         return
-    ports.counter.count("RunDead")
+    ports.counter.count(Metric.RUN_DEAD)

@@ -11,9 +11,17 @@ from datetime import datetime
 from typing import Any
 
 from relais.calendar import promised_date
-from relais.gate import Gate, GateId, Kind, MalformedGateIdError, Role, Status, gate_from_row
-from relais.offer import OfferStatus, Release
-from relais.order import Milestone, MilestoneStage, Order, OrderNotFoundError, OrderStage, milestone_from_row
+from relais.gate import Choice, Gate, GateId, Kind, MalformedGateIdError, Role, Status, gate_from_row
+from relais.offer import Offer, OfferStatus, Release
+from relais.order import (
+    ORDER_LEVEL,
+    Milestone,
+    MilestoneStage,
+    Order,
+    OrderNotFoundError,
+    OrderStage,
+    milestone_from_row,
+)
 from relais.pages.views import (
     AnsweredView,
     BriefView,
@@ -27,6 +35,7 @@ from relais.pages.views import (
     Problem,
 )
 from relais.ports import Ports
+from relais.roster import Freelancer, Standing
 from relais.rows import brief_key, deliverable_key, gate_key
 from relais.shop import Shop
 from relais.steps import letters
@@ -219,6 +228,7 @@ def order_page(ports: Ports, order: Order, request: Request, typed: Typed | None
         address_hint=address_hint(order.client_email or ""),
         answers=() if draft or brief else _answers(ports, order),
         files=_released(ports, order, milestones),
+        refunded_at=_refunded_at(ports, order, milestones),
         problems=() if typed is None else typed.problems,
         typed={} if typed is None else typed.fields,
     )
@@ -279,9 +289,18 @@ def _released(ports: Ports, order: Order, milestones: tuple[Milestone, ...]) -> 
     return tuple(
         view
         for milestone in milestones
-        if milestone.stage in accepted or (milestone.parked_from in {"hold", "payout"})
+        if not milestone.refunded and (milestone.stage in accepted or (milestone.parked_from in {"hold", "payout"}))
         for view in delivered(ports, order.id, milestone, released=True)
     )
+
+
+def _refunded_at(ports: Ports, order: Order, milestones: tuple[Milestone, ...]) -> datetime | None:
+    """When Stripe took the last of what was given back: its act and the gate's answer are one transaction."""
+    numbers = [one.number for one in milestones if one.refunded] + ([ORDER_LEVEL] if order.refunded else [])
+    given = {Choice.REFUNDED, Choice.REFUNDED_AND_PAY}
+    rows = [row for number in numbers for row in ports.store.query(f"O#{order.id}", f"G#{number}#{Kind.REFUND.value}#")]
+    decisions = [gate.decision for gate in map(gate_from_row, rows) if gate.decision is not None]
+    return max((one.at for one in decisions if one.choice in given), default=None)
 
 
 def address_hint(address: str) -> str | None:
@@ -372,6 +391,8 @@ def _gate_view(ports: Ports, situation: Situation, gate: Gate, typed: Typed) -> 
         note=letters.last_note(ports, situation) if gate.id.kind is Kind.WORK else None,
         reasons=letters.reasons(gate),
         margin=_margin(situation) if seller else None,
+        candidates=_candidates(ports, situation) if gate.id.kind is Kind.PICK else (),
+        refund=_refund_shown(situation, gate),
         typed=typed.fields,
         problems=typed.problems,
         order_link=order_link(ports, order) if gate.role is Role.CLIENT else None,
@@ -398,6 +419,26 @@ def _margin(situation: Situation) -> int | None:
     return situation.order.paid - (situation.order.fee or 0) - milestone.engagement.agreed
 
 
+def _candidates(ports: Ports, situation: Situation) -> tuple[Freelancer, ...]:
+    """Whom the seller may pick: everybody who does this kind of work and has room, best known first."""
+    people = [Freelancer.from_row(row) for row in ports.store.query("ROSTER", "R#")]
+    found = [one for one in people if pickable(one, situation.offer)]
+    return tuple(sorted(found, key=lambda one: (not one.trusted, -one.quality.count, -one.quality.mean, one.key)))
+
+
+def pickable(freelancer: Freelancer, offer: Offer) -> bool:
+    """Whether somebody does the offer's kind of work, has room, and is not suspended."""
+    does = freelancer.rate_for(offer.skill) is not None
+    return does and freelancer.in_hand < freelancer.capacity and freelancer.standing is not Standing.SUSPENDED
+
+
+def _refund_shown(situation: Situation, gate: Gate) -> int | None:
+    """What a choice `refund` would give back, in minor units."""
+    if Choice.REFUND not in gate.choices:
+        return None
+    return situation.order.left if situation.milestone is None else situation.milestone.price
+
+
 def _answered(ports: Ports, situation: Situation, gate: Gate, *, just_now: bool) -> Shown:
     decision = gate.decision
     yours = decision is not None and decision.by == (gate.owner if gate.role is Role.FREELANCER else gate.role.value)
@@ -409,8 +450,19 @@ def _answered(ports: Ports, situation: Situation, gate: Gate, *, just_now: bool)
         yours=yours,
         just_now=just_now,
         next_link=_next_link(ports, situation, gate),
+        pay=_paid_all_the_same(situation, gate),
     )
     return Shown(view)
+
+
+def _paid_all_the_same(situation: Situation, gate: Gate) -> int | None:
+    """What the freelancer of cancelled work is paid, in minor units, once its refund is planned."""
+    milestone, decision = situation.milestone, gate.decision
+    if milestone is None or milestone.engagement is None or milestone.engagement.freelancer != gate.owner:
+        return None
+    planned = milestone.refunded or milestone.refund_in_transit
+    cancelled = decision is not None and decision.choice is Choice.CANCELLED
+    return letters.kept(milestone) if planned and cancelled else None
 
 
 def _next_link(ports: Ports, situation: Situation, gate: Gate) -> str | None:

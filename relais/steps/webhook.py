@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from relais.gate import OWED_AFTER, Owed, due_shard
+from relais.metrics import Metric, webhook_metric
 from relais.order import OrderStage, stamp
 from relais.ports import ConditionFailedError, Ports
-from relais.rows import Change, absent, equals, order_key, present, session_key
+from relais.rows import Change, absent, differs, equals, order_key, present, session_key
 from relais.signature import SignatureRefusedError, verify
+from relais.steps.strays import stray_act
 from relais.web import Request, Response
 
 
@@ -37,13 +39,13 @@ def receive_signed(ports: Ports, request: Request) -> Response:
         verify(request.body, request.headers.get("stripe-signature", ""), ports.webhook_secrets, ports.wall())
         event = _event(request.body)
     except SignatureRefusedError as refused:
-        ports.counter.count("WebhookRefused")
+        ports.counter.count(Metric.WEBHOOK_REFUSED)
         return Response(400, json.dumps({"refused": refused.cause}), {"content-type": "application/json"})
     if event is None:
-        ports.counter.count("WebhookRefused")
+        ports.counter.count(Metric.WEBHOOK_REFUSED)
         return Response(400, json.dumps({"refused": "malformed"}), {"content-type": "application/json"})
     outcome = receive(ports, event)
-    ports.counter.count(f"Webhook{outcome.title().replace('_', '')}")
+    ports.counter.count(webhook_metric(outcome))
     return Response(200, json.dumps({"received": outcome}), {"content-type": "application/json"})
 
 
@@ -89,9 +91,25 @@ def _session_paid(ports: Ports, session: dict[str, Any]) -> str:
     try:
         ports.store.write(paid)
     except ConditionFailedError:
-        return "seen"
+        return _paid_again(ports, order, str(session["id"]))
     ports.machine.start(order, 1)
     return "paid"
+
+
+def _paid_again(ports: Ports, order: str, session: str) -> str:
+    """A session of an order that is paid already.
+
+    The same one is known, another one goes back whole (ledger row 20).
+    """
+    row = ports.store.get(order_key(order))
+    if row is None or row.get("session") == session:
+        return "seen"
+    try:
+        ports.store.write(*stray_act(ports, order, session))
+    except ConditionFailedError:
+        return "seen"
+    ports.background.run_act(order, "acts")
+    return "second_payment"
 
 
 def _fee_known(ports: Ports, charge: dict[str, Any]) -> str:
@@ -101,7 +119,7 @@ def _fee_known(ports: Ports, charge: dict[str, Any]) -> str:
     owed = Change(
         order_key(order),
         put={"owes_fee": charge["id"], "due": stamp(ports.now() + OWED_AFTER), "due_shard": due_shard(order)},
-        guards=(present("pk"), absent("fee"), absent("owes_fee")),
+        guards=(present("pk"), differs("charge_booked", charge["id"]), absent("owes_fee")),
     )
     try:
         ports.store.write(owed)

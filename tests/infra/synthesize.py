@@ -15,7 +15,7 @@ DEV = {"stage": "dev", "public_url": "http://localhost:8010/", "stripe_url": "ht
 VARIANTS = {
     "arm64": DEV | {"layer": "arm64"},
     "local": DEV | {"layer": "local"},
-    "prod": {"stage": "prod", "sender": "bonjour@shop.example"},
+    "prod": {"stage": "prod", "sender": "bonjour@shop.example", "alarm_email": "ops@shop.example"},
 }
 REFUSED = {
     "stage": {"stage": "staging"},
@@ -24,6 +24,7 @@ REFUSED = {
     "stripe_url": {"stage": "prod", "sender": "a@shop.example", "stripe_url": "http://localhost:8011"},
     "sender": {"stage": "prod"},
     "sender without domain": {"sender": "bonjour"},
+    "alarm_email": {"alarm_email": "ops"},
     "build": {"build": "nowhere"},
 }
 

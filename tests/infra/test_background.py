@@ -53,11 +53,3 @@ def test_dead_letters_are_encrypted_and_kept_two_weeks(both_stages: tuple[Stack,
     assert any(
         one["Effect"] == "Deny" and one["Condition"] == {"Bool": {"aws:SecureTransport": "false"}} for one in statements
     )
-
-
-def test_trouble_raises_an_alarm(service: Stack) -> None:
-    """A function's error shows in one of these, whoever called it."""
-    names = {one["AlarmName"] for one in service.properties("CloudWatch::Alarm")}
-    assert names == {"relais-dev-dead-letters", "relais-dev-5xx", "relais-dev-executions-failed"}
-    for alarm in service.properties("CloudWatch::Alarm"):
-        assert alarm["TreatMissingData"] == "notBreaching"

@@ -121,6 +121,30 @@ def test_only_who_answers_a_gate_may_resume_an_execution(service: Stack) -> None
     assert may == {"open-proposal", "open-gate", "answer-gate", "run-act", "tick-clock"}
 
 
+def holders(stack: Stack, action: str) -> set[str]:
+    """The functions that are allowed an action."""
+    return {name for name in functions(stack) if action in {one for one, _ in allowed(stack, name)}}
+
+
+def test_only_who_begins_or_repairs_an_order_may_start_and_stop_its_executions(service: Stack) -> None:
+    """The webhook begins; the clock and a seller's answer to a stuck order repair (workflow 3)."""
+    assert holders(service, "states:StartExecution") == {"receive-stripe-event", "answer-gate", "tick-clock"}
+    assert holders(service, "states:StopExecution") == {"answer-gate", "tick-clock"}
+
+
+def test_only_who_finds_money_to_be_moved_may_call_the_function_that_moves_it(service: Stack) -> None:
+    """A payment that is not the order's is seen by the webhook or by the first state; the rest is the clock's."""
+    calls = {
+        name
+        for name in functions(service)
+        for statement in statements(role_of(service, functions(service)[name]))
+        if "lambda:InvokeFunction" in statement["Action"]
+        for resource in statement["Resource"]
+        if text(resource).endswith(":live") and "run-act" in text(resource)
+    }
+    assert calls == {"receive-stripe-event", "enter-order", "tick-clock"}
+
+
 @pytest.mark.parametrize("index", [DUE, DESK, BOOK], ids=lambda index: index.name)
 def test_an_index_is_granted_by_name_and_for_queries_alone(service: Stack, index: Any) -> None:
     """Nothing scans, and an index that no function reads is granted to none."""

@@ -56,6 +56,7 @@ def neutral(stack: Stack) -> dict[str, str]:
         ("stripe_url", "leave it out for stage prod"),
         ("sender", "sender is missing"),
         ("sender without domain", "is no e-mail address"),
+        ("alarm_email", "alarm_email=ops is no e-mail address"),
         ("build", "run `make bundle` first"),
     ],
 )

@@ -14,6 +14,7 @@ from relais.pages.words import say
 from tests.support.journey import ANSWERS, CONSENT, Journey
 from tests.support.pages import Page
 from tests.support.world import PUBLIC_URL, WEBHOOK_SECRET, World, world_in_memory
+from tests.workflow.scenarios import post_closed
 
 ODD = "<script>alert(1)</script> 🥐 «é» \u202eevil"
 MEGABYTE = 1024 * 1024
@@ -172,6 +173,51 @@ def test_a_corrected_address_revokes_the_links_mailed_before(world: World) -> No
     journey.deliver()
     journey.answer("review", "approve")
     assert [mail.to for mail in world.mails if "acceptance" in " ".join(mail.links)] == ["marie@gmail.com"]
+
+
+def test_a_corrected_address_gets_the_open_question_with_its_new_link(world: World) -> None:
+    """The page says so; until a mail has reached it no default runs (promise 3), so a refused one is sent later."""
+    journey = Journey(world)
+    journey.draft()
+    journey.pay(email="marie@gmial.com")
+    (first,) = [mail for mail in world.mails if mail.to == "marie@gmial.com"]
+    correct(journey, "marie@gmail.com")
+    (again,) = [mail for mail in world.mails if mail.to == "marie@gmail.com"]
+    assert again.subject == first.subject
+    assert journey.page in again.links
+    assert not set(first.links) & set(again.links)
+    assert journey.open_gate.mailed
+    with post_closed(world):
+        correct(journey, "marie@orange.fr")
+        assert not journey.open_gate.mailed
+    world.pass_time(minutes=30)
+    assert journey.open_gate.mailed
+    assert [journey.page in mail.links for mail in world.mails if mail.to == "marie@orange.fr"] == [True]
+
+
+def test_a_corrected_address_gets_the_orders_page_where_nothing_is_asked(world: World) -> None:
+    """While others are at work there is no question to be put again: the link alone is sent."""
+    journey = Journey(world).to_work()
+    correct(journey, "marie@orange.fr")
+    (mail,) = [mail for mail in world.mails if mail.to == "marie@orange.fr"]
+    assert journey.page in mail.links
+
+
+def test_an_acceptance_is_asked_again_at_the_corrected_address(world: World) -> None:
+    """The question that silence would answer stands behind the new link."""
+    journey = Journey(world).to_acceptance()
+    correct(journey, "marie@orange.fr")
+    (mail,) = [mail for mail in world.mails if mail.to == "marie@orange.fr"]
+    (link,) = {link for link in mail.links if "-acceptance-" in link}
+    world.send(world.get(link).form("choice"), choice="accept")
+    assert journey.stage == "hold"
+
+
+def correct(journey: Journey, address: str) -> None:
+    """The client corrects the address on the order's page."""
+    world = journey.world
+    answered = world.send(world.get(journey.page).form("address"), action="address", address=address)
+    assert answered.status == 303
 
 
 @pytest.mark.parametrize(

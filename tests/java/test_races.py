@@ -18,17 +18,20 @@ from typing import Any, cast
 import pytest
 
 from relais.gate import Choice, Gate, GateId, Kind, Status, Via, due_shard
-from relais.order import MilestoneStage, OrderStage
+from relais.order import MilestoneStage, Order, OrderStage
 from relais.ports import ConditionFailedError, Store
 from relais.rows import Change, Check, Put, Write, present
+from relais.steps import interrupt
 from relais.steps.assign import open_proposal
 from relais.steps.clock import tick
 from relais.steps.decisions import Answer
 from relais.steps.deliver import guarded
 from relais.steps.gates import AlreadyAnsweredError, answer, open_gate
 from relais.steps.intake import checkout
+from relais.steps.interrupt import InterruptMetError, NothingToCancelError
 from relais.steps.links import gate_nonce, gate_path
 from relais.steps.payout import book_fee, open_payout, run_acts
+from relais.steps.refund import open_refund, refund_gates
 from relais.steps.runs import next_run
 from relais.steps.webhook import receive_signed
 from relais.web import Request, Response
@@ -212,7 +215,7 @@ def eight_proposals_for_two_places(track: Track) -> None:
 
     assert results == [None] * 8
     stages = Counter(play.order.stage for play in plays)
-    assert stages == {OrderStage.ASSIGN: 2, OrderStage.PARK: 6}
+    assert stages == {OrderStage.ASSIGN: 2, OrderStage.PICK: 6}
     assert in_hand(track.ports) == 2
 
 
@@ -333,6 +336,113 @@ def one_gate_from_two_states(track: Track) -> None:
     assert track.ports.machine.outcomes(calls[-1].token) == ["accept"]
 
 
+def a_cancellation_against_an_opening(track: Track) -> None:
+    """The seller cancels while the client's question is put: it is answered by the interrupt, once, never left open."""
+    play = Play(track.ports)
+    play.until(Kind.REVIEW)
+    play.answer(Kind.REVIEW, Choice.APPROVE)
+    calls = [play.call(Kind.ACCEPTANCE) for _ in range(2)]
+    answered = track.ports.counter.counts["GateAnswered"]
+    cancelled, *opened = track.at_once(
+        [
+            play.cancel,
+            *(partial(open_gate, track.ports, call) for call in calls),
+            *[partial(interrupt.sweep, track.ports, play.id)] * 2,
+        ]
+    )
+
+    assert isinstance(cancelled, Order)
+    # Who opens while the way out begins is told so, and tries again.
+    assert [one for one in opened if isinstance(one, Exception) and not isinstance(one, LATE)] == []
+    for call, came in zip(calls, opened[:2], strict=True):
+        if came is not None:
+            open_gate(track.ports, call)
+    assert set(track.ports.machine.outcomes(calls[-1].token)) == {"Cancelled"}
+    gate = play.read(GateId("01", Kind.ACCEPTANCE, 3))
+    assert gate.decision is not None
+    assert gate.decision.choice is Choice.CANCELLED
+    assert track.ports.counter.counts["GateAnswered"] == answered + 1
+    assert (play.milestone.stage, play.milestone.ordinal) == (MilestoneStage.REFUND, 4)
+    assert (play.milestone.handled, play.order.interrupt_seq) == (1, 1)
+
+
+LATE = (ConditionFailedError, AlreadyAnsweredError)
+"""What a state's function fails with where somebody was faster: the definition tries again and finds the decision."""
+
+
+def a_cancellation_against_a_transfer(track: Track) -> None:
+    """Either the transfer was planned before and arrives, or the cancellation was first and nothing is sent."""
+    play = Play(track.ports)
+    play.until_payout()
+    calls = [play.call(Kind.PAYOUT) for _ in range(2)]
+    cancelled, *opened = track.at_once(
+        [
+            play.cancel,
+            *(partial(open_payout, track.ports, call) for call in calls),
+            partial(interrupt.sweep, track.ports, play.id),
+        ]
+    )
+    interrupt.sweep(track.ports, play.id)
+
+    assert [one for one in opened if isinstance(one, Exception) and not isinstance(one, LATE)] == []
+    open_payout(track.ports, calls[-1])
+    play.walk_on()
+    moved = {(kind, key) for kind, key in track.ports.payments.calls if play.id in key and kind != "open_session"}
+    assert len(moved) == 1
+    sent = {kind for kind, _ in moved} == {"transfer"}
+    agreed = play.milestone.engagement
+    assert agreed is not None
+    order = play.order
+    assert (order.sent, order.refunded) == ((agreed.agreed, 0) if sent else (0, order.paid))
+    assert (order.left, order.in_transit) == (order.paid - order.sent - order.refunded, 0)
+    assert isinstance(cancelled, NothingToCancelError if order.interrupt_seq == 0 else Order)
+    assert sent or order.interrupt_seq == 1
+    assert play.milestone.stage is MilestoneStage.CLOSED
+    assert in_hand(track.ports) == 0
+
+
+def a_cancellation_pressed_twice(track: Track) -> None:
+    """Eight commands at once: one interrupt, one mail, seven are told that somebody was faster."""
+    play = Play(track.ports)
+    gate = play.until(Kind.PROPOSAL)
+    assert play.read(gate.id).mailed
+    results = track.at_once([play.cancel] * 8)
+
+    orders = [one for one in results if isinstance(one, Order)]
+    told = [one for one in results if isinstance(one, (InterruptMetError, NothingToCancelError))]
+    assert (len(orders), len(told)) == (1, 7)
+    assert (play.order.interrupt_seq, play.order.stage) == (1, OrderStage.UNWIND)
+    assert track.ports.machine.outcomes(f"token-{play.id}-{play.attempts}") == ["Cancelled"]
+    assert track.ports.mailer.keys(play.id)["cancelled"] == 1
+    assert in_hand(track.ports) == 0
+
+
+def two_runs_of_a_refund(track: Track) -> None:
+    """The refund's function twice and the clock's call besides: one key, one refund, one entry, one answer."""
+    play = Play(track.ports)
+    play.until(Kind.WORK)
+    play.cancel()
+    calls = [play.call(Kind.REFUND) for _ in range(2)]
+    results = track.at_once(
+        [
+            *(partial(open_refund, track.ports, call) for call in calls),
+            *[partial(refund_gates, track.ports, play.id)] * 2,
+        ]
+    )
+    refund_gates(track.ports, play.id)
+
+    assert [one for one in results if one is not None and not isinstance(one, ConditionFailedError)] == []
+    keys = {key for kind, key in track.ports.payments.calls if kind == "refund" and play.id in key}
+    assert keys == {f"{play.id}:refund:01:2:0"}
+    booked = [one.reference for one in play.entries() if "refund" in one.reference]
+    assert len(booked) == len(set(booked)) == 3
+    order = play.order
+    assert (order.refunded, order.left, order.in_transit) == (order.paid, 0, 0)
+    assert (play.milestone.refunded, play.milestone.refund_in_transit) == (order.paid, 0)
+    assert play.milestone.stage is MilestoneStage.CLOSED
+    assert in_hand(track.ports) == 0
+
+
 RACES = [
     sixteen_answers,
     sixteen_webhooks,
@@ -347,6 +457,10 @@ RACES = [
     a_fee_from_both_sides,
     a_next_run_from_many,
     one_gate_from_two_states,
+    a_cancellation_against_an_opening,
+    a_cancellation_against_a_transfer,
+    a_cancellation_pressed_twice,
+    two_runs_of_a_refund,
 ]
 
 

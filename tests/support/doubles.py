@@ -16,7 +16,7 @@ from typing import Any
 
 from relais.link import LinkKeys
 from relais.pages.views import LetterView
-from relais.ports import PaidSession, Sent, SessionRequest, Settings, Settlement, Store
+from relais.ports import ChargeSeen, PaidSession, Sent, SessionRequest, Settings, Settlement, Store
 from tests.support.memory import MemoryFiles, MemoryStore
 
 MONDAY = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
@@ -90,6 +90,7 @@ class MemoryPayments:
 
     sessions: dict[str, PaidSession] = field(default_factory=dict)
     transfers: dict[str, Sent] = field(default_factory=dict)
+    refunds: dict[str, Sent] = field(default_factory=dict)
     calls: list[tuple[str, str]] = field(default_factory=list)
     fee_known: bool = True
     forgetful: bool = False
@@ -142,17 +143,23 @@ class MemoryPayments:
         """Its time is over."""
         self.sessions[session] = replace(self.sessions[session], status="expired", url=None)
 
-    def settlement_of(self, charge: str) -> Settlement | None:
-        """The charge's balance transaction, once it is known."""
-        if not self.fee_known:
-            return None
+    def charge(self, charge: str) -> ChargeSeen:
+        """The charge, with its balance transaction once it is known."""
         session = next(one for one in self.sessions.values() if one.charge == charge)
-        return self._settlement(f"txn_{charge}", "charge", session.amount, CARD_FEE)
+        known = self._settlement(f"txn_{charge}", "charge", session.amount, CARD_FEE) if self.fee_known else None
+        return ChargeSeen(charge, session.payment_intent, known)
 
     def settlement(self, transaction: str) -> Settlement:
-        """A transfer's balance transaction."""
-        sent = next(one for one in self.transfers.values() if one.settlement == transaction)
-        return self._settlement(transaction, "transfer", -sent.amount, 0)
+        """The balance transaction of a transfer or a refund."""
+        made = [("transfer", one) for one in self.transfers.values()]
+        made += [("refund", one) for one in self.refunds.values()]
+        kind, sent = next((kind, one) for kind, one in made if one.settlement == transaction)
+        return self._settlement(transaction, kind, -sent.amount, 0)
+
+    def refund_settlement(self, refund: str) -> Settlement | None:
+        """A refund's balance transaction: there is always money."""
+        sent = next(one for one in self.refunds.values() if one.id == refund)
+        return None if sent.settlement is None else self.settlement(sent.settlement)
 
     def _settlement(self, name: str, kind: str, amount: int, fee: int) -> Settlement:
         available = self.now + timedelta(days=7)
@@ -164,18 +171,27 @@ class MemoryPayments:
 
     def transfer(self, body: Mapping[str, Any], key: str) -> Sent:
         """The transfer of a key."""
+        return self._move("transfer", self.transfers, body, key)
+
+    def refund(self, body: Mapping[str, Any], key: str) -> Sent:
+        """The refund of a key."""
+        charged = next(one for one in self.sessions.values() if one.payment_intent == body["payment_intent"])
+        return self._move("refund", self.refunds, body | {"currency": charged.currency}, key)
+
+    def _move(self, kind: str, made: dict[str, Sent], body: Mapping[str, Any], key: str) -> Sent:
         with self._lock:
-            self.calls.append(("transfer", key))
-            if key not in self.transfers:
-                self.transfers[key] = Sent(
-                    id=f"tr_{key}",
+            self.calls.append((kind, key))
+            name = f"{key}~{len(made)}" if self.forgetful else key
+            if name not in made:
+                made[name] = Sent(
+                    id=f"{kind[:2]}_{name}",
                     amount=body["amount"],
                     currency=body["currency"],
-                    destination=body["destination"],
+                    destination=body.get("destination", ""),
                     operation=body["metadata"]["op"],
-                    settlement=f"txn_tr_{key}",
+                    settlement=f"txn_{kind[:2]}_{name}",
                 )
-            return self.transfers[key]
+            return made[name]
 
 
 @dataclass

@@ -14,7 +14,8 @@ from typing import Any
 from relais.cli.catalog import Catalog, load
 from relais.gate import JITTER_SECONDS, Choice, Gate, GateId, Kind, Via, gate_from_row
 from relais.ledger import Entry
-from relais.order import Milestone, Order, milestone_from_row
+from relais.offer import RefundCause
+from relais.order import Milestone, MilestoneStage, Order, milestone_from_row
 from relais.roster import Freelancer
 from relais.rows import Put, freelancer_key, gate_key, milestone_key
 from relais.steps.assign import open_proposal
@@ -22,7 +23,8 @@ from relais.steps.catalog import apply
 from relais.steps.decisions import Answer
 from relais.steps.gates import GateCall, answer, open_gate
 from relais.steps.intake import checkout, draft, enter
-from relais.steps.payout import open_payout
+from relais.steps.interrupt import cancel
+from relais.steps.payout import open_money_gate
 from relais.steps.situation import Situation, read_order, read_situation
 from relais.steps.webhook import receive_signed
 from relais.web import Request, Response
@@ -128,16 +130,20 @@ class Play:
         enter(self.ports, self.id, 1)
 
     def open(self, kind: Kind) -> Gate:
-        """The definition enters the state of a gate."""
+        """The definition enters the state of a gate, which stays open."""
+        self.walk(kind)
+        return self.gate(kind)
+
+    def walk(self, kind: Kind) -> None:
+        """The definition enters the state of a gate, which may answer itself."""
         call = self.call(kind)
         match kind:
             case Kind.PROPOSAL:
                 open_proposal(self.ports, call)
-            case Kind.PAYOUT:
-                open_payout(self.ports, call)
+            case Kind.PAYOUT | Kind.REFUND:
+                open_money_gate(self.ports, call)
             case _:
                 open_gate(self.ports, call)
-        return self.gate(kind)
 
     def answer(self, kind: Kind, choice: Choice, **facts: Any) -> Gate:
         """Somebody answers."""
@@ -163,15 +169,48 @@ class Play:
             self.answer(one, choice, **facts)
         return self.open(kind)
 
-    def open_parked(self) -> Gate:
-        """Nobody is left to be asked: the engine says so, and the definition enters the order's park."""
+    def until_exhausted(self) -> None:
+        """Nobody of the roster has room: the engine says so, and the seller's pick follows, not entered yet."""
+        self.until(Kind.BRIEF)
+        self.answer(Kind.BRIEF, Choice.HAND_IN, text="texts/brief", files=[])
         open_proposal(self.ports, self.call(Kind.PROPOSAL))
+
+    def open_parked(self) -> Gate:
+        """The state of the order failed for good: the definition enters the order's park."""
         self.attempts += 1
         attempt = f"{self.order.run:06d}#2026-11-23T09:00:00.{self.attempts:03d}Z#00"
         call = GateCall(self.id, self.order.run, "00", "park", attempt, f"token-{self.id}-{self.attempts}")
         open_gate(self.ports, call)
         situation = read_situation(self.ports, self.id, "00")
         return self.read(GateId("00", Kind.PARK, situation.ordinal))
+
+    def cancel(self, cause: RefundCause = RefundCause.BRIEF_NOT_MET) -> Order:
+        """The seller cancels the order."""
+        return cancel(self.ports, self.id, by="seller", cause=cause, reason="une bonne raison")
+
+    def walk_on(self) -> None:
+        """The definition goes on, from a decided way out or payout to the end of the milestone."""
+        for _ in range(3):
+            match self.milestone.stage:
+                case MilestoneStage.REFUND:
+                    self.walk(Kind.REFUND)
+                case MilestoneStage.HOLD:
+                    self.open(Kind.HOLD)
+                    self.answer(Kind.HOLD, Choice.RELEASE)
+                case MilestoneStage.PAYOUT:
+                    self.walk(Kind.PAYOUT)
+                case _:
+                    return
+
+    def use_up_revisions(self) -> Gate:
+        """From the open acceptance on: every included change is made; the last version is before the client."""
+        while self.milestone.revisions_left:
+            self.answer(Kind.ACCEPTANCE, Choice.REVISE)
+            for kind, choice in ((Kind.WORK, Choice.DELIVER), (Kind.REVIEW, Choice.APPROVE)):
+                self.open(kind)
+                self.answer(kind, choice, files=[])
+            self.open(Kind.ACCEPTANCE)
+        return self.gate(Kind.ACCEPTANCE)
 
     def until_payout(self) -> None:
         """Bring it to the payout, whose state has not been entered yet."""
@@ -186,7 +225,7 @@ class Play:
 
 def level(kind: Kind) -> str:
     """The milestone that a gate of this kind stands on in a simple order."""
-    return "00" if kind in {Kind.BRIEF, Kind.PROPOSAL} else "01"
+    return "00" if kind in {Kind.BRIEF, Kind.PROPOSAL, Kind.PICK, Kind.STUCK} else "01"
 
 
 def signed(ports: FakePorts, event: dict[str, Any], secret: str = WEBHOOK_SECRET) -> Request:

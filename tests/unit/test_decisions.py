@@ -25,16 +25,18 @@ from tests.support.doubles import FakePorts
 from tests.support.orders import Play, open_shop
 
 STAGES = {stage.value for stage in OrderStage} | {stage.value for stage in MilestoneStage}
-FACTS: dict[str, Any] = {"why": "test", "text": "texts/brief", "files": []}
+FACTS: dict[str, Any] = {"why": "test", "text": "texts/brief", "files": [], "freelancer": "somebody"}
 MOST_ACTIONS = 10
 ROUTED = {
     Kind.BRIEF: {Choice.HAND_IN},
     Kind.PROPOSAL: {Choice.ACCEPTED, Choice.AGAIN, Choice.EXHAUSTED},
+    Kind.PICK: {Choice.PICKED, Choice.REFUND},
     Kind.WORK: {Choice.DELIVER},
     Kind.REVIEW: {Choice.APPROVE, Choice.REWORK},
-    Kind.ACCEPTANCE: {Choice.ACCEPT, Choice.REVISE},
+    Kind.ACCEPTANCE: {Choice.ACCEPT, Choice.REVISE, Choice.REFUND},
     Kind.HOLD: {Choice.RELEASE},
     Kind.PAYOUT: {Choice.PAID, Choice.NOTHING_DUE},
+    Kind.REFUND: {Choice.REFUNDED, Choice.REFUNDED_AND_PAY},
     Kind.PARK: {
         Choice.RETRY,
         Choice.WORK,
@@ -42,10 +44,16 @@ ROUTED = {
         Choice.ACCEPTANCE,
         Choice.HOLD,
         Choice.PAYOUT,
+        Choice.REFUND,
         Choice.CLOSED,
     },
+    Kind.STUCK: set(),
 }
-"""What the table of workflow.md section 1 routes, as far as it exists; `PARK` fails any state."""
+"""What the table of workflow.md section 1 routes, as far as it exists; `PARK` and `CANCELLED` fail any state."""
+SIDE = {Kind.STUCK}
+"""Side gates: no state waits for them, so their answers are no decisions of the workflow."""
+FAILING = {Choice.PARK, Choice.CANCELLED}
+"""What no gate offers: it fails the state, which catches it."""
 
 
 @dataclass(frozen=True)
@@ -64,33 +72,65 @@ class Case:
         return gate_key(self.gate.order, str(self.gate.id))
 
 
+def bring(kind: Kind) -> Case:
+    """An order to the open gate of a kind; gates that answer themselves are taken as they open."""
+    ports = FakePorts()
+    open_shop(ports, capacity=0 if kind is Kind.PICK else 9)
+    play = Play(ports)
+    match kind:
+        case Kind.PAYOUT:
+            play.until_payout()
+        case Kind.REFUND:
+            play.until(Kind.WORK)
+            play.cancel()
+        case Kind.STUCK:
+            play.until(Kind.BRIEF)
+        case Kind.PICK:
+            play.until_exhausted()
+            gate = play.open(kind)
+            return Case(play.situation(kind), gate)
+        case Kind.PARK:
+            play.until(Kind.BRIEF)
+            gate = play.open_parked()
+            return Case(read_situation(ports, play.id, "00"), gate)
+        case _:
+            gate = play.until(kind)
+            return Case(play.situation(kind), gate)
+    situation = play.situation(kind)
+    return Case(situation, contract(situation, kind, "k1"))
+
+
 @cache
 def cases() -> tuple[Case, ...]:
-    """Every kind of gate, open."""
-    found = []
-    for kind in Kind:
-        ports = FakePorts()
-        open_shop(ports, capacity=0 if kind is Kind.PARK else 9)
-        play = Play(ports)
-        if kind is Kind.PAYOUT:
-            play.until(Kind.HOLD)
-            play.answer(Kind.HOLD, Choice.RELEASE)
-            situation = play.situation(kind)
-            found.append(Case(situation, contract(situation, kind, "k1")))
-            continue
-        if kind is Kind.PARK:
-            play.until(Kind.BRIEF)
-            play.answer(Kind.BRIEF, Choice.HAND_IN, **FACTS)
-            gate = play.open_parked()
-            found.append(Case(read_situation(ports, play.id, "00"), gate))
-            continue
-        gate = play.until(kind)
-        found.append(Case(play.situation(kind), gate))
-    return tuple(found)
+    """Every kind of gate of the workflow, open."""
+    return tuple(bring(kind) for kind in Kind if kind not in SIDE)
+
+
+def ways_out() -> Iterator[Case]:
+    """The last version before a client whose changes are used up, and an order that gives back before its work."""
+    ports = FakePorts()
+    open_shop(ports)
+    play = Play(ports)
+    play.until(Kind.ACCEPTANCE)
+    play.use_up_revisions()
+    yield Case(play.situation(Kind.ACCEPTANCE), play.gate(Kind.ACCEPTANCE))
+    ports = FakePorts()
+    open_shop(ports)
+    play = Play(ports)
+    play.until(Kind.BRIEF)
+    play.cancel()
+    situation = read_situation(ports, play.id, "00")
+    yield Case(situation, contract(situation, Kind.REFUND, "k1"))
 
 
 def parked_milestones() -> Iterator[Case]:
     """A milestone parked from each of its stages: each offers other ways back."""
+    refunding = bring(Kind.REFUND).situation
+    milestone = refunding.milestone
+    assert milestone is not None
+    parked = replace(milestone, stage=MilestoneStage.PARK, parked_from="refund", parked_why="refund_refused")
+    refunding = replace(refunding, milestone=parked)
+    yield Case(refunding, contract(refunding, Kind.PARK, "k1"))
     for kind in (Kind.WORK, Kind.REVIEW, Kind.ACCEPTANCE, Kind.HOLD):
         ports = FakePorts()
         open_shop(ports)
@@ -101,17 +141,22 @@ def parked_milestones() -> Iterator[Case]:
 
 
 def all_cases() -> list[Case]:
-    return [*cases(), *parked_milestones()]
+    return [*cases(), *ways_out(), *parked_milestones()]
 
 
 def name(case: Case) -> str:
-    return f"{case.gate.id.kind}-from-{case.situation.parked_from}" if case.situation.parked_from else case.gate.id.kind
+    level = f"{case.gate.id.milestone}-{case.gate.id.kind}"
+    return f"{level}-from-{case.situation.parked_from}" if case.situation.parked_from else level
 
 
 CASES = all_cases()
 OFFERED = [pytest.param(case, choice, id=f"{name(case)}-{choice}") for case in CASES for choice in case.gate.choices]
 NOT_ROUTED = [
-    (kind, choice) for kind in Kind for choice in Choice if choice not in ROUTED[kind] and choice is not Choice.PARK
+    (number, kind, choice)
+    for number in ("00", "01")
+    for kind in Kind
+    for choice in Choice
+    if choice not in ROUTED[kind] | FAILING
 ]
 
 
@@ -125,7 +170,7 @@ def triple(guard: Any) -> tuple[Any, Any, Any]:
 
 def test_every_kind_is_looked_at() -> None:
     """A kind that comes with later work has to come with its cases."""
-    assert {case.gate.id.kind for case in CASES} == set(Kind) == set(ROUTED)
+    assert {case.gate.id.kind for case in CASES} | SIDE == set(Kind) == set(ROUTED)
     assert all(case.gate.status is Status.OPEN for case in CASES)
 
 
@@ -142,10 +187,24 @@ def test_every_gate_can_be_parked(case: Case) -> None:
     assert stage_after(case.gate, Choice.PARK, None) == "park"
 
 
-@pytest.mark.parametrize(("kind", "choice"), NOT_ROUTED)
-def test_a_combination_that_is_not_routed_is_refused(kind: Kind, choice: Choice) -> None:
+@pytest.mark.parametrize("case", CASES, ids=name)
+def test_a_cancellation_leads_every_gate_to_the_way_out_of_its_level(case: Case) -> None:
+    """A milestone gives its share back, an order before its work all that it holds (design: workflow 2)."""
+    assert stage_after(case.gate, Choice.CANCELLED, None) == ("unwind" if case.gate.id.of_order else "refund")
+
+
+def test_a_side_gate_is_answered_by_no_decision() -> None:
+    """Nobody waits with a token for it: its answer goes another way, and never through this one."""
+    stuck = bring(Kind.STUCK)
+    assert stuck.gate.choices == (Choice.RESUME,)
+    with pytest.raises(ChoiceNotRoutedError):
+        stuck.writes(Choice.RESUME)
+
+
+@pytest.mark.parametrize(("number", "kind", "choice"), NOT_ROUTED)
+def test_a_combination_that_is_not_routed_is_refused(number: str, kind: Kind, choice: Choice) -> None:
     """Neither a forged form nor a mistake of ours can move an order somewhere by it."""
-    gate = replace(CASES[0].gate, id=GateId("01", kind, 1), choices=tuple(Choice))
+    gate = replace(CASES[0].gate, id=GateId(number, kind, 1), choices=tuple(Choice))
     with pytest.raises(ChoiceNotRoutedError) as refused:
         stage_after(gate, choice, "work")
     assert (refused.value.kind, refused.value.choice) == (kind, choice)
@@ -162,7 +221,7 @@ def test_a_retry_without_a_way_back_is_refused() -> None:
 @pytest.mark.parametrize("choice", sorted(Choice))
 def test_a_choice_that_is_not_offered_writes_nothing(case: Case, choice: Choice) -> None:
     """The page offers some, the form may hold any."""
-    if choice in case.gate.choices or choice is Choice.PARK:
+    if choice in {*case.gate.choices, *FAILING}:
         return
     ports = FakePorts()
     with pytest.raises(ChoiceNotOfferedError):
@@ -226,6 +285,27 @@ def test_what_moves_or_promises_money_looks_for_an_interrupt(case: Case, choice:
     assert looked or not promises
     if choice in {Choice.ACCEPTED, Choice.ACCEPT}:
         assert promises
+    if (case.gate.id.kind, choice) == (Kind.ACCEPTANCE, Choice.REFUND):
+        assert looked
+
+
+@pytest.mark.parametrize("case", CASES, ids=name)
+def test_a_cancellation_waits_for_money_that_is_under_way(case: Case) -> None:
+    """A transfer that was planned a second ago arrives first: the way out must not find half of it (workflow 2)."""
+    writes = case.writes(Choice.CANCELLED)
+    assert max(Counter(one.key for one in writes).values()) == 1
+    asked = guards_of(writes, case.situation.key)
+    assert (triple(equals("in_transit", 0)) in asked) is not case.gate.id.of_order
+
+
+def test_the_right_to_a_refund_exists_only_when_no_change_is_left() -> None:
+    """A page from before the last change was used must not give the money back (promise 5)."""
+    case = next(case for case in CASES if Choice.REFUND in case.gate.choices and case.gate.id.kind is Kind.ACCEPTANCE)
+    assert Choice.REVISE not in case.gate.choices
+    assert triple(equals("revisions_left", 0)) in guards_of(case.writes(Choice.REFUND), case.situation.key)
+    policy = replace(case.situation.offer.policy, refund_right=False)
+    without = replace(case.situation, offer=replace(case.situation.offer, policy=policy))
+    assert Choice.REFUND not in contract(without, Kind.ACCEPTANCE, "k1").choices
 
 
 def acceptance() -> Case:
@@ -264,7 +344,7 @@ def test_a_revision_is_taken_from_what_is_left(left: int) -> None:
     assert (Choice.REVISE in offered) == (left > 0)
 
 
-@pytest.mark.parametrize("case", CASES, ids=name)
+@pytest.mark.parametrize("case", [*CASES, bring(Kind.STUCK)], ids=name)
 def test_a_contract_names_who_acts_until_when_and_what_silence_means(case: Case) -> None:
     """Promise 3: nobody waits without a date, and every reminder comes before it."""
     gate = case.gate

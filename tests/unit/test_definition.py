@@ -6,19 +6,26 @@ import json
 import re
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
 from relais.gate import Choice, Default, Gate, GateId, Kind, Role
 from relais.order import MilestoneStage, OrderStage
 from relais.steps.decisions import ChoiceNotRoutedError, stage_after
+from relais.steps.gates import CANCELLED, PARKED, interruptible, stage_of
+from relais.steps.situation import Situation
 
 DEFINITION: dict[str, Any] = json.loads(
     (Path(__file__).parent.parent.parent / "statemachines" / "order.asl.json").read_text(encoding="utf-8")
 )
 INNER: dict[str, Any] = DEFINITION["States"]["Milestones"]["ItemProcessor"]["States"]
 STATES: dict[str, Any] = DEFINITION["States"] | INNER
+INTERRUPTIONS = {CANCELLED}
+"""The errors by which a decision on the whole order reaches a gate (design: workflow section 2)."""
+UNDISTURBED = cast("Situation", SimpleNamespace(milestone=None))
+"""An order of which no money is under way."""
 THIRTY_DAYS = 30 * 24 * 3600
 
 
@@ -50,8 +57,36 @@ def stage_at(name: str | None) -> str:
             return MilestoneStage.CLOSED.value
         case "Milestones":
             return OrderStage.MILESTONES.value
+        case "Close":
+            return OrderStage.CLOSE.value
         case _:
             return str(payload(STATES[name])["stage"])
+
+
+def gate_of(name: str) -> Gate:
+    """The gate that a state opens."""
+    return gate_at(payload(GATES[name])["stage"], "00" if name in DEFINITION["States"] else "01")
+
+
+def gate_at(stage: str, number: str) -> Gate:
+    """A gate that stands at a stage of an order (`00`) or of a milestone."""
+    kind = next(kind for kind in Kind if stage_of(kind, of_order=number == "00") == stage)
+    return Gate(
+        order="o",
+        id=GateId(number, kind, 1),
+        role=Role.SELLER,
+        owner="seller",
+        lang="fr",
+        choices=(),
+        default=Default.STAY,
+        opened=datetime(2026, 1, 1, tzinfo=UTC),
+        deadline=None,
+    )
+
+
+def caught_by(name: str) -> dict[str, str]:
+    """The errors that a state catches, and where each leads."""
+    return {error: catcher["Next"] for catcher in TASKS[name]["Catch"] for error in catcher["ErrorEquals"]}
 
 
 EVERY_OUTCOME = [(name, outcome) for name, gate in GATES.items() for outcome in payload(gate)["choices"]]
@@ -88,57 +123,58 @@ def test_a_run_enters_every_stage_of_an_order() -> None:
 @pytest.mark.parametrize(("name", "outcome"), EVERY_OUTCOME)
 def test_the_table_moves_where_the_definition_goes(name: str, outcome: str) -> None:
     """The decision writes the next stage, the Choice enters the next state: one fact, in two places."""
-    stage = payload(GATES[name])["stage"]
-    kind = Kind.PROPOSAL if stage == OrderStage.ASSIGN.value else Kind(stage)
-    number = "00" if name in DEFINITION["States"] else "01"
-    gate = Gate(
-        order="o",
-        id=GateId(number, kind, 1),
-        role=Role.SELLER,
-        owner="seller",
-        lang="fr",
-        choices=(),
-        default=Default.STAY,
-        opened=datetime(2026, 1, 1, tzinfo=UTC),
-        deadline=None,
-    )
+    gate = gate_of(name)
     if leads_to(name, outcome) == "Reenter":
         assert stage_after(gate, Choice(outcome), "brief") == "brief"
         return
     assert stage_after(gate, Choice(outcome), None) == stage_at(leads_to(name, outcome))
 
 
-def test_an_answer_that_no_gate_of_its_kind_has_is_refused() -> None:
+@pytest.mark.parametrize("number", ["00", "01"])
+@pytest.mark.parametrize("kind", Kind)
+def test_an_answer_that_no_gate_of_its_kind_has_is_refused(kind: Kind, number: str) -> None:
     """What the definition would not route must not be committed either."""
     known = {(payload(GATES[name])["stage"], outcome) for name, outcome in EVERY_OUTCOME}
-    for kind in Kind:
-        stage = OrderStage.ASSIGN.value if kind is Kind.PROPOSAL else kind.value
-        for choice in Choice:
-            gate = Gate(
-                "o",
-                GateId("01", kind, 1),
-                Role.SELLER,
-                "s",
-                "fr",
-                (),
-                Default.STAY,
-                datetime(2026, 1, 1, tzinfo=UTC),
-                None,
-            )
-            if (stage, choice.value) in known or choice is Choice.PARK:
-                continue
-            with pytest.raises(ChoiceNotRoutedError):
-                stage_after(gate, choice, "brief")
+    gate = gate_at(stage_of(kind, of_order=number == "00"), number)
+    for choice in set(Choice) - {Choice.PARK, Choice.CANCELLED}:
+        if (stage_of(kind, of_order=number == "00"), choice.value) in known:
+            continue
+        with pytest.raises(ChoiceNotRoutedError):
+            stage_after(gate, choice, "brief")
 
 
 @pytest.mark.parametrize("name", TASKS)
 def test_every_task_lets_an_older_run_end_quietly_and_parks_the_rest(name: str) -> None:
     """No error ends an order unseen: an older run leaves, everything else is parked; parks themselves end in a Fail."""
-    inside = name in INNER
-    caught = {error: catcher["Next"] for catcher in TASKS[name]["Catch"] for error in catcher["ErrorEquals"]}
+    inside, caught = name in INNER, caught_by(name)
     parks = {True: {"Park": "Unparked"}.get(name, "Park"), False: {"ParkOrder": "Parked"}.get(name, "ParkOrder")}
-    assert caught == {"SupersededError": "Closed" if inside else "Left", "States.ALL": parks[inside]}
+    assert set(caught) - INTERRUPTIONS == {"SupersededError", "States.ALL"}
+    assert caught["SupersededError"] == ("Closed" if inside else "Left")
+    assert caught["States.ALL"] == parks[inside]
     assert [catcher["ErrorEquals"] for catcher in TASKS[name]["Catch"]][-1] == ["States.ALL"]
+
+
+@pytest.mark.parametrize("name", GATES)
+def test_no_gate_lacks_an_interruption_but_the_one_it_leads_to_itself(name: str) -> None:
+    """A cancellation that met a gate without a way out would park the order that it was to end."""
+    inside, caught = name in INNER, caught_by(name)
+    leads = "Refund" if inside else "Unwind"
+    if name == leads:
+        assert not INTERRUPTIONS & set(caught)
+        return
+    assert {error: caught[error] for error in INTERRUPTIONS} == dict.fromkeys(INTERRUPTIONS, leads)
+    assert stage_after(gate_of(name), Choice.CANCELLED, None) == stage_at(leads)
+
+
+def test_only_gates_are_interrupted() -> None:
+    """A task without a token cannot be answered: what it catches by that name would never come."""
+    assert [name for name in set(TASKS) - set(GATES) if INTERRUPTIONS & set(caught_by(name))] == []
+
+
+def test_the_table_interrupts_the_gates_that_the_definition_can_route() -> None:
+    """The sweep passes over the ways out, for their states would retry what fails them."""
+    closed = {name for name in GATES if not interruptible(UNDISTURBED, gate_of(name))}
+    assert closed == {name for name in GATES if not INTERRUPTIONS & set(caught_by(name))}
 
 
 @pytest.mark.parametrize("name", GATES)
@@ -152,8 +188,7 @@ def test_every_gate_waits_thirty_days_and_opens_again(name: str) -> None:
     }
     assert gate["TimeoutSeconds"] == THIRTY_DAYS
     assert retries == {
-        "SupersededError": (0, None),
-        "Parked": (0, None),
+        **dict.fromkeys(("SupersededError", PARKED, *INTERRUPTIONS), (0, None)),
         "States.Timeout": (12, None),
         "States.ALL": (6, "FULL"),
     }

@@ -1,6 +1,7 @@
 """`relais order`: where each order is, what it waits for, and how it came there."""
 
 from datetime import datetime
+from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
@@ -19,11 +20,15 @@ from relais.cli.reading import (
 )
 from relais.cli.stack import OperatorPorts, Stack, Stage
 from relais.cli.waits import Wait, waits_of
+from relais.errors import RelaisError
 from relais.gate import Gate
+from relais.offer import RefundCause
 from relais.order import Milestone, Order
 from relais.rows import Row
+from relais.steps import interrupt, runs
+from relais.steps.situation import read_order
 
-app = typer.Typer(no_args_is_help=True, help="List orders, show one, print what it waits for.")
+app = typer.Typer(no_args_is_help=True, help="List orders, show one, print what it waits for; cancel, refund, resume.")
 
 _FINISHED_MONTHS = 2
 
@@ -116,7 +121,11 @@ def _order_document(ports: OperatorPorts, dossier: Dossier, times: Times, *, nam
         "run": order.run,
         "execution": ports.machine.status(order.id, order.run) if order.run else None,
         "dead_run": order.dead_run or None,
+        "began": times.iso(order.began),
+        "stalled": order.stalled,
         "parked": _parked(order),
+        "interrupt": _interrupt(order, times),
+        "cause": order.cause or None,
         "offer": order.offer,
         "offer_version": order.offer_version,
         "lang": order.lang,
@@ -137,6 +146,7 @@ def _order_document(ports: OperatorPorts, dossier: Dossier, times: Times, *, nam
             "in_transit": order.in_transit,
             "sent": order.sent,
             "refunded": order.refunded,
+            "borne": order.borne,
         },
         "milestones": [_milestone_document(one, times) for one in dossier.milestones],
         "gates": [_gate_document(one, times) for one in dossier.gates],
@@ -151,12 +161,21 @@ def _parked(where: Order | Milestone) -> dict[str, str | None] | None:
     return {"from": where.parked_from, "why": where.parked_why}
 
 
+def _interrupt(order: Order, times: Times) -> dict[str, Any] | None:
+    """The decision that ends the order; never the words that came with it."""
+    known = order.interrupt
+    if known is None:
+        return None
+    return {"seq": known.seq, "kind": known.kind, "cause": known.cause, "by": known.by, "at": times.iso(known.at)}
+
+
 def _milestone_document(one: Milestone, times: Times) -> dict[str, Any]:
     engaged = one.engagement
     return {
         "milestone": one.number,
         "stage": one.stage.value,
         "parked": _parked(one),
+        "cause": one.cause or None,
         "price": one.price,
         "cost": one.cost,
         "revisions_left": one.revisions_left,
@@ -172,7 +191,13 @@ def _milestone_document(one: Milestone, times: Times) -> dict[str, Any]:
             "accepted_at": times.iso(engaged.accepted_at),
             "deadline": times.iso(engaged.deadline),
         },
-        "money": {"left_to_send": one.left_to_send, "in_transit": one.in_transit, "sent": one.sent},
+        "money": {
+            "left_to_send": one.left_to_send,
+            "in_transit": one.in_transit,
+            "sent": one.sent,
+            "refunded": one.refunded,
+            "refund_in_transit": one.refund_in_transit,
+        },
     }
 
 
@@ -233,6 +258,8 @@ def _deliverable_document(row: Row, times: Times) -> dict[str, Any]:
 def _print_order(one: dict[str, Any], times: Times) -> None:
     currency = one["currency"]
     parked = one["parked"] and f"from {one['parked']['from']}: {one['parked']['why']}"
+    decided = one["interrupt"]
+    ended = decided and f"{decided['kind']} by {decided['by']}, {times.shown(decided['at'])}: {decided['cause']}"
     facts(
         f"Order {one['order']} (times: {times.zone})",
         [
@@ -240,6 +267,7 @@ def _print_order(one: dict[str, Any], times: Times) -> None:
             ("Client", one["client"]),
             ("Stage", one["stage"]),
             ("Parked", parked),
+            ("Ended", ended),
             ("Run", f"{one['run']}, execution {one['execution'] or 'not started'}"),
             ("Created", times.shown(one["created"])),
             ("Promised", times.shown(one["promised"])),
@@ -372,3 +400,82 @@ def _wait_document(wait: Wait, times: Times) -> dict[str, Any]:
         "otherwise": wait.otherwise,
         "reached": wait.reached,
     }
+
+
+Reason = Annotated[str, typer.Option("--reason", help="Why: kept with the order. At least a few words.")]
+Sure = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
+
+
+class ReasonMissingError(RelaisError):
+    """What is done by hand is done with a reason."""
+
+    def __init__(self) -> None:
+        """Say what to do."""
+        super().__init__('Say why: --reason "the client changed plans, told by phone".')
+
+
+class Cause(StrEnum):
+    """Who caused it: it decides what the freelancer is paid all the same (design: people 5)."""
+
+    CHANGE_OF_MIND = "change_of_mind"
+    SELLER_FAULT = "seller_fault"
+    BRIEF_NOT_MET = "brief_not_met"
+    LATE = "late"
+
+
+@app.command(epilog='Example: relais order cancel 4f7k2m9q0abc --reason "the maker fell ill"')
+@sentences
+def cancel(  # noqa: PLR0917 - Typer reads options from parameters
+    order: OfOrder,
+    reason: Reason,
+    cause: Annotated[Cause, typer.Option(help="Who caused it.")] = Cause.SELLER_FAULT,
+    yes: Sure = False,
+    stage: OfStage = Stage.DEV,
+    as_json: AsJson = False,
+) -> None:
+    """Cancel an order: every open question is closed, the client gets back what is held, the freelancer by policy."""
+    _way_out(order, reason, cause, yes=yes, stage=stage, as_json=as_json)
+
+
+@app.command(epilog='Example: relais order refund 4f7k2m9q0abc --reason "goodwill" --cause change_of_mind')
+@sentences
+def refund(  # noqa: PLR0917 - likewise
+    order: OfOrder,
+    reason: Reason,
+    cause: Annotated[Cause, typer.Option(help="Who caused it.")] = Cause.CHANGE_OF_MIND,
+    yes: Sure = False,
+    stage: OfStage = Stage.DEV,
+    as_json: AsJson = False,
+) -> None:
+    """Refund what an order still holds: the work ends, the client gets it back, the freelancer is paid by policy."""
+    _way_out(order, reason, cause, yes=yes, stage=stage, as_json=as_json)
+
+
+def _way_out(order: str, reason: str, cause: Cause, *, yes: bool, stage: Stage, as_json: bool) -> None:
+    if not reason.strip():
+        raise ReasonMissingError
+    ports = Stack(stage).ports
+    head = read_order(ports.store, order)
+    if not yes and not as_json:
+        held = money(head.left, head.currency)
+        typer.confirm(
+            f"Order {head.id} is at {head.stage.value} and holds {held}. End it and refund the client?", abort=True
+        )
+    ended = interrupt.cancel(ports, head.id, by="seller", cause=RefundCause(cause.value), reason=reason.strip())
+    if as_json:
+        document = {"order": ended.id, "stage": ended.stage.value, "interrupt": ended.interrupt_seq, "held": ended.left}
+        tell_json(document)
+        return
+    say(f"Order {ended.id} is being ended: `relais order show {ended.id}` tells how far the refund is.")
+
+
+@app.command(epilog="Example: relais order resume 4f7k2m9q0abc")
+@sentences
+def resume(order: OfOrder, stage: OfStage = Stage.DEV, as_json: AsJson = False) -> None:
+    """Start the next run of an order from what the table holds: the one repair for an execution that died or hangs."""
+    ports = Stack(stage).ports
+    resumed = runs.resume(ports, order, "the operator resumed it")
+    if as_json:
+        tell_json({"order": resumed.id, "stage": resumed.stage.value, "run": resumed.run})
+        return
+    say(f"Order {resumed.id}: run {resumed.run} has begun at {resumed.stage.value}.")

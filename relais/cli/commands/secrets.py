@@ -42,7 +42,7 @@ _ABOUT = {
     Name.STRIPE_ENTER_ORDER: "re-reads payments",
     Name.STRIPE_RUN_ACT: "pays freelancers, reads balance transactions",
 }
-_KEY_PREFIXES = {
+KEY_PREFIXES = {
     Stage.DEV: ("sk_test_", "rk_test_"),
     Stage.PROD: ("sk_live_", "rk_live_"),
 }
@@ -83,7 +83,7 @@ def set_(
         raise UsageRefusedError("--keep goes with stripe-webhook alone.")
     stack = Stack(stage)
     _ = stack.outputs
-    present = _present(stack, name)
+    present = read_secret(stack, name)
     match name:
         case Name.LINK_KEYS:
             value = _with_fresh_key(present)
@@ -92,7 +92,7 @@ def set_(
         case Name.STRIPE_OPEN_CHECKOUT | Name.STRIPE_ENTER_ORDER | Name.STRIPE_RUN_ACT:
             value = {"key": _stripe_key(name, stage, _given(name))}
     _write(stack, name, value)
-    told = {"name": name.value, "filled": True, "holds": _holds(name, value)}
+    told = {"name": name.value, "filled": True, "holds": holds(name, value)}
     if as_json:
         tell_json({"stage": stage.value} | told)
         return
@@ -105,7 +105,7 @@ def list_(stage: OfStage = Stage.DEV, as_json: AsJson = False) -> None:
     """List the secrets of a stage and which of them are filled; never a value."""
     stack = Stack(stage)
     _ = stack.outputs
-    documents = [_document(name, _present(stack, name)) for name in Name]
+    documents = [_document(name, read_secret(stack, name)) for name in Name]
     if as_json:
         tell_json(documents)
         return
@@ -117,18 +117,19 @@ def list_(stage: OfStage = Stage.DEV, as_json: AsJson = False) -> None:
 
 
 def _document(name: Name, present: Any) -> dict[str, Any]:  # noqa: ANN401 - whatever the secret holds
-    holds = None if present is None else _holds(name, present)
-    return {"name": name.value, "filled": present is not None, "holds": holds, "about": _ABOUT[name]}
+    held = None if present is None else holds(name, present)
+    return {"name": name.value, "filled": present is not None, "holds": held, "about": _ABOUT[name]}
 
 
-def _present(stack: Stack, name: Name) -> Any:  # noqa: ANN401 - whatever the secret holds
+def read_secret(stack: Stack, name: Name) -> Any:  # noqa: ANN401 - whatever the secret holds
+    """What a secret of a stage holds, or nothing where it was never filled."""
     try:
         return secrets.read(stack.cloud.client("secretsmanager"), stack.secret(name))
     except secrets.SecretEmptyError:
         return None
 
 
-def _holds(name: Name, present: Any) -> str:  # noqa: ANN401 - whatever the secret holds
+def holds(name: Name, present: Any) -> str:  # noqa: ANN401 - whatever the secret holds
     """What a secret holds, in words that give nothing away."""
     try:
         match name:
@@ -190,7 +191,7 @@ def _webhook_secret(value: str) -> str:
 
 def _stripe_key(name: Name, stage: Stage, value: str) -> str:
     """A key of the mode that the stage may use: dev never touches live money, prod never takes test money for real."""
-    prefixes = _KEY_PREFIXES[stage]
+    prefixes = KEY_PREFIXES[stage]
     if not value.startswith(prefixes) or len(value.split()) != 1:
         raise SecretRefusedError(name, f"stage {stage} takes keys that begin with {' or '.join(prefixes)}.")
     return value

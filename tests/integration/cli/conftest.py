@@ -26,13 +26,14 @@ from relais.cli.catalog import Catalog, load
 from relais.gate import Choice, Status, Via, gate_from_row
 from relais.link import LinkKeys
 from relais.pages.views import LetterView
-from relais.ports import PaidSession, Ports, Sent, SessionRequest, Settings, Settlement
+from relais.ports import ChargeSeen, PaidSession, Ports, Sent, SessionRequest, Settings, Settlement
+from relais.rows import order_key
 from relais.steps.assign import open_proposal
 from relais.steps.catalog import apply
 from relais.steps.decisions import Answer
 from relais.steps.gates import GateCall, answer, open_gate
 from relais.steps.intake import checkout, draft, enter
-from relais.steps.payout import book_fee, close, open_payout
+from relais.steps.payout import book_fee, close, open_money_gate
 from relais.steps.situation import read_order, read_situation
 from relais.steps.webhook import StripeEvent, receive
 
@@ -118,6 +119,9 @@ def cloud(store: DynamoStore) -> None:
             "Outputs": {key: {"Value": value} for key, value in values.items()},
         }
         formation.create_stack(StackName=name, TemplateBody=json.dumps(body))
+    boto3.client("s3", region_name=REGION).create_bucket(
+        Bucket=f"{TABLE}-files", CreateBucketConfiguration={"LocationConstraint": REGION}
+    )
     vault = boto3.client("secretsmanager", region_name=REGION)
     for name in (
         "link-keys",
@@ -166,8 +170,8 @@ class Bank:
             charge="ch_1",
         )
 
-    def settlement_of(self, charge: str) -> Settlement | None:
-        return self._settlement("txn_charge", "charge", 29_000, 460, charge)
+    def charge(self, charge: str) -> ChargeSeen:
+        return ChargeSeen(charge, "pi_1", self._settlement("txn_charge", "charge", 29_000, 460, charge))
 
     def settlement(self, transaction: str) -> Settlement:
         return self._settlement(transaction, "transfer", -13_000, 0, "tr_1")
@@ -183,6 +187,9 @@ class Bank:
         return Sent(
             "tr_1", body["amount"], body["currency"], body["destination"], body["metadata"]["op"], "txn_transfer"
         )
+
+    def refund(self, body: dict[str, Any], key: str) -> Sent:  # noqa: ARG002 - a port's signature
+        return Sent("re_1", body["amount"], "eur", "", body["metadata"]["op"], None)
 
 
 class Aside:
@@ -293,8 +300,8 @@ class World:
         call = GateCall(self.order, 1, milestone, stage, "0001#x", FIDGET)
         if stage == "assign":
             open_proposal(self.ports, call)
-        elif stage == "payout":
-            open_payout(self.ports, call)
+        elif stage in {"payout", "refund", "unwind"}:
+            open_money_gate(self.ports, call)
         else:
             open_gate(self.ports, call)
 
@@ -323,6 +330,13 @@ class World:
         self.open("01", "review")
         self.decide("01", Choice.APPROVE, "seller")
         self.open("01", "acceptance")
+
+    @property
+    def reason(self) -> str:
+        """The words that an order was ended with, as they are kept."""
+        note = self.store.get(order_key(self.order))["interrupt"]["note"]  # type: ignore[index]  # it is there
+        kept = boto3.client("s3", region_name=REGION).get_object(Bucket=f"{TABLE}-files", Key=note)
+        return kept["Body"].read().decode()
 
     @remembered
     def complete(self) -> None:

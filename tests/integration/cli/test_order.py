@@ -77,7 +77,15 @@ def test_an_order_is_shown_with_every_decision_and_every_cent(world: Any, relais
     world.complete()
     one = relais("order", "show", world.order, "--json").json
     assert (one["stage"], one["run"], one["execution"]) == ("completed", 1, "RUNNING")
-    assert one["money"] == {"paid": 29000, "fee": 460, "left": 16000, "in_transit": 0, "sent": 13000, "refunded": 0}
+    assert one["money"] == {
+        "paid": 29000,
+        "fee": 460,
+        "left": 16000,
+        "in_transit": 0,
+        "sent": 13000,
+        "refunded": 0,
+        "borne": 0,
+    }
     decided = [(gate["gate"], gate["decision"]["choice"], gate["decision"]["by"]) for gate in one["gates"]]
     assert decided == [
         ("00-brief-0001", "hand_in", "client"),

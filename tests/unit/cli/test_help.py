@@ -10,6 +10,7 @@ from typer.main import get_command
 
 from relais.cli import app
 from relais.cli.commands.secrets import Name
+from relais.cli.stack import FUNCTIONS
 
 ROOT = Path(__file__).parents[3]
 EXTRAS = {"typer", "rich", "pydantic", "pydantic_core", "ruamel"}
@@ -36,11 +37,17 @@ def test_the_commands_are_those_that_are_documented() -> None:
         "order list",
         "order show",
         "order contract",
+        "order cancel",
+        "order refund",
+        "order resume",
         "ledger show",
         "ledger check",
         "secrets set",
         "secrets list",
         "clock",
+        "doctor",
+        "ops dead",
+        "ops replay",
     }
     assert [name for name in ALL if f"`relais {name}" not in text] == []
 
@@ -94,3 +101,15 @@ def imported(node: ast.AST) -> list[str]:
     if isinstance(node, ast.Import):
         return [alias.name for alias in node.names]
     return [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+
+
+def test_the_functions_are_those_that_the_templates_make() -> None:
+    """One that the command does not know is neither looked at nor called again."""
+    tree = ast.parse((ROOT / "infra" / "functions.py").read_text(encoding="utf-8"))
+    (value,) = [
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.AnnAssign) and getattr(node.target, "id", "") == "HANDLERS"
+    ]
+    assert isinstance(value, ast.Dict)
+    assert [getattr(key, "value", None) for key in value.keys] == list(FUNCTIONS)

@@ -4,12 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import product
 
-from relais.calendar import Hours
+from relais.calendar import Away, Hours
 from relais.gate import Choice, Decision, Default, Gate, GateId, Kind, Role, Status, Via
-from relais.offer import Disclosure, Offer, OfferStatus, Policy, Portfolio, Question, Release, Review, Text
+from relais.offer import (
+    Disclosure,
+    Offer,
+    OfferStatus,
+    Policy,
+    Portfolio,
+    Question,
+    RefundCause,
+    Release,
+    Review,
+    Text,
+)
 from relais.order import Engagement, Milestone, MilestoneStage, Order, OrderStage
 from relais.pages.render import Page
 from relais.pages.views import (
@@ -25,7 +36,7 @@ from relais.pages.views import (
     OrderView,
     Problem,
 )
-from relais.roster import Freelancer, Rate, Reason, Score
+from relais.roster import Freelancer, Rate, Reason, Score, Standing
 from relais.roster import Kind as Performer
 from relais.shop import Shop
 
@@ -121,6 +132,45 @@ FREELANCER = Freelancer(
     phone="+33 6 39 98 11 01",
 )
 
+CANDIDATES = (
+    replace(FREELANCER, stripe_account="acct_1", in_hand=1),
+    Freelancer(
+        key="studio-nord",
+        name="Studio Nord",
+        email="contact@studio-nord.example",
+        lang="fr",
+        languages=("fr", "eo"),
+        kind=Performer.AGENCY,
+        rates=(Rate("logo", 16_500),),
+        capacity=3,
+        in_hand=3,
+        stripe_account="acct_2",
+    ),
+    Freelancer(
+        key="leo-garnier",
+        name="Léo Garnier",
+        email="leo@garnier.example",
+        lang="fr",
+        languages=("eo",),
+        kind=Performer.FREELANCER,
+        rates=(Rate("logo", 9_500),),
+        capacity=1,
+        quality=Score(400, 1),
+        standing=Standing.CANDIDATE,
+        away=(Away(date(2026, 11, 20), date(2026, 12, 1)), Away(date(2027, 1, 1), date(2027, 1, 9))),
+    ),
+    Freelancer(
+        key="claire",
+        name="Claire Fontaine",
+        email=SHOP.email,
+        lang="fr",
+        languages=("fr", "en"),
+        kind=Performer.SELF,
+        rates=(Rate("logo", 0),),
+        capacity=2,
+    ),
+)
+
 ORDER = Order(
     id="K7Q2M8RD4TZX",
     stage=OrderStage.MILESTONES,
@@ -178,26 +228,41 @@ REASONS = (
 )
 
 OWNERS = {
-    Kind.BRIEF: (Role.CLIENT, "client", Default.PARK),
+    Kind.BRIEF: (Role.CLIENT, "client", Default.CANCEL),
     Kind.PROPOSAL: (Role.FREELANCER, FREELANCER.key, Default.AGAIN),
     Kind.WORK: (Role.FREELANCER, FREELANCER.key, Default.STAY),
     Kind.REVIEW: (Role.SELLER, "seller", Default.STAY),
     Kind.ACCEPTANCE: (Role.CLIENT, "client", Default.ACCEPT),
     Kind.HOLD: (Role.CLOCK, "clock", Default.RELEASE),
     Kind.PAYOUT: (Role.ENGINE, "engine", Default.STAY),
+    Kind.PICK: (Role.SELLER, "seller", Default.REFUND),
+    Kind.REFUND: (Role.ENGINE, "engine", Default.STAY),
     Kind.PARK: (Role.SELLER, "seller", Default.STAY),
+    Kind.STUCK: (Role.SELLER, "seller", Default.STAY),
 }
 ROUTED = {
     Kind.BRIEF: (Choice.HAND_IN,),
     Kind.PROPOSAL: (Choice.ACCEPTED, Choice.AGAIN, Choice.EXHAUSTED),
     Kind.WORK: (Choice.DELIVER,),
     Kind.REVIEW: (Choice.APPROVE, Choice.REWORK),
-    Kind.ACCEPTANCE: (Choice.ACCEPT, Choice.REVISE),
+    Kind.ACCEPTANCE: (Choice.ACCEPT, Choice.REVISE, Choice.REFUND),
     Kind.HOLD: (Choice.RELEASE,),
     Kind.PAYOUT: (Choice.PAID, Choice.NOTHING_DUE),
-    Kind.PARK: (Choice.WORK, Choice.REVIEW, Choice.ACCEPTANCE, Choice.HOLD, Choice.PAYOUT, Choice.CLOSED),
+    Kind.PICK: (Choice.PICKED, Choice.REFUND),
+    Kind.REFUND: (Choice.REFUNDED, Choice.REFUNDED_AND_PAY),
+    Kind.PARK: (
+        Choice.WORK,
+        Choice.REVIEW,
+        Choice.ACCEPTANCE,
+        Choice.HOLD,
+        Choice.PAYOUT,
+        Choice.REFUND,
+        Choice.CLOSED,
+    ),
+    Kind.STUCK: (Choice.RESUME,),
 }
-ASKED = (Kind.PROPOSAL, Kind.WORK, Kind.REVIEW, Kind.ACCEPTANCE, Kind.PARK)
+ASKED = (Kind.PROPOSAL, Kind.WORK, Kind.REVIEW, Kind.ACCEPTANCE, Kind.PICK, Kind.PARK, Kind.STUCK)
+NOTELESS = {Kind.PICK, Kind.PARK, Kind.STUCK}
 """The kinds that have a page of their own."""
 NOTICES = (
     "dead_link",
@@ -228,6 +293,10 @@ LETTERS = (
     "paid",
     "completed",
     "parked",
+    "pick",
+    "stuck",
+    "refunded",
+    "cancelled",
     "late",
 )
 
@@ -239,7 +308,7 @@ def frame(lang: str) -> Frame:
 
 def gate(kind: Kind, lang: str = "fr", *, order_level: bool = False) -> Gate:
     role, owner, default = OWNERS[kind]
-    level = "00" if order_level or kind in {Kind.BRIEF, Kind.PROPOSAL} else "01"
+    level = "00" if order_level or kind in {Kind.BRIEF, Kind.PROPOSAL, Kind.PICK, Kind.STUCK} else "01"
     return Gate(
         order=ORDER.id,
         id=GateId(level, kind, 3),
@@ -302,6 +371,8 @@ def gate_view(lang: str, kind: Kind, **changed: object) -> GateView:
         note="Le vert est trop clair." if kind is Kind.WORK else None,
         reasons=REASONS,
         margin=15_540 if kind is Kind.REVIEW else None,
+        candidates=CANDIDATES if kind is Kind.PICK else (),
+        refund=PRICE if Choice.REFUND in ROUTED[kind] else None,
     )
     return replace(view, **changed)  # type: ignore[arg-type]
 
@@ -328,7 +399,7 @@ def letter_view(lang: str, key: str, role: Role, **changed: object) -> LetterVie
         brief=BRIEF,
         note="Le vert est trop clair." if named in {"rework", "revision"} else None,
         reasons=REASONS,
-        facts={"kind": "work", "why": "exhausted"},
+        facts={"kind": "work", "why": "exhausted", "amount": PRICE, "cause": "refund_right"},
     )
     return replace(view, **changed)  # type: ignore[arg-type]
 
@@ -356,15 +427,49 @@ def order_pages(lang: str) -> Iterator[tuple[str, OrderView]]:
     yield "waiting", order_view(lang, OrderStage.MILESTONES, waiting=f"{HOME}/g/y", waiting_kind=Kind.ACCEPTANCE)
     yield "parked", order_view(lang, OrderStage.PARK)
     yield "completed", order_view(lang, OrderStage.COMPLETED, files=(LOGO, SOURCE), answers=BRIEF)
+    yield from refunds(lang)
+
+
+def refunds(lang: str) -> Iterator[tuple[str, OrderView]]:
+    """The order's page for a client who gets money back."""
+    unwinding = order_view(lang, OrderStage.UNWIND, answers=BRIEF, milestones=())
+    gone = replace(unwinding.order, refunded=PRICE, last="00-refund-0004")
+    for cause in (*RefundCause, "amount", "", None):
+        order = replace(unwinding.order, left=PRICE, cause=cause)
+        yield f"refunding-{cause}", replace(unwinding, order=order)
+    unanswered = replace(unwinding.order, left=PRICE, cause="", handed_in=None, promised=None)
+    yield "refunding-unanswered", replace(unwinding, order=unanswered, answers=())
+    yield "refunded-closing", replace(unwinding, order=replace(gone, stage=OrderStage.CLOSE))
+    ended = replace(gone, stage=OrderStage.COMPLETED, completed=NOW)
+    yield "refunded-unwound", replace(unwinding, order=ended)
+    right = replace(
+        MILESTONE,
+        revisions_left=0,
+        revisions_used=2,
+        version=3,
+        refunded=PRICE,
+        cause=RefundCause.REFUND_RIGHT.value,
+        stage=MilestoneStage.HOLD,
+    )
+    held = order_view(lang, OrderStage.MILESTONES, milestones=(right,), answers=BRIEF)
+    yield "refunded-held", held
+    closed = replace(right, stage=MilestoneStage.CLOSED)
+    paid = order_view(lang, OrderStage.COMPLETED, milestones=(closed,), answers=BRIEF, refunded_at=NOW)
+    yield "refunded", replace(paid, order=replace(paid.order, refunded=PRICE, completed=NOW, last="00-proposal-0003"))
+    half = replace(MILESTONE, price=PRICE // 2, version=1, stage=MilestoneStage.CLOSED)
+    back = replace(half, number="02", refunded=PRICE // 2)
+    coming = replace(half, number="02", stage=MilestoneStage.REFUND)
+    yield "part-coming", order_view(lang, OrderStage.MILESTONES, milestones=(half, coming), files=(SOURCE,))
+    yield "part-refunded", order_view(lang, OrderStage.COMPLETED, milestones=(half, back), files=(SOURCE,))
 
 
 def answered_pages(lang: str) -> Iterator[tuple[str, AnsweredView]]:
-    decided = ((kind, choice) for kind in Kind for choice in (*ROUTED[kind], Choice.PARK))
+    decided = ((kind, choice) for kind in Kind for choice in (*ROUTED[kind], Choice.PARK, Choice.CANCELLED))
     for (kind, choice), via, yours, just_now in product(decided, Via, (True, False), (True, False)):
         decision = Decision(choice, "someone", NOW, via)
         shown = replace(gate(kind, lang), status=Status.ANSWERED, decision=decision)
         name = f"{kind}-{choice}-{via}-{'yours' if yours else 'other'}-{'now' if just_now else 'then'}"
-        yield name, AnsweredView(frame(lang), shown, OFFER, decision, yours, just_now, f"{HOME}/o/x")
+        yield name, AnsweredView(frame(lang), shown, OFFER, decision, yours, just_now, f"{HOME}/o/x", pay=PAY)
     yield "withdrawn", AnsweredView(frame(lang), gate(Kind.PROPOSAL, lang), OFFER, None, yours=False, just_now=False)
 
 
@@ -374,6 +479,7 @@ def pages(lang: str) -> Iterator[tuple[str, Page]]:
         Problem("choice_missing", "choice"),
         Problem("note_missing", "note"),
         Problem("file_empty", "file", {"name": "a.png"}),
+        Problem("freelancer_missing", "freelancer"),
     )
     yield "index", IndexView(frame(lang), (OFFER,))
     yield "index-empty", IndexView(frame(lang), ())
@@ -394,7 +500,8 @@ def pages(lang: str) -> Iterator[tuple[str, Page]]:
         yield f"order-{name}", order
     for kind in ASKED:
         yield f"gate-{kind}", gate_view(lang, kind)
-        shown = {"choice"} if kind is Kind.PARK else {"choice", "note"}
+        shown = {"choice"} if kind in NOTELESS else {"choice", "note"}
+        shown |= {"freelancer"} if kind is Kind.PICK else set()
         shown |= {"file"} if kind in {Kind.WORK, Kind.ACCEPTANCE} else set()
         known = tuple(problem for problem in wrong if problem.field in shown)
         yield f"gate-{kind}-wrong", gate_view(lang, kind, problems=known, typed={"note": "presque"}, uploaded=(LOGO,))
@@ -413,6 +520,8 @@ def pages(lang: str) -> Iterator[tuple[str, Page]]:
                 files=(),
                 reasons=(),
                 margin=None,
+                candidates=(),
+                refund=None,
                 files_action=None,
                 gate=replace(gate(kind, lang), deadline=None, reminders=(), shown={}),
             ),
@@ -421,6 +530,9 @@ def pages(lang: str) -> Iterator[tuple[str, Page]]:
         "gate-park-order",
         gate_view(lang, Kind.PARK, gate=replace(gate(Kind.PARK, lang, order_level=True), choices=(Choice.RETRY,))),
     )
+    used = replace(MILESTONE, revisions_left=0, revisions_used=2, version=3)
+    right = replace(gate(Kind.ACCEPTANCE, lang), choices=(Choice.ACCEPT, Choice.REFUND))
+    yield "gate-acceptance-right", gate_view(lang, Kind.ACCEPTANCE, gate=right, milestone=used, files_action=None)
     for name, answered in answered_pages(lang):
         yield f"answered-{name}", answered
     for key in (*NOTICES, "never_heard_of"):

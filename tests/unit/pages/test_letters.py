@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from relais.gate import Kind, Role
-from relais.offer import Disclosure
+from relais.offer import Disclosure, RefundCause
 from relais.pages import words
 from relais.pages.letters import compose, write
 from relais.pages.views import Mail
@@ -50,7 +50,7 @@ def test_every_mail_can_be_written_for_every_reader(lang: str, key: str, role: R
 @pytest.mark.parametrize(("lang", "key"), tuple(product(words.LANGUAGES, KEYS)))
 def test_a_freelancer_is_told_nothing_of_the_client(lang: str, key: str) -> None:
     """Neither price, name nor address; nor the title and date that the client was sold (design: people 1 and 6 C)."""
-    said = whole(write(samples.letter_view(lang, key, Role.FREELANCER, facts={})))
+    said = whole(write(samples.letter_view(lang, key, Role.FREELANCER)))
     promised = words.when(samples.ORDER.promised or samples.NOW, lang, samples.ZONE, "day")
     for secret in (*OF_THE_CLIENT, promised, samples.OFFER.title.in_(lang)):
         assert secret not in said, secret
@@ -99,7 +99,7 @@ def test_a_proposal_holds_the_whole_brief_and_what_binds() -> None:
 
 
 @pytest.mark.parametrize("lang", words.LANGUAGES)
-@pytest.mark.parametrize("key", ["brief", "proposal", "work", "review", "acceptance"])
+@pytest.mark.parametrize("key", ["brief", "proposal", "work", "review", "acceptance", "pick", "stuck"])
 def test_a_mail_that_asks_says_what_silence_means(lang: str, key: str) -> None:
     """Promise 3: the contract is printed in the mail, with the reminders that will come."""
     role = samples.gate(Kind(key)).role
@@ -114,7 +114,7 @@ def test_a_mail_that_asks_says_what_silence_means(lang: str, key: str) -> None:
     assert reminded in mail.text
 
 
-@pytest.mark.parametrize("key", ["accepted", "paid", "completed", "to_pay"])
+@pytest.mark.parametrize("key", ["accepted", "paid", "completed", "to_pay", "refunded", "cancelled"])
 def test_a_mail_that_tells_asks_for_nothing(key: str) -> None:
     """A deadline beside good news would puzzle its reader."""
     for role in READERS:
@@ -152,6 +152,90 @@ def test_a_mail_without_a_link_has_no_button() -> None:
     mail = write(view)
     assert compose(view).button not in mail.text
     assert [link["href"] for link in Document(mail.html).all("a")] == [f"mailto:{samples.SHOP.email}"]
+
+
+REFUNDS = {
+    "change_of_mind": ("Comme convenu", "As agreed"),
+    "seller_fault": ("désolés", "sorry"),
+    "brief_not_met": ("répondait pas à votre brief", "not meet your brief"),
+    "refund_right": ("comme promis", "as promised"),
+    "late": ("à temps", "in time"),
+    "withdrawal": ("rétractation", "withdrawal"),
+    "amount": ("prix de la commande", "price of the order"),
+}
+
+
+@pytest.mark.parametrize("cause", [*RefundCause, "amount"])
+def test_a_refund_says_how_much_why_and_when_it_arrives(cause: str) -> None:
+    """The client has nothing to ask and nothing to do."""
+    arrives = {"fr": "5 à 10 jours ouvrés", "en": "5 to 10 working days"}
+    for lang, why in zip(words.LANGUAGES, REFUNDS[cause], strict=True):
+        mail = write(samples.letter_view(lang, "refunded", Role.CLIENT, facts={"amount": 12_345, "cause": cause}))
+        amount = words.money(12_345, "eur", lang)
+        assert amount in mail.subject
+        for said in (amount, why, arrives[lang], words.say(lang, "order.refund.nothing")):
+            assert said in mail.text, said
+        assert words.when(samples.ORDER.promised or samples.NOW, lang, samples.ZONE, "day") not in mail.text
+
+
+def test_a_refund_without_cause_is_the_clients_silence_or_our_own_lack() -> None:
+    """Nobody who handed in a brief is told that the answers never came."""
+    silent = replace(samples.ORDER, handed_in=None)
+    facts = {"amount": samples.PRICE, "cause": ""}
+    unanswered = write(samples.letter_view("fr", "refunded", Role.CLIENT, order=silent, facts=facts)).text
+    untaken = write(samples.letter_view("fr", "refunded", Role.CLIENT, facts=facts)).text
+    assert "Vos réponses ne nous sont pas parvenues" in unanswered
+    assert "Vos réponses" not in untaken
+    assert "désolés" in untaken
+
+
+def test_a_refund_is_said_in_the_currency_that_was_paid() -> None:
+    """A payment in another currency than asked goes back as it came."""
+    facts = {"amount": 9_900, "currency": "usd", "cause": "amount"}
+    assert "$99" in write(samples.letter_view("en", "refunded", Role.CLIENT, facts=facts)).subject
+
+
+def test_the_licence_ends_only_where_files_were_seen() -> None:
+    """Who never saw a version has no licence to lose."""
+    licence = words.say("fr", "order.refund.licence")
+    unseen = replace(samples.MILESTONE, version=0)
+    assert licence in write(samples.letter_view("fr", "refunded", Role.CLIENT)).text
+    assert licence not in write(samples.letter_view("fr", "refunded", Role.CLIENT, milestone=unseen)).text
+    assert licence not in write(samples.letter_view("fr", "refunded", Role.CLIENT, milestone=None)).text
+
+
+@pytest.mark.parametrize(
+    ("lang", "unharmed", "unpaid"),
+    [("fr", "aucun effet sur votre note", "rien n’est dû"), ("en", "no effect on your score", "nothing is due")],
+)
+def test_cancelled_work_costs_no_score_and_says_what_is_paid_all_the_same(
+    lang: str, unharmed: str, unpaid: str
+) -> None:
+    """Paid, nothing due, or nobody engaged: each is said as it is (design: people 6 C 10)."""
+    pay, cause = words.money(samples.PAY, "eur", lang), words.say(lang, "cause.refund_right")
+    told = [
+        write(samples.letter_view(lang, "cancelled", Role.FREELANCER, pay=paid)).text for paid in (samples.PAY, 0, None)
+    ]
+    assert all(unharmed in text for text in told)
+    assert [pay in text for text in told] == [True, False, False]
+    assert [unpaid in text for text in told] == [False, True, False]
+    assert [cause in text for text in told] == [True, True, False]
+
+
+def test_a_pick_tells_the_seller_what_is_at_stake() -> None:
+    """What can be done, until when, and the price that would go back, without opening anything."""
+    mail = write(samples.letter_view("fr", "pick", Role.SELLER))
+    assert "Personne n’a pris cette commande" in mail.subject
+    assert "mardi 1er déc. 17\u00a0h" in mail.subject
+    assert "290\u00a0€" in mail.text
+
+
+@pytest.mark.parametrize("lang", words.LANGUAGES)
+def test_stuck_says_what_to_press_and_where_to_look(lang: str) -> None:
+    """Engine trouble: which order, what to press (design: people 6 E 10)."""
+    mail = write(samples.letter_view(lang, "stuck", Role.SELLER))
+    assert words.say(lang, "choice.stuck.resume") in mail.text
+    assert f"relais order show {samples.ORDER.id}" in mail.text
 
 
 @settings(max_examples=40, deadline=None)

@@ -40,6 +40,8 @@ PROBLEMS: dict[str, dict[str, str | int]] = {
     "nonce_expired": {},
     "consent_missing": {},
     "kind_missing": {},
+    "freelancer_missing": {},
+    "freelancer_full": {},
     "brief_too_long": {"limit": 20000},
     "field_unknown": {"field": "amount"},
     "upload_pending": {},
@@ -250,6 +252,201 @@ def test_acceptance_offers_what_the_gate_offers_and_counts_the_changes(lang: str
     assert [radio["value"] for radio in document.all("input", name="choice")] == ["accept"]
 
 
+@pytest.mark.parametrize(
+    ("lang", "answer", "then"),
+    [
+        ("fr", "Ça ne va pas : remboursez-moi", "290 € sur votre carte sous 5 à 10 jours ouvrés ; la licence"),
+        ("en", "It isn’t right: refund me", "€290 back on your card within 5 to 10 working days; the licence"),
+    ],
+)
+def test_the_right_to_a_refund_is_one_choice_among_equals(lang: str, answer: str, then: str) -> None:
+    """Its sum and consequence beside it, nothing chosen beforehand; never where the gate has no such choice."""
+    document = show(dict(samples.pages(lang))["gate-acceptance-right"])
+    said = document.words.replace("\u00a0", " ")
+    assert answer in said
+    assert then in said
+    radios = document.all("input", name="choice")
+    assert [radio["value"] for radio in radios] == ["accept", "refund"]
+    assert not [radio for radio in radios if "checked" in radio]
+    assert len({around for _, attrs, around in document.elements if attrs.get("name") == "choice"}) == 1
+    gate = replace(samples.gate(Kind.ACCEPTANCE, lang), choices=(Choice.ACCEPT, Choice.REVISE))
+    assert answer not in show(samples.gate_view(lang, Kind.ACCEPTANCE, gate=gate)).words.replace("\u00a0", " ")
+
+
+@pytest.mark.parametrize(
+    ("lang", "facts"),
+    [
+        (
+            "fr",
+            [
+                "130 € · 1 place libre sur 2 · français, anglais · noté 4,8/5 (23 avis)",
+                "165 € · complet · français · pas encore noté",
+                "95 € · 1 place libre sur 1 · eo · noté 4,0/5 (1 avis)",
+                "indisponible jusqu’au mardi 1er décembre · à l’essai · pas encore de compte Stripe",
+                "0 € · 2 places libres sur 2",
+            ],
+        ),
+        (
+            "en",
+            [
+                "€130 · 1 of 2 places free · French, English · rated 4.8/5 (23 ratings)",
+                "€165 · full · French · not rated yet",
+                "€95 · 1 of 1 places free · eo · rated 4.0/5 (1 rating)",
+                "away until Tuesday 1 December · on trial · no Stripe account yet",
+                "€0 · 2 of 2 places free",
+            ],
+        ),
+    ],
+)
+def test_a_pick_shows_who_can_be_asked_and_what_speaks_for_and_against(lang: str, facts: list[str]) -> None:
+    """Rate, room, languages and score, as the seller decides by hand; nobody is chosen, a full one cannot be."""
+    document = show(samples.gate_view(lang, Kind.PICK))
+    said = document.words.replace("\u00a0", " ")
+    for fact in facts:
+        assert fact in said, fact
+    radios = document.all("input", name="freelancer")
+    assert [radio["value"] for radio in radios] == [one.key for one in samples.CANDIDATES]
+    assert not [radio for radio in radios if "checked" in radio]
+    assert [radio["value"] for radio in radios if "disabled" in radio] == ["studio-nord"]
+
+
+def test_a_pick_that_comes_back_keeps_who_was_picked() -> None:
+    """Nothing of what was chosen is lost; an address chooses nobody."""
+    typed = {"choice": "picked", "freelancer": "claire"}
+    view = samples.gate_view("fr", Kind.PICK, typed=typed)
+    assert not [attrs for attrs in show(view).all("input", name="freelancer") if "checked" in attrs]
+    back = show(replace(view, problems=(Problem("freelancer_full", "freelancer"),)))
+    assert [attrs["value"] for attrs in back.all("input") if "checked" in attrs] == ["picked", "claire"]
+    assert back.all("a", href="#freelancer")
+
+
+@pytest.mark.parametrize("lang", LANGS)
+def test_a_pick_without_anybody_offers_the_refund_alone_and_says_why(lang: str) -> None:
+    """A choice that cannot be carried out is not offered."""
+    document = show(samples.gate_view(lang, Kind.PICK, candidates=()))
+    assert [radio["value"] for radio in document.all("input", name="choice")] == ["refund"]
+    assert not document.all("input", name="freelancer")
+    assert words.say(lang, "candidate.none") in " ".join(document.text)
+
+
+@pytest.mark.parametrize(("lang", "told"), [("fr", "120 €"), ("en", "€120")])
+@pytest.mark.parametrize("kind", [Kind.PICK, Kind.PARK, Kind.ACCEPTANCE])
+def test_a_choice_that_refunds_says_the_sum(lang: str, told: str, kind: Kind) -> None:
+    """Nobody gives back, or gives up, an unknown amount; without one it is the milestone's share."""
+    milestone = replace(samples.MILESTONE, price=12_000)
+    for view in (
+        samples.gate_view(lang, kind, refund=12_000),
+        samples.gate_view(lang, kind, refund=None, milestone=milestone),
+    ):
+        assert told in show(view).words.replace("\u00a0", " ")
+
+
+@pytest.mark.parametrize("lang", LANGS)
+def test_stuck_says_what_happened_and_what_to_press(lang: str) -> None:
+    """Engine trouble: the order, one choice, and where the cause is found (design: people 6 E 10)."""
+    document = show(samples.gate_view(lang, Kind.STUCK))
+    assert [radio["value"] for radio in document.all("input", name="choice")] == ["resume"]
+    assert words.say(lang, "stuck.press") in " ".join(document.text)
+    assert words.say(lang, "choice.stuck.resume") in words.say(lang, "stuck.press")
+    assert f"relais order show {samples.ORDER.id}" in document.words
+
+
+def order_page_of(lang: str, name: str) -> Document:
+    return show(dict(samples.order_pages(lang))[name])
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["refunding-late", "refunding-unanswered", "refunded-closing", "refunded-held", "refunded", "milestone-refund"],
+)
+@pytest.mark.parametrize(
+    ("lang", "told", "arrives"), [("fr", "290 €", "5 à 10 jours ouvrés"), ("en", "€290", "5 to 10 working days")]
+)
+def test_a_refunded_client_reads_how_much_and_when_and_has_nothing_to_do(
+    name: str, lang: str, told: str, arrives: str
+) -> None:
+    """No form, no file: the amount, when it arrives, nothing to do."""
+    document = order_page_of(lang, name)
+    said = document.words.replace("\u00a0", " ")
+    assert told in said
+    assert arrives in said
+    assert words.say(lang, "order.refund.nothing") in " ".join(document.text)
+    assert not document.all("form")
+    assert words.say(lang, "order.files") not in said
+
+
+def test_a_refund_is_dated_by_the_day_it_was_taken() -> None:
+    """An order that still pays its freelancer ends days later: that day is not the refund's."""
+    dated = "Remboursée : 290 € le vendredi 27 novembre"
+    assert dated in order_page_of("fr", "refunded").words.replace("\u00a0", " ")
+    assert dated in order_page_of("fr", "refunded-unwound").words.replace("\u00a0", " ")
+    view = replace(dict(samples.order_pages("fr"))["refunded"], refunded_at=None)
+    undated = show(view).words.replace("\u00a0", " ")
+    assert "Remboursée : 290 €" in undated
+    assert "27 novembre" not in undated
+
+
+def test_files_of_a_refunded_order_are_not_offered_even_if_they_are_handed_over() -> None:
+    """The licence ended with the refund."""
+    for name in ("refunded", "refunded-held", "refunded-unwound", "refunding-late"):
+        view = replace(dict(samples.order_pages("fr"))[name], files=(samples.LOGO, samples.SOURCE))
+        assert samples.SOURCE.name not in page(view), name
+
+
+def test_the_licence_is_said_to_end_only_for_work_that_was_seen() -> None:
+    """An order cancelled before its work gave no licence."""
+    licence = words.say("fr", "order.refund.licence")
+    assert licence in order_page_of("fr", "refunded").words
+    assert licence not in order_page_of("fr", "refunded-unwound").words
+    view = dict(samples.order_pages("fr"))["milestone-refund"]
+    unseen = tuple(replace(one, version=0) for one in view.milestones)
+    assert licence in show(view).words
+    assert licence not in show(replace(view, milestones=unseen)).words
+
+
+@pytest.mark.parametrize(("lang", "told"), [("fr", "145 €"), ("en", "€145")])
+@pytest.mark.parametrize("name", ["part-coming", "part-refunded"])
+def test_a_part_that_is_refunded_is_told_beside_what_goes_on(lang: str, told: str, name: str) -> None:
+    """The other milestones keep their files and their state."""
+    document = order_page_of(lang, name)
+    assert told in document.words.replace("\u00a0", " ")
+    assert samples.SOURCE.name in document.words
+
+
+def test_a_stray_payment_that_went_back_does_not_look_like_a_refund_of_the_order() -> None:
+    """The order's pots also hold payments that nobody asked for; the order itself goes on, and ends, as ever."""
+    for name in ("milestone-work", "completed"):
+        view = dict(samples.order_pages("fr"))[name]
+        twice = replace(view, order=replace(view.order, refunded=samples.PRICE, last="00-proposal-0003"))
+        assert page(twice) == page(view), name
+
+
+@pytest.mark.parametrize(
+    ("kind", "lang", "told"),
+    [
+        (Kind.BRIEF, "fr", "Votre commande est annulée"),
+        (Kind.ACCEPTANCE, "en", "Your order is cancelled"),
+        (Kind.PROPOSAL, "fr", "aucun effet sur votre note"),
+        (Kind.WORK, "en", "no effect on your score"),
+        (Kind.REVIEW, "en", "The client is refunded"),
+    ],
+)
+def test_an_old_link_of_a_cancelled_order_says_so_to_its_reader(kind: Kind, lang: str, told: str) -> None:
+    """Each side reads its own consequence (design: people 6 C 10)."""
+    assert told in show(dict(samples.answered_pages(lang))[f"{kind}-cancelled-command-other-then"]).words
+
+
+def test_cancelled_work_tells_its_pay_to_the_freelancer_alone() -> None:
+    """A sum where there is one, nothing where it is not known."""
+    shown = dict(samples.answered_pages("fr"))
+    work = shown["work-cancelled-command-other-then"]
+    assert "Vous recevez tout de même 130 €" in show(work).words.replace("\u00a0", " ")
+    assert "rien n’est dû" in show(replace(work, pay=0)).words
+    assert not re.search("Vous recevez|rien n’est dû", show(replace(work, pay=None)).words)
+    for kind in (Kind.BRIEF, Kind.ACCEPTANCE, Kind.REVIEW):
+        assert "tout de même" not in show(shown[f"{kind}-cancelled-command-other-then"]).words
+
+
 def test_what_accepting_does_follows_the_release() -> None:
     """Files that were there before are not "released"."""
     policy = replace(samples.OFFER.policy, release=Release.FILES)
@@ -423,7 +620,8 @@ def test_why_you_tells_only_what_was_observed() -> None:
 @pytest.mark.parametrize("lang", LANGS)
 def test_why_something_stopped_is_said_in_words(lang: str) -> None:
     """An unknown cause falls back to a general sentence."""
-    known = ("exhausted", "engine", "brief_unanswered", "transfer_refused", "transfer_unknown")
+    transfers = ("transfer_refused", "transfer_unknown", "refund_refused", "refund_unknown")
+    known = ("exhausted", "engine", "brief_unanswered", "stuck", *transfers)
     assert len({park_reason(why, lang) for why in (*known, None)}) == len(known) + 1
     assert park_reason("new_cause", lang) == park_reason(None, lang)
 

@@ -161,12 +161,32 @@ def test_acceptance_says_when_silence_is_a_yes() -> None:
 def test_every_gate_says_what_silence_means_and_promises_nothing_that_is_not_there(
     lang: str, kind: Kind, default: Default, *, dated: bool
 ) -> None:
-    """Promise 3: every wait is a contract. Reopening and refunds do not exist yet: no contract names them."""
+    """Promise 3: every wait is a contract. Reopening does not exist yet; refunds are named only where they come."""
     gate = replace(samples.gate(kind, lang), default=default)
     said = words.contract(gate if dated else replace(gate, deadline=None), lang, samples.ZONE)
     assert said
     assert (words.when(gate.deadline or samples.NOW, lang, samples.ZONE) in said) is dated
-    assert not re.search("rouvrir|reopen|rembours|refund", said)
+    assert not re.search("rouvrir|reopen", said)
+    gives_back = default in {Default.REFUND, Default.CANCEL} or (kind is Kind.REFUND and default is Default.STAY)
+    assert bool(re.search("rembours|refund", said)) is (gives_back and dated)
+
+
+@pytest.mark.parametrize(
+    ("lang", "said"),
+    [
+        ("fr", "la commande est annulée et nous vous remboursons intégralement"),
+        ("en", "the order is cancelled and you are refunded in full"),
+    ],
+)
+def test_a_brief_that_stays_unanswered_is_cancelled_and_refunded_in_full(lang: str, said: str) -> None:
+    """The client's money is never kept for nothing (design: people 5b)."""
+    assert said in words.contract(samples.gate(Kind.BRIEF, lang), lang, samples.ZONE)
+
+
+@pytest.mark.parametrize(("lang", "said"), [("fr", "le client remboursé"), ("en", "the client refunded")])
+def test_silence_at_a_pick_refunds_by_itself(lang: str, said: str) -> None:
+    """Said to the seller, who may still pick until then (design: people 5b)."""
+    assert said in words.contract(samples.gate(Kind.PICK, lang), lang, samples.ZONE)
 
 
 def test_reminders_that_are_past_are_not_announced() -> None:

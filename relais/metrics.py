@@ -1,0 +1,91 @@
+"""The metrics that the engine counts, by name: what a step counts here is what an alarm or the dashboard reads.
+
+All stand in one namespace under one dimension, the deployment: stages of one account never mix, and a metric costs the
+same however many functions count it. Design: workflow section 7.
+"""
+
+from enum import StrEnum
+
+from relais.act import ActKind, ActState
+
+NAMESPACE = "Relais"
+DIMENSION = "service"
+"""Its value is the deployment: `relais-<stage>`."""
+
+
+class Unit(StrEnum):
+    """What a metric counts, in CloudWatch's words."""
+
+    COUNT = "Count"
+    SECONDS = "Seconds"
+
+
+class Metric(StrEnum):
+    """Every metric. What is not counted in a period is missing there, but for the clock's own, sent with each tick."""
+
+    CLOCK_TICK = "ClockTick"
+    """A tick that came to its end: the heartbeat."""
+    CLOCK_FAILED = "ClockFailed"
+    """Rows that a tick failed at; they stay due."""
+    OLDEST_DUE_SECONDS = "OldestDueSeconds"
+    """How late the row was that had waited longest when a tick came to it; 0 where nothing was due."""
+    RESUME_REPEATED = "ResumeRepeated"
+    """A decision that no state had taken up after two minutes, sent again."""
+    RESUME_OVERDUE = "ResumeOverdue"
+    """A decision that no state has taken up after more than five minutes."""
+    RUN_STARTED = "RunStarted"
+    RUN_DEAD = "RunDead"
+    OWED_PARKED = "OwedParked"
+    """Something owed that was given up after ten tries."""
+    MAIL_PUT_OFF = "MailPutOff"
+    """A mail that the post did not take at once: it stays owed."""
+    PARKED = "Parked"
+    """An order or milestone that waits for the seller to decide how it goes on."""
+    ORDER_STUCK = "OrderStuck"
+    """An order that several runs brought no further: the seller is asked."""
+    GATE_ANSWERED = "GateAnswered"
+    PAGE_TROUBLE = "PageTrouble"
+    """A request that ended in an error page nobody foresaw."""
+    WEBHOOK_PAID = "WebhookPaid"
+    WEBHOOK_RECEIVED = "WebhookReceived"
+    """A signed event that told nothing new, or nothing that is ours."""
+    WEBHOOK_WRONG_MODE = "WebhookWrongMode"
+    """A signed event of the other mode: test events in production, or the reverse."""
+    WEBHOOK_REFUSED = "WebhookRefused"
+    """A request to the webhook that nobody we trust had signed."""
+    ACT_LATE = "ActLate"
+    """A movement of money sent over an hour ago whose end is still not known."""
+    TRANSFER_DONE = "TransferDone"
+    TRANSFER_REFUSED = "TransferRefused"
+    TRANSFER_UNKNOWN = "TransferUnknown"
+    REFUND_DONE = "RefundDone"
+    REFUND_REFUSED = "RefundRefused"
+    REFUND_UNKNOWN = "RefundUnknown"
+    STRAY_REFUNDED = "StrayPaymentRefunded"
+    """A second payment, or one of another amount, that was given back whole."""
+    FEE_BOOKED = "FeeBooked"
+    ORDER_COMPLETED = "OrderCompleted"
+
+    @property
+    def unit(self) -> Unit:
+        """What it counts."""
+        return Unit.SECONDS if self is Metric.OLDEST_DUE_SECONDS else Unit.COUNT
+
+
+ENDED_BADLY = (ActState.REFUSED, ActState.UNKNOWN)
+
+
+def act_metric(kind: ActKind, state: ActState) -> Metric:
+    """The metric of an act that ended in a state: `TransferRefused`. Raises `ValueError` where none is counted."""
+    return Metric(f"{kind.value.title()}{state.value.title()}")
+
+
+def webhook_metric(outcome: str) -> Metric:
+    """The metric of an event that was taken in, by what became of it."""
+    match outcome:
+        case "paid":
+            return Metric.WEBHOOK_PAID
+        case "wrong_mode":
+            return Metric.WEBHOOK_WRONG_MODE
+        case _:
+            return Metric.WEBHOOK_RECEIVED
