@@ -279,8 +279,10 @@ def _remove(folder: Path) -> None:
 
 
 def _note(run: Path, groups: Sequence[int]) -> None:
-    """Write down who runs this stack and what it started, for whoever comes next."""
-    (run / NOTE).write_text(json.dumps({"process": os.getpid(), "groups": list(groups)}), "utf-8")
+    """Write down who runs this stack and what it started, for whoever comes next; nobody ever reads half of it."""
+    written = run / f"{NOTE}.new"
+    written.write_text(json.dumps({"process": os.getpid(), "groups": list(groups)}), "utf-8")
+    written.replace(run / NOTE)
 
 
 def _refuse_second(addresses: Addresses, run: Path) -> None:
