@@ -2,22 +2,34 @@
 
 Answers hold `configuration`, `defaults`, `identity` and `requirements` only as far as `include` asks for them; without
 it they are null (source: docs.stripe.com/api-includable-response-values). A new account may not receive transfers until
-somebody has onboarded it; here `POST /_sandbox/accounts` says so.
+somebody has onboarded it (see `onboarding`); a capability that is active may be restricted again (trap 24 of money E).
+Each change is told twice: by thin v2 events, and as `account.updated` through the door of connected accounts.
 """
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from devstack.stripe_sandbox.errors import RefusedError, invalid
+from devstack.stripe_sandbox.fees import EEA
 from devstack.stripe_sandbox.keys import Access
-from devstack.stripe_sandbox.platform import Platform, Resource
+from devstack.stripe_sandbox.payments import merged
+from devstack.stripe_sandbox.platform import Platform, Resource, timestamp
 from devstack.stripe_sandbox.routes import Call, Route
 
 KIND = "v2.core.account"
-STATUSES = ("active", "pending", "rejected", "restricted", "unsupported")
 INCLUDED = ("defaults", "future_requirements", "identity", "requirements")
 CONFIGURATIONS = ("customer", "merchant", "recipient")
+CAPABILITIES = ("payouts", "stripe_transfers")
+# Where a platform in the EEA can pay people (source: docs.stripe.com/connect/cross-border-payouts).
+REACHED = EEA | {"GB", "CH", "US", "CA"}
+# Why a capability is not active, and what helps.
+REASONS = {
+    "pending": ("requirements_pending_verification", "no_resolution"),
+    "rejected": ("rejected_other", "contact_stripe"),
+    "restricted": ("requirements_past_due", "provide_info"),
+    "unsupported": ("unsupported_country", "no_resolution"),
+}
+STATUSES = ("active", *REASONS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +48,7 @@ READY = Seed("acct_1RelaisFreelancer0", display_name="Ready to be paid")
 
 
 def seed(platform: Platform, wanted: Seed) -> Resource:
-    """Set up an account with these capabilities, or set an existing one so; repeating it changes nothing.
+    """Set up an account with these capabilities, or set an existing one so and tell of it; repeating changes nothing.
 
     Raises RefusedError (400) for a status that Stripe has not.
     """
@@ -45,14 +57,14 @@ def seed(platform: Platform, wanted: Seed) -> Resource:
             raise invalid(f"Invalid status: must be one of {', '.join(STATUSES)}", param="status")
     if not wanted.id.startswith("acct_"):
         raise invalid("An account's id starts with acct_", param="id")
-    account = (
-        platform.get(KIND, wanted.id)
-        if platform.has(KIND, wanted.id)
-        else platform.add(_account(platform, wanted.id, wanted.country, "express"))
-    )
+    if platform.has(KIND, wanted.id):
+        account = platform.get(KIND, wanted.id)
+        account |= {"contact_email": wanted.email, "display_name": wanted.display_name}
+        set_statuses(platform, account, stripe_transfers=wanted.stripe_transfers, payouts=wanted.payouts)
+        return account
+    account = platform.add(_account(platform, wanted.id, wanted.country, "express"))
     account |= {"contact_email": wanted.email, "display_name": wanted.display_name}
-    _set_status(account, "stripe_transfers", wanted.stripe_transfers)
-    _set_status(account, "payouts", wanted.payouts)
+    _put_statuses(account, {"stripe_transfers": wanted.stripe_transfers, "payouts": wanted.payouts})
     return account
 
 
@@ -66,22 +78,47 @@ def _balance_capabilities(account: Resource) -> Resource:
     return found
 
 
-def _set_status(account: Resource, name: str, status: str) -> None:
-    details = [] if status == "active" else [{"code": "requirements_past_due", "resolution": "provide_info"}]
-    _balance_capabilities(account)[name] = {"status": status, "status_details": details}
-    blocked = [
-        capability
-        for capability in ("payouts", "stripe_transfers")
-        if _balance_capabilities(account)[capability]["status"] != "active"
-    ]
-    account["requirements"] = _requirements(blocked)
+def status_of(account: Resource, capability: str) -> str:
+    """The status of a capability: `stripe_transfers` or `payouts`."""
+    return str(_balance_capabilities(account)[capability]["status"])
 
 
-def _requirements(blocked: list[str]) -> Resource:
+def set_statuses(platform: Platform, account: Resource, **statuses: str) -> None:
+    """Let capabilities have these statuses, and tell of each that has changed."""
+    changed = [name for name, status in statuses.items() if status_of(account, name) != status]
+    if not changed:
+        return
+    _put_statuses(account, statuses)
+    for name in changed:
+        platform.notify(
+            "v2.core.account[configuration.recipient].capability_status_updated",
+            related(account),
+            {"updated_capability": f"stripe_balance.{name}"},
+        )
+    platform.notify("v2.core.account[requirements].updated", related(account))
+    platform.emit("account.updated", in_v1(account), account=account["id"])
+
+
+def related(account: Resource) -> Resource:
+    """How a thin event names an account."""
+    return {"id": account["id"], "type": KIND, "url": f"/v2/core/accounts/{account['id']}"}
+
+
+def _put_statuses(account: Resource, statuses: dict[str, str]) -> None:
+    for name, status in statuses.items():
+        code, resolution = REASONS.get(status, ("", ""))
+        details = [{"code": code, "resolution": resolution}] if code else []
+        _balance_capabilities(account)[name] = {"status": status, "status_details": details}
+    account["requirements"] = _requirements(account)
+
+
+def _requirements(account: Resource) -> Resource:
+    blocked = [name for name in CAPABILITIES if status_of(account, name) in {"pending", "restricted"}]
     if not blocked:
         return {"entries": [], "summary": {"minimum_deadline": None}}
+    theirs = any(status_of(account, name) == "restricted" for name in blocked)
     entry = {
-        "awaiting_action_from": "user",
+        "awaiting_action_from": "user" if theirs else "stripe",
         "description": "external_account",
         "errors": [],
         "impact": {
@@ -95,13 +132,13 @@ def _requirements(blocked: list[str]) -> Resource:
             ]
         },
         "minimum_deadline": {"status": "past_due"},
-        "requested_reasons": [{"code": "routine_onboarding"}],
+        "requested_reasons": [{"code": "routine_onboarding" if theirs else "routine_verification"}],
     }
     return {"entries": [entry], "summary": {"minimum_deadline": {"status": "past_due", "time": None}}}
 
 
 def _account(platform: Platform, identifier: str, country: str, dashboard: str) -> Resource:
-    created = datetime.fromtimestamp(platform.now(), UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+    created = timestamp(platform.now())
     account: Resource = {
         "id": identifier,
         "object": KIND,
@@ -145,16 +182,63 @@ def create(platform: Platform, call: Call) -> Resource:
         "display_name": given.get("display_name"),
         "metadata": given.get("metadata", {}),
     }
-    _set_status(account, "stripe_transfers", "restricted")
-    _set_status(account, "payouts", "restricted")
+    status = "restricted" if country.upper() in REACHED else "unsupported"
+    _put_statuses(account, {"stripe_transfers": status, "payouts": status})
+    platform.notify("v2.core.account.created", related(account))
     return _included(account, given)
+
+
+def update(platform: Platform, call: Call) -> Resource:
+    """Change the address, the name or the metadata of an account."""
+    account = _found(platform, call.ids[0])
+    given = call.params
+    account |= {name: given[name] for name in ("contact_email", "display_name") if name in given}
+    account["metadata"] = merged(account["metadata"], given.get("metadata", {}))
+    platform.notify("v2.core.account.updated", related(account))
+    return _included(account, given)
+
+
+def _found(platform: Platform, identifier: str) -> Resource:
+    if not platform.has(KIND, identifier):
+        raise RefusedError(404, f"Account {identifier} not found.", code="not_found")
+    return platform.get(KIND, identifier)
 
 
 def retrieve(platform: Platform, call: Call) -> Resource:
     """One account, with what `include` names."""
-    if not platform.has(KIND, call.ids[0]):
-        raise RefusedError(404, f"Account {call.ids[0]} not found.", code="not_found")
-    return _included(platform.get(KIND, call.ids[0]), call.params)
+    return _included(_found(platform, call.ids[0]), call.params)
+
+
+def retrieve_v1(platform: Platform, call: Call) -> Resource:
+    """The same account as v1 shows it."""
+    return in_v1(platform.get(KIND, call.ids[0]))
+
+
+def in_v1(account: Resource) -> Resource:
+    """An account as v1 and `account.updated` show it; `details_submitted` says nothing about being payable."""
+    due = [entry["description"] for entry in account["requirements"]["entries"]]
+    theirs = [entry for entry in account["requirements"]["entries"] if entry["awaiting_action_from"] == "user"]
+    active = status_of(account, "stripe_transfers") == "active"
+    empty: dict[str, Any] = {"alternatives": [], "current_deadline": None, "currently_due": [], "disabled_reason": None}
+    empty |= {"errors": [], "eventually_due": [], "past_due": [], "pending_verification": []}
+    return {
+        "id": account["id"],
+        "object": "account",
+        "capabilities": {"transfers": "active" if active else "inactive"},
+        "charges_enabled": False,
+        "controller": {"type": "application", "is_controller": True},
+        "country": account["identity"]["country"].upper(),
+        "default_currency": account["defaults"]["currency"],
+        "details_submitted": not theirs,
+        "email": account["contact_email"],
+        "future_requirements": empty,
+        "metadata": account["metadata"],
+        "payouts_enabled": status_of(account, "payouts") == "active",
+        "requirements": empty
+        | {"currently_due": due if theirs else [], "pending_verification": [] if theirs else due}
+        | ({"disabled_reason": "requirements.past_due", "past_due": due} if theirs else {}),
+        "type": "none",
+    }
 
 
 def _included(account: Resource, given: dict[str, Any]) -> Resource:
@@ -181,6 +265,16 @@ ONLY: dict[str, tuple[Any, ...]] = {
 P = "stripe.params.v2.core:"
 ROUTES = (
     Route("POST", "/v2/core/accounts", "account", Access.WRITE, P + "AccountCreateParams", create, TAKES, ONLY),
+    Route(
+        "POST",
+        "/v2/core/accounts/{id}",
+        "account",
+        Access.WRITE,
+        P + "AccountUpdateParams",
+        update,
+        frozenset({"contact_email", "display_name", "include[]", "metadata.*"}),
+    ),
+    Route("GET", "/v1/accounts/{id}", "account", Access.READ, "stripe.params:AccountRetrieveParams", retrieve_v1),
     Route(
         "GET",
         "/v2/core/accounts/{id}",

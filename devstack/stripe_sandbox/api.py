@@ -12,7 +12,22 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from devstack.stripe_sandbox import accounts, checkout, event_log, params, payments, refunds, transfers
+from devstack.stripe_sandbox import (
+    accounts,
+    billing,
+    checkout,
+    disputes,
+    event_log,
+    onboarding,
+    params,
+    payments,
+    payouts,
+    prices,
+    refunds,
+    searching,
+    thin_events,
+    transfers,
+)
 from devstack.stripe_sandbox.errors import RefusedError, UnsupportedError, invalid
 from devstack.stripe_sandbox.faults import AT_THE_DOOR, AT_WORK, Fault, FaultKind, Faults
 from devstack.stripe_sandbox.forms import decode
@@ -24,12 +39,19 @@ from devstack.stripe_sandbox.routes import Call, Route, check_expand, expand, sh
 from devstack.stripe_sandbox.wire import Answer, Lost, Request
 
 ROUTES: tuple[Route, ...] = (
+    *searching.ROUTES,
     *checkout.ROUTES,
+    *prices.ROUTES,
     *payments.ROUTES,
     *transfers.ROUTES,
     *refunds.ROUTES,
+    *disputes.ROUTES,
+    *payouts.ROUTES,
+    *billing.ROUTES,
     *accounts.ROUTES,
+    *onboarding.ROUTES,
     *event_log.ROUTES,
+    *thin_events.ROUTES,
 )
 OK = 200
 
@@ -46,6 +68,11 @@ class Admitted:
     route: Route
     key: Key
     ids: tuple[str, ...]
+
+    @property
+    def account(self) -> str | None:
+        """The connected account in whose name it is made, if any."""
+        return self.request.headers.get("stripe-account")
 
 
 def _outage(*, saved: bool) -> RefusedError:
@@ -113,9 +140,9 @@ class Api:
         key = self._keyring.recognise(request.headers.get("authorization", ""))
         if found is None:
             raise UnsupportedError(f"{request.method} {request.path}")
-        if request.headers.get("stripe-account") or request.headers.get("stripe-context"):
-            raise UnsupportedError("calls on behalf of a connected account (Stripe-Account, Stripe-Context)")
         route, ids = found
+        if request.headers.get("stripe-context") or (request.headers.get("stripe-account") and not route.behalf):
+            raise UnsupportedError(f"{route.name} on behalf of a connected account (Stripe-Account, Stripe-Context)")
         key.demand(route.noun, route.access, self._platform.terms.account)
         if door is not None and door.kind is FaultKind.REFUSE_500:
             raise _outage(saved=False)
@@ -181,7 +208,7 @@ class Api:
             if fault is not None and fault.kind is FaultKind.STORED_500_BEFORE:
                 raise _outage(saved=True)
             with self._lock:
-                body = self._work(admitted, Call(key, admitted.ids, checked))
+                body = self._work(admitted, Call(key, admitted.ids, checked, admitted.account))
             if fault is not None and fault.kind is FaultKind.STORED_500_AFTER:
                 raise _outage(saved=True)
         except RefusedError as refusal:
@@ -205,7 +232,7 @@ def _dump(body: object) -> bytes:
 
 
 def _given(request: Request, route: Route) -> dict[str, Any]:
-    if request.method == "GET":
+    if request.method in {"GET", "DELETE"}:
         return decode(request.query)
     if route.wire is Wire.FORM:
         return decode(request.body.decode(errors="replace"))
@@ -227,7 +254,7 @@ KEYS_AT_MOST, KEY_LENGTH, VALUE_LENGTH = 50, 40, 500
 
 def _check_metadata(given: dict[str, Any]) -> None:
     """Hold metadata to Stripe's limits (source: docs.stripe.com/metadata)."""
-    for name in ("metadata", "payment_intent_data"):
+    for name in ("metadata", "payment_intent_data", "subscription_data"):
         metadata = given.get(name, {})
         metadata = metadata.get("metadata", {}) if name != "metadata" else metadata
         if not isinstance(metadata, dict):

@@ -16,11 +16,21 @@ class Decline:
 
 
 class RefundCourse(Enum):
-    """How a refund to the card goes on after it was asked for."""
+    """How a refund goes on after it was asked for."""
 
     USUAL = "usual"
     PENDING_FIRST = "pending_first"
     FAILS_LATER = "fails_later"
+    REQUIRES_ACTION = "requires_action"
+
+
+class Aftermath(Enum):
+    """What follows a payment by itself."""
+
+    FRAUDULENT = "fraudulent"
+    NOT_RECEIVED = "product_not_received"
+    INQUIRY = "inquiry"
+    WARNING = "early_fraud_warning"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +44,7 @@ class Card:
     at_once: bool = False
     decline: Decline | None = None
     refunds: RefundCourse = RefundCourse.USUAL
+    aftermath: Aftermath | None = None
 
 
 REFUSED = Decline(
@@ -90,6 +101,10 @@ CARDS = {
         Card("4000001240000000", "visa", "CA"),
         Card("4000000000007726", "visa", "US", refunds=RefundCourse.PENDING_FIRST),
         Card("4000000000005126", "visa", "US", refunds=RefundCourse.FAILS_LATER),
+        Card("4000000000000259", "visa", "US", aftermath=Aftermath.FRAUDULENT),
+        Card("4000000000002685", "visa", "US", aftermath=Aftermath.NOT_RECEIVED),
+        Card("4000000000001976", "visa", "US", aftermath=Aftermath.INQUIRY),
+        Card("4000000000005423", "visa", "US", aftermath=Aftermath.WARNING),
         Card("4000000000000002", "visa", "US", decline=REFUSED),
         Card("4000000000009995", "visa", "US", decline=NO_FUNDS),
         Card("4000000000009987", "visa", "US", decline=LOST),

@@ -1,16 +1,18 @@
 """Checkout Sessions: opened by the API, paid or left on the hosted page, ended by payment, request or time.
 
-Built: mode `payment`, cards, prices given in place, one currency. A session is `open` until it is paid, expired by
-request or 24 hours old; a declined card leaves it open; a complete one cannot be expired (traps 2 and 20 of money E).
+Built: modes `payment` and `subscription` (see `billing`), cards and SEPA debits, prices given in place or made before.
+A session is `open` until it is paid, expired by request or 24 hours old; a declined card leaves it open; a complete one
+cannot be expired (traps 2 and 20 of money E). A total of zero completes without any intent (trap 21).
 Source: docs.stripe.com/api/checkout/sessions.
 """
 
 from typing import Any
 from urllib.parse import urlsplit
 
-from devstack.stripe_sandbox import payments
+from devstack.stripe_sandbox import billing, debits, payments, prices
 from devstack.stripe_sandbox.cards import Card, Decline
-from devstack.stripe_sandbox.errors import RefusedError, UnsupportedError, invalid
+from devstack.stripe_sandbox.errors import RefusedError, invalid
+from devstack.stripe_sandbox.exchange import rate
 from devstack.stripe_sandbox.keys import Access
 from devstack.stripe_sandbox.platform import Platform, Resource
 from devstack.stripe_sandbox.routes import INCLUDABLE, LIST_PARAMS, RANGE_PARAMS, Call, Route, having, listing
@@ -18,8 +20,11 @@ from devstack.stripe_sandbox.routes import INCLUDABLE, LIST_PARAMS, RANGE_PARAMS
 KIND = "checkout.session"
 HALF_HOUR = 30 * 60
 DAY = 24 * 60 * 60
-LEAST_CENTS = 50
+# The least that can be charged, in the minor unit.
+# Source: docs.stripe.com/currencies#minimum-and-maximum-charge-amounts.
+LEAST = {"eur": 50, "usd": 50, "chf": 50, "gbp": 30, "jpy": 50}
 MOST_ITEMS = 100
+MOST_OF_A_KIND = 20
 LONGEST_REFERENCE = 200
 
 
@@ -29,11 +34,11 @@ def create(platform: Platform, call: Call) -> Resource:
     items = _items(platform, given.get("line_items", []))
     currency = items[0]["currency"]
     total = sum(item["amount_total"] for item in items)
-    _check(platform, given, currency, total)
+    _check(platform, given, items, total)
     now = platform.now()
     session = platform.add(_session(platform, given, currency, total, now))
     platform.line_items[session["id"]] = items
-    platform.intent_data[session["id"]] = given.get("payment_intent_data", {})
+    platform.intent_data[session["id"]] = given.get("payment_intent_data", given.get("subscription_data", {}))
     platform.schedule(session["expires_at"], lambda: _lapse(platform, session))
     return session
 
@@ -51,19 +56,21 @@ def _items(platform: Platform, given: list[Resource]) -> list[Resource]:
 
 def _item(platform: Platform, index: int, given: Resource) -> Resource:
     where = f"line_items[{index}]"
-    for name in ("price_data", "quantity"):
+    for name in ("quantity",) if "price" in given else ("price_data", "quantity"):
         if name not in given:
             raise invalid(
                 f"Missing required param: {where}[{name}].", param=f"{where}[{name}]", code="parameter_missing"
             )
-    price = given["price_data"]
-    for name in ("product_data", "unit_amount"):
-        if name not in price:
-            param = f"{where}[price_data][{name}]"
-            raise invalid(f"Missing required param: {param}.", param=param, code="parameter_missing")
-    if price["unit_amount"] < 0 or given["quantity"] < 1:
+    if "price" in given:
+        price = platform.get("price", given["price"], param=f"{where}[price]", status=400)
+        name = platform.products[price["product"]]
+    else:
+        price = prices.in_place(platform, given["price_data"], f"{where}[price_data]")
+        name = given["price_data"]["product_data"]["name"]
+    if given["quantity"] < 1:
         raise invalid("Amounts and quantities must be positive.", param=where)
-    total = price["unit_amount"] * given["quantity"]
+    chosen = price["custom_unit_amount"] or {}
+    total = (price["unit_amount"] if price["unit_amount"] is not None else chosen["preset"] or 0) * given["quantity"]
     return {
         "id": platform.new_id("li_"),
         "object": "item",
@@ -73,49 +80,26 @@ def _item(platform: Platform, index: int, given: Resource) -> Resource:
         "amount_tax": 0,
         "amount_total": total,
         "currency": price["currency"],
-        "description": price["product_data"]["name"],
+        "description": name,
         "metadata": None,
-        "price": _price(platform, price),
+        "price": price,
         "quantity": given["quantity"],
     }
 
 
-def _price(platform: Platform, given: Resource) -> Resource:
-    return {
-        "id": platform.new_id("price_"),
-        "object": "price",
-        "active": False,
-        "billing_scheme": "per_unit",
-        "created": platform.now(),
-        "currency": given["currency"],
-        "custom_unit_amount": None,
-        "livemode": False,
-        "lookup_key": None,
-        "metadata": {},
-        "nickname": None,
-        "product": platform.new_id("prod_", 14),
-        "recurring": None,
-        "tax_behavior": "unspecified",
-        "tiers_mode": None,
-        "transform_quantity": None,
-        "type": "one_time",
-        "unit_amount": given["unit_amount"],
-        "unit_amount_decimal": str(given["unit_amount"]),
-    }
-
-
-def _check(platform: Platform, given: Resource, currency: str, total: int) -> None:
+def _check(platform: Platform, given: Resource, items: list[Resource], total: int) -> None:
+    if "mode" not in given:
+        raise invalid("Missing required param: mode.", param="mode", code="parameter_missing")
     if "success_url" not in given:
         raise invalid("Missing required param: success_url.", param="success_url", code="parameter_missing")
     for name in ("success_url", "cancel_url"):
         parts = urlsplit(given.get(name, "https://stripe.example"))
         if parts.scheme not in {"http", "https"} or not parts.netloc:
             raise invalid("Not a valid URL", param=name, code="url_invalid")
-    if currency != platform.terms.currency:
-        raise UnsupportedError(f"a session in {currency}: settling it in {platform.terms.currency}", "line_items")
-    if total == 0:
-        raise UnsupportedError("a session of which the total is zero", "line_items")
-    if total < LEAST_CENTS:
+    currency = items[0]["currency"]
+    rate(platform, currency)
+    _check_mode(given, items)
+    if 0 < total < LEAST.get(currency, 50):
         raise invalid("The Checkout Session's total amount must convert to at least 50 cents.", code="amount_too_small")
     if len(given.get("client_reference_id", "")) > LONGEST_REFERENCE:
         raise invalid("client_reference_id must be at most 200 characters.", param="client_reference_id")
@@ -129,6 +113,29 @@ def _check(platform: Platform, given: Resource, currency: str, total: int) -> No
         raise invalid(
             "The `expires_at` timestamp must be less than 24 hours from Checkout Session creation.", param="expires_at"
         )
+
+
+def _check_mode(given: Resource, items: list[Resource]) -> None:
+    """What each mode takes (design: money A 13, trap 21 of money E)."""
+    recurring = [item for item in items if item["price"]["recurring"]]
+    custom = [item for item in items if item["price"]["custom_unit_amount"]]
+    if given["mode"] == "payment":
+        if recurring:
+            raise invalid("You specified `payment` mode but passed a recurring price.", param="line_items")
+        if "subscription_data" in given:
+            raise invalid("You can not pass `subscription_data` in `payment` mode.", param="subscription_data")
+        if custom and len(items) > 1:
+            raise invalid("A price with custom_unit_amount must be the only line item.", param="line_items")
+        return
+    if not recurring:
+        raise invalid("You must provide at least one recurring price in `subscription` mode.", param="line_items")
+    if custom:
+        raise invalid("Prices with custom_unit_amount can't be used in `subscription` mode.", param="line_items")
+    for name in ("payment_intent_data", "invoice_creation", "submit_type"):
+        if name in given:
+            raise invalid(f"You can not pass `{name}` in `subscription` mode.", param=name)
+    if max(len(recurring), len(items) - len(recurring)) > MOST_OF_A_KIND:
+        raise invalid(f"You may only specify up to {MOST_OF_A_KIND} line items of a kind.", param="line_items")
 
 
 def _session(platform: Platform, given: Resource, currency: str, total: int, now: int) -> Resource:
@@ -158,27 +165,27 @@ def _session(platform: Platform, given: Resource, currency: str, total: int, now
         "custom_text": _custom_text(given),
         "customer": None,
         "customer_account": None,
-        "customer_creation": "if_required",
+        "customer_creation": "if_required" if given["mode"] == "payment" else None,
         "customer_details": details,
         "customer_email": email,
         "discounts": [],
         "expires_at": given.get("expires_at", now + DAY),
         "integration_identifier": None,
         "invoice": None,
-        "invoice_creation": {"enabled": False, "invoice_data": _no_invoice()},
+        "invoice_creation": ({"enabled": False, "invoice_data": _no_invoice()} if given["mode"] == "payment" else None),
         "livemode": False,
         "locale": given.get("locale"),
         "managed_payments": {"enabled": False},
         "metadata": given.get("metadata", {}),
-        "mode": "payment",
+        "mode": given["mode"],
         "origin_context": None,
         "payment_intent": None,
         "payment_link": None,
         "payment_method_collection": "if_required",
         "payment_method_configuration_details": None,
         "payment_method_options": {"card": {"request_three_d_secure": "automatic"}},
-        "payment_method_types": ["card"],
-        "payment_status": "unpaid",
+        "payment_method_types": list(dict.fromkeys(given.get("allowed_payment_method_types", ["card"]))),
+        "payment_status": "unpaid" if total else "no_payment_required",
         "permissions": None,
         "phone_number_collection": {"enabled": False},
         "recovered_from": None,
@@ -227,7 +234,7 @@ def retrieve(platform: Platform, call: Call) -> Resource:
 
 def every(platform: Platform, call: Call) -> Resource:
     """The sessions, newest first."""
-    found = having(platform.newest_first(KIND), call, "payment_intent", "status")
+    found = having(platform.newest_first(KIND), call, "payment_intent", "status", "subscription", "customer")
     return listing(call, "/v1/checkout/sessions", found)
 
 
@@ -269,21 +276,61 @@ def _expire(platform: Platform, session: Resource) -> None:
 
 
 def pay(platform: Platform, session: Resource, buyer: payments.Buyer, card: Card) -> Decline | None:
-    """Pay an open session on its page; a declined card leaves it open and gives the reason."""
-    intent = payments.intent_for(platform, session, platform.intent_data[session["id"]])
-    session["payment_intent"] = intent["id"]
+    """Pay an open session by card on its page; a declined card leaves it open and gives the reason."""
+    if session["mode"] == "subscription":
+        decline = billing.subscribe(platform, session, buyer, card)
+        if decline is not None:
+            return decline
+        _complete(session, buyer, card.country, "paid")
+        platform.emit("checkout.session.completed", session)
+        return None
+    intent = _intent(platform, session)
     charge = payments.charge_card(platform, intent, buyer, card)
     if card.decline is not None:
         return card.decline
-    session |= {
-        "status": "complete",
-        "payment_status": "paid",
-        "url": None,
-        "customer_details": payments.customer_details(buyer.email, buyer.name, card.country),
-    }
+    _complete(session, buyer, card.country, "paid")
     platform.emit("checkout.session.completed", session)
     payments.book_fee_later(platform, charge)
+    payments.follow_up(platform, charge, card)
     return None
+
+
+def debit(platform: Platform, session: Resource, buyer: payments.Buyer, account: debits.Account) -> None:
+    """Pay an open session by SEPA debit on its page: it is complete, and unpaid for days."""
+    intent = _intent(platform, session)
+    _complete(session, buyer, account.country, "unpaid")
+    debits.submit(platform, session, intent, buyer, account)
+
+
+def finish_free(platform: Platform, session: Resource, buyer: payments.Buyer) -> None:
+    """Complete a session of which the total is zero: no intent, no charge, ever (trap 21 of money E)."""
+    _complete(session, buyer, None, "no_payment_required")
+    platform.emit("checkout.session.completed", session)
+
+
+def choose(platform: Platform, session: Resource, amount: int) -> None:
+    """Let the client say how much, in minor units. Raises RefusedError outside of the price's bounds."""
+    [item] = platform.line_items[session["id"]]
+    bounds = item["price"]["custom_unit_amount"]
+    if not bounds["minimum"] <= amount <= bounds["maximum"]:
+        raise RefusedError(400, f"The amount must be between {bounds['minimum']} and {bounds['maximum']}.")
+    item |= {"amount_subtotal": amount, "amount_total": amount}
+    session |= {"amount_subtotal": amount, "amount_total": amount}
+
+
+def _intent(platform: Platform, session: Resource) -> Resource:
+    intent = payments.intent_for(platform, session, platform.intent_data[session["id"]])
+    session["payment_intent"] = intent["id"]
+    return intent
+
+
+def _complete(session: Resource, buyer: payments.Buyer, country: str | None, paid: str) -> None:
+    session |= {
+        "status": "complete",
+        "payment_status": paid,
+        "url": None,
+        "customer_details": payments.customer_details(buyer.email, buyer.name, country),
+    }
 
 
 INCLUDABLE[KIND, "line_items"] = _included_items
@@ -293,6 +340,8 @@ TAKES = frozenset(
     cancel_url client_reference_id customer_email expires_at line_items[].price_data.currency
     line_items[].price_data.product_data.description line_items[].price_data.product_data.images[]
     line_items[].price_data.product_data.name line_items[].price_data.unit_amount line_items[].quantity locale
+    line_items[].price line_items[].price_data.recurring.interval line_items[].price_data.recurring.interval_count
+    subscription_data.description subscription_data.metadata.*
     metadata.* payment_intent_data.description payment_intent_data.metadata.* payment_intent_data.receipt_email
     payment_intent_data.statement_descriptor payment_intent_data.statement_descriptor_suffix
     payment_intent_data.transfer_group success_url custom_text.submit.message excluded_payment_method_types[]
@@ -300,12 +349,14 @@ TAKES = frozenset(
 )
 # What the design keeps off may be said to be off (design: money A 7).
 ONLY: dict[str, tuple[Any, ...]] = {
-    "mode": ("payment",),
+    "mode": ("payment", "subscription"),
     "ui_mode": ("hosted_page",),
     "submit_type": ("auto", "pay"),
     "customer_creation": ("if_required",),
     "billing_address_collection": ("auto",),
-    "allowed_payment_method_types[]": ("card",),
+    "allowed_payment_method_types[]": ("card", "sepa_debit"),
+    "subscription_data.billing_mode.type": ("flexible", "classic"),
+    "payment_method_collection": ("always", "if_required"),
     "adaptive_pricing.enabled": (False,),
     "allow_promotion_codes": (False,),
     "after_expiration.recovery.enabled": (False,),
@@ -334,7 +385,7 @@ ROUTES = (
         Access.READ,
         PARAMS + "SessionListParams",
         every,
-        LIST_PARAMS | RANGE_PARAMS | {"payment_intent", "status"},
+        LIST_PARAMS | RANGE_PARAMS | {"payment_intent", "status", "subscription", "customer"},
     ),
     Route(
         "GET",

@@ -1,4 +1,4 @@
-"""What Stripe takes for a card payment, by where the card was issued (design: money A 9, trap 22 of money E)."""
+"""What Stripe takes: for a card by where it was issued, for a debit, for disputes (design: money A 9, trap 22 of E)."""
 
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
@@ -35,6 +35,14 @@ RATES = {
     Region.UK: Rate(Decimal("2.5"), 25),
     Region.ELSEWHERE: Rate(Decimal("3.25"), 25),
 }
+
+# Fixed fees in cents. Sources: docs.stripe.com/disputes/how-disputes-work#dispute-fees (received and countered, EEA);
+# stripe.com/fr/pricing/local-payment-methods and support.stripe.com, "June 2024 pricing update for SEPA Direct Debit".
+CARD_DISPUTE = 2000
+COUNTER = 2000
+DEBIT = 35
+DEBIT_FAILURE = 350
+DEBIT_DISPUTE = 1500
 
 
 def region(country: str) -> Region:

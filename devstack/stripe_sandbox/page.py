@@ -7,21 +7,26 @@ the page says why, in French or English by the session's `locale` or, without on
 import re
 import threading
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
 import jinja2
 
-from devstack.stripe_sandbox import checkout
-from devstack.stripe_sandbox.amounts import printed
+from devstack.stripe_sandbox import checkout, onboarding
+from devstack.stripe_sandbox.amounts import EXPONENTS, printed
 from devstack.stripe_sandbox.cards import CARDS, Card, RefundCourse, digits, luhn
-from devstack.stripe_sandbox.payments import Buyer, balances, settled
-from devstack.stripe_sandbox.platform import Platform, Resource
+from devstack.stripe_sandbox.debits import ACCOUNTS, METHOD, is_iban, typed_iban
+from devstack.stripe_sandbox.errors import RefusedError
+from devstack.stripe_sandbox.onboarding import Outcome
+from devstack.stripe_sandbox.payments import Buyer, balances, held, settled
+from devstack.stripe_sandbox.platform import Link, Platform, Resource
 from devstack.stripe_sandbox.transfers import sent
 from devstack.stripe_sandbox.wire import Answer, Request, as_html
 
 PATH = re.compile(r"/c/pay/(cs_[A-Za-z0-9_]+)")
+SETUP = re.compile(r"/setup/e/(acct_[A-Za-z0-9_]+)/([A-Za-z0-9]+)")
 EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 LATEST = 30
 PLACEHOLDER = "{CHECKOUT_SESSION_ID}"
@@ -47,6 +52,24 @@ WORDS = {
         "at_once": "paie, disponible tout de suite",
         "pending_first": "un remboursement reste d’abord en attente",
         "fails_later": "un remboursement échoue plus tard",
+        "requires_action": "un remboursement attend le client",
+        "fraudulent": "puis contesté : fraude",
+        "product_not_received": "puis contesté : rien reçu",
+        "inquiry": "puis la banque demande des explications",
+        "early_fraud_warning": "puis la banque soupçonne une fraude",
+        "amount": "Montant",
+        "wrong_amount": "Indiquez un montant entre {least} et {most}.",
+        "by_card": "Par carte",
+        "by_debit": "Par prélèvement SEPA",
+        "iban": "IBAN",
+        "mandate": "En payant, vous autorisez le prélèvement de votre compte (mandat SEPA).",
+        "ibans": "Comptes d’essai",
+        "wrong_iban": "Cet IBAN est incorrect ou incomplet.",
+        "unknown_iban": "Seuls les comptes d’essai ci-dessous fonctionnent ici.",
+        "succeeds": "est débité quelques jours plus tard",
+        "fails": "refuse quelques jours plus tard",
+        "disputed": "est débité, puis le titulaire reprend l’argent",
+        "nothing": "Confirmer",
         "complete": "C’est déjà payé",
         "complete_text": "Ce paiement est terminé, il n’y a rien d’autre à faire ici.",
         "expired": "Cette page de paiement a expiré",
@@ -74,6 +97,24 @@ WORDS = {
         "at_once": "pays, available at once",
         "pending_first": "a refund is pending first",
         "fails_later": "a refund fails later",
+        "requires_action": "a refund waits for the client",
+        "fraudulent": "then disputed: fraud",
+        "product_not_received": "then disputed: nothing received",
+        "inquiry": "then the bank asks for an explanation",
+        "early_fraud_warning": "then the bank warns of fraud",
+        "amount": "Amount",
+        "wrong_amount": "Enter an amount between {least} and {most}.",
+        "by_card": "By card",
+        "by_debit": "By SEPA direct debit",
+        "iban": "IBAN",
+        "mandate": "By paying you authorise the debit of your account (SEPA mandate).",
+        "ibans": "Test accounts",
+        "wrong_iban": "This IBAN is incorrect or incomplete.",
+        "unknown_iban": "Only the test accounts below work here.",
+        "succeeds": "is debited some days later",
+        "fails": "refuses some days later",
+        "disputed": "is debited, then the holder takes the money back",
+        "nothing": "Confirm",
         "complete": "Already paid",
         "complete_text": "This payment is done, there is nothing else to do here.",
         "expired": "This payment page has expired",
@@ -82,6 +123,27 @@ WORDS = {
         "unknown_text": "There is no such payment page.",
     },
 }
+
+
+SETUP_WORDS = {
+    "fr": {
+        "title": "Recevoir des paiements",
+        "test": "Mode test",
+        "text": "Ici Stripe demanderait votre identité et votre compte bancaire.",
+        "complete": "Tout est renseigné",
+        "unverifiable": "Renseigner ce que Stripe ne peut pas vérifier",
+        "later": "Terminer plus tard",
+    },
+    "en": {
+        "title": "Get paid",
+        "test": "Test mode",
+        "text": "Here Stripe would ask for your identity and your bank account.",
+        "complete": "Everything is filled in",
+        "unverifiable": "Fill in what Stripe cannot verify",
+        "later": "Finish later",
+    },
+}
+IBANS = tuple(ACCOUNTS.values())
 
 
 def language(locale: str | None, accepted: str) -> str:
@@ -132,13 +194,56 @@ class Pages:
         typed = {name: values[0].strip() for name, values in parse_qs(request.body.decode(errors="replace")).items()}
         if session["customer_email"]:
             typed["email"] = session["customer_email"]
+        wrong = _wrong(typed, WORDS[lang])
+        wrong |= self._choose(session, typed, lang)
+        buyer = Buyer(typed.get("email", ""), typed.get("name", ""))
+        free = not session["amount_total"] and session["mode"] == "payment"
+        if free:
+            return self._free(session, lang, typed, buyer, wrong)
+        if typed.get("method") == METHOD and METHOD in session["payment_method_types"]:
+            return self._debit(session, lang, typed, buyer, wrong)
         card = CARDS.get(digits(typed.get("card", "")))
-        wrong = _wrong(typed, card, WORDS[lang])
+        if card is None:
+            wrong["card"] = WORDS[lang]["unknown_card" if luhn(digits(typed.get("card", ""))) else "wrong_card"]
         if card is None or wrong:
             return self._form(422, session, lang, typed, wrong=wrong)
-        decline = checkout.pay(self._platform, session, Buyer(typed["email"], typed["name"]), card)
+        decline = checkout.pay(self._platform, session, buyer, card)
         if decline is not None:
             return self._form(402, session, lang, typed, declined=decline.message[lang])
+        return Answer(303, headers={"Location": landing(session)})
+
+    def _choose(self, session: Resource, typed: dict[str, str], lang: str) -> dict[str, str]:
+        """Take the amount that the client typed, where it is theirs to say."""
+        [item, *_] = self._platform.line_items[session["id"]]
+        bounds = item["price"]["custom_unit_amount"]
+        if bounds is None:
+            return {}
+        currency = session["currency"]
+        least, most = (printed(bounds[edge], currency, lang) for edge in ("minimum", "maximum"))
+        wrong = {"amount": WORDS[lang]["wrong_amount"].format(least=least, most=most)}
+        try:
+            amount = Decimal(typed.get("amount", "").replace(",", ".")) * 10 ** EXPONENTS.get(currency, 2)
+            checkout.choose(self._platform, session, int(amount))
+        except (ArithmeticError, ValueError, RefusedError):
+            return wrong
+        return {}
+
+    def _free(self, session: Resource, lang: str, typed: dict[str, str], buyer: Buyer, wrong: dict[str, str]) -> Answer:
+        if wrong:
+            return self._form(422, session, lang, typed, wrong=wrong)
+        checkout.finish_free(self._platform, session, buyer)
+        return Answer(303, headers={"Location": landing(session)})
+
+    def _debit(
+        self, session: Resource, lang: str, typed: dict[str, str], buyer: Buyer, wrong: dict[str, str]
+    ) -> Answer:
+        iban = typed_iban(typed.get("iban", ""))
+        account = ACCOUNTS.get(iban)
+        if account is None:
+            wrong["iban"] = WORDS[lang]["unknown_iban" if is_iban(iban) else "wrong_iban"]
+        if account is None or wrong:
+            return self._form(422, session, lang, typed, wrong=wrong)
+        checkout.debit(self._platform, session, buyer, account)
         return Answer(303, headers={"Location": landing(session)})
 
     def _form(
@@ -152,6 +257,7 @@ class Pages:
         declined: str | None = None,
     ) -> Answer:
         currency = session["currency"]
+        free = session["payment_status"] == "no_payment_required"
         items = [
             {
                 "name": item["description"],
@@ -171,7 +277,10 @@ class Pages:
             items=items,
             typed={"email": typed.get("email", ""), "name": typed.get("name", "")},
             fixed_email=bool(session["customer_email"]),
-            wrong={"email": None, "name": None, "card": None} | (wrong or {}),
+            wrong={"email": None, "name": None, "card": None, "iban": None, "amount": None} | (wrong or {}),
+            chosen=self._platform.line_items[session["id"]][0]["price"]["custom_unit_amount"] is not None,
+            methods=[] if free else session["payment_method_types"],
+            ibans=[{"number": _grouped(account.iban), "does": WORDS[lang][account.course.value]} for account in IBANS],
             declined=declined,
             note=note["message"] if note else None,
             cards=[{"number": _grouped(card.number), "does": _does(card, lang)} for card in CARDS.values()],
@@ -182,6 +291,33 @@ class Pages:
         return self._render(
             status, "ended.html", lang=lang, words=words, title=words[what], text=words[f"{what}_text"], link=link
         )
+
+    # The hosted onboarding -------------------------------------------------------------------------------------------
+
+    def setup(self, request: Request) -> Answer:
+        """The onboarding behind an account link: opening it uses it up, its form is sent once."""
+        match = SETUP.fullmatch(request.path)
+        lang = language(None, request.headers.get("accept-language", ""))
+        with self._lock:
+            self._platform.advance()
+            link = self._platform.links.get(match[2]) if match else None
+            if match is None or link is None or link.account != match[1]:
+                return self._ended(404, lang, "unknown", None)
+            if request.method != "POST":
+                return self._open_setup(link, lang)
+            typed = {name: values[0] for name, values in parse_qs(request.body.decode(errors="replace")).items()}
+            if link.form is None or typed.get("form") != link.form or typed.get("outcome") not in list(Outcome):
+                return Answer(303, headers={"Location": onboarding.again(link)})
+            onboarding.leave(self._platform, link, Outcome(typed["outcome"]))
+            link.form = ""
+            return Answer(303, headers={"Location": onboarding.after(link)})
+
+    def _open_setup(self, link: Link, lang: str) -> Answer:
+        form = onboarding.visit(self._platform, link)
+        if form is None:
+            return Answer(303, headers={"Location": onboarding.again(link)})
+        account = self._platform.get("v2.core.account", link.account)
+        return self._render(200, "setup.html", lang=lang, words=SETUP_WORDS[lang], form=form, account=account)
 
     # The overview ----------------------------------------------------------------------------------------------------
 
@@ -198,6 +334,8 @@ class Pages:
                 payments=[self._payment(charge) for charge in self._platform.newest_first("charge")],
                 transfers=[_transfer(transfer) for transfer in self._platform.newest_first("transfer")],
                 refunds=[_refund(refund) for refund in self._platform.newest_first("refund")],
+                disputes=[_dispute(dispute) for dispute in self._platform.newest_first("dispute")],
+                payouts=[_payout(payout) for payout in self._platform.newest_first("payout")],
                 accounts=self._accounts(),
                 sessions=[_session(session) for session in self._platform.newest_first(checkout.KIND)],
                 events=[self._event(event) for event in self._platform.newest_first("event")[:LATEST]],
@@ -215,13 +353,14 @@ class Pages:
         ]
 
     def _payment(self, charge: Resource) -> dict[str, str]:
-        card = charge["payment_method_details"]["card"]
+        details = charge["payment_method_details"]
+        means = details[details["type"]]
         row = {
             "when": _instant(charge["created"]),
             "id": charge["id"],
             "group": charge["transfer_group"] or "",
-            "status": charge["status"] if charge["paid"] else f"{charge['status']}: {charge['outcome']['reason']}",
-            "card": f"{card['brand']} {card['last4']} ({card['country']})",
+            "status": charge["status"] + (f": {charge['failure_code']}" if charge["failure_code"] else ""),
+            "card": f"{means.get('brand', details['type'])} {means['last4']} ({means['country']})",
             "amount": printed(charge["amount"], charge["currency"], "en"),
             "fee": "not known yet" if charge["paid"] else "",
             "available": "",
@@ -246,6 +385,10 @@ class Pages:
                     "transfers": able["stripe_transfers"]["status"],
                     "payouts": able["payouts"]["status"],
                     "received": ", ".join(printed(amount, currency, "en") for currency, amount in amounts.items()),
+                    "holds": ", ".join(
+                        printed(sum(pot.values()), currency, "en")
+                        for currency, pot in held(self._platform, account["id"]).items()
+                    ),
                 }
             )
         return rows
@@ -255,7 +398,7 @@ class Pages:
         return {
             "when": _instant(event["created"]),
             "type": event["type"],
-            "object": event["data"]["object"]["id"],
+            "object": event["data"]["object"].get("id", ""),
             "pending": f"{waiting} endpoint(s)" if waiting else "",
         }
 
@@ -265,14 +408,12 @@ def landing(session: Resource) -> str:
     return str(session["success_url"]).replace(PLACEHOLDER, session["id"])
 
 
-def _wrong(typed: dict[str, str], card: Card | None, words: dict[str, str]) -> dict[str, str]:
+def _wrong(typed: dict[str, str], words: dict[str, str]) -> dict[str, str]:
     wrong = {}
     if not EMAIL.fullmatch(typed.get("email", "")):
         wrong["email"] = words["wrong_email"]
     if not typed.get("name"):
         wrong["name"] = words["wrong_name"]
-    if card is None:
-        wrong["card"] = words["unknown_card" if luhn(digits(typed.get("card", ""))) else "wrong_card"]
     return wrong
 
 
@@ -284,8 +425,9 @@ def _does(card: Card, lang: str) -> str:
     if card.decline is not None:
         return f"{card.decline.code}: {card.decline.reason}"
     words = WORDS[lang]
-    refunds = "" if card.refunds is RefundCourse.USUAL else ", " + words[card.refunds.value]
-    return f"{words['at_once' if card.at_once else 'pays']} ({card.brand} {card.country}){refunds}"
+    more = [words[card.refunds.value]] if card.refunds is not RefundCourse.USUAL else []
+    more += [words[card.aftermath.value]] if card.aftermath is not None else []
+    return ", ".join([f"{words['at_once' if card.at_once else 'pays']} ({card.brand} {card.country})", *more])
 
 
 def _instant(seconds: int) -> str:
@@ -312,6 +454,30 @@ def _refund(refund: Resource) -> dict[str, str]:
         "status": f"{refund['status']}: {why}" if why else refund["status"],
         "reason": refund["reason"] or "",
         "amount": printed(refund["amount"], refund["currency"], "en"),
+    }
+
+
+def _dispute(dispute: Resource) -> dict[str, str]:
+    due = dispute["evidence_details"]["due_by"]
+    return {
+        "when": _instant(dispute["created"]),
+        "id": dispute["id"],
+        "charge": dispute["charge"],
+        "status": dispute["status"],
+        "reason": dispute["reason"],
+        "due": _instant(due) if due else "",
+        "amount": printed(dispute["amount"], dispute["currency"], "en"),
+    }
+
+
+def _payout(payout: Resource) -> dict[str, str]:
+    why = payout["failure_code"]
+    return {
+        "when": _instant(payout["created"]),
+        "id": payout["id"],
+        "status": f"{payout['status']}: {why}" if why else payout["status"],
+        "arrives": _instant(payout["arrival_date"]),
+        "amount": printed(payout["amount"], payout["currency"], "en"),
     }
 
 

@@ -1,4 +1,4 @@
-"""Payment intents, charges and the balance transactions that book them.
+"""Payment intents, charges by card, and the balance transactions that book money.
 
 The fee of a card is unknown at first: `charge.balance_transaction` is null in every event and answer until
 `charge.updated` brings it (trap 1 of money E). An intent exists from the first attempt at the hosted page on, not from
@@ -8,8 +8,11 @@ intent's to its charge: a client must not need that).
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
 
-from devstack.stripe_sandbox.cards import Card, Decline
+from devstack.stripe_sandbox.cards import Aftermath, Card, Decline
+from devstack.stripe_sandbox.errors import RefusedError
+from devstack.stripe_sandbox.exchange import converted, rate
 from devstack.stripe_sandbox.fees import card_fee
 from devstack.stripe_sandbox.keys import Access
 from devstack.stripe_sandbox.platform import Platform, Resource, Settlement
@@ -17,6 +20,21 @@ from devstack.stripe_sandbox.routes import LIST_PARAMS, RANGE_PARAMS, VIEWS, Cal
 
 # Who waits for the available balance to grow; told when it has.
 ARRIVALS: list[Callable[[Platform], None]] = []
+# What follows a payment with some of the test cards, once its fee is known.
+AFTERMATHS: dict[Aftermath, Callable[[Platform, Resource], None]] = {}
+# How a type of balance transaction is reported where the names differ.
+# Source: docs.stripe.com/reports/reporting-categories.
+CATEGORIES = {
+    "payment": "charge",
+    "payment_failure_refund": "charge_failure",
+    "payment_refund": "refund",
+    "payout_cancel": "payout_reversal",
+    "payout_failure": "payout_reversal",
+    "stripe_fee": "fee",
+    "stripe_fx_fee": "fee",
+    "tax_fee": "tax",
+    "transfer_refund": "transfer_reversal",
+}
 DAY = 24 * 60 * 60
 NOWHERE = {"city": None, "country": None, "line1": None, "line2": None, "postal_code": None, "state": None}
 
@@ -27,6 +45,22 @@ class Buyer:
 
     email: str
     name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """With what somebody pays: `kind` is Stripe's type of payment method, `details` what a charge tells of it."""
+
+    kind: str
+    country: str
+    details: Resource
+    status: str
+    decline: Decline | None = None
+
+    @property
+    def prefix(self) -> str:
+        """Charges by card and others have ids of their own."""
+        return "ch_3" if self.kind == "card" else "py_3"
 
 
 def customer_details(email: str, name: str | None, country: str | None) -> Resource:
@@ -47,12 +81,17 @@ def intent_for(platform: Platform, session: Resource, data: Resource) -> Resourc
     """The intent of a session, made at the first attempt to pay."""
     if session["payment_intent"]:
         return platform.get("payment_intent", session["payment_intent"])
+    return new_intent(platform, session["amount_total"], session["currency"], session["payment_method_types"], data)
+
+
+def new_intent(platform: Platform, amount: int, currency: str, methods: list[str], data: Resource) -> Resource:
+    """An intent that nobody has tried to pay yet, in minor units; `data` is what its maker says of it."""
     identifier = platform.new_id("pi_3")
     intent = platform.add(
         {
             "id": identifier,
             "object": "payment_intent",
-            "amount": session["amount_total"],
+            "amount": amount,
             "amount_capturable": 0,
             "amount_details": {"tip": {}},
             "amount_received": 0,
@@ -65,8 +104,8 @@ def intent_for(platform: Platform, session: Resource, data: Resource) -> Resourc
             "client_secret": platform.new_id(f"{identifier}_secret_", 25),
             "confirmation_method": "automatic",
             "created": platform.now(),
-            "currency": session["currency"],
-            "customer": None,
+            "currency": currency,
+            "customer": data.get("customer"),
             "customer_account": None,
             "description": data.get("description"),
             "excluded_payment_method_types": None,
@@ -87,7 +126,7 @@ def intent_for(platform: Platform, session: Resource, data: Resource) -> Resourc
                     "request_three_d_secure": "automatic",
                 }
             },
-            "payment_method_types": ["card"],
+            "payment_method_types": methods,
             "processing": None,
             "receipt_email": data.get("receipt_email"),
             "review": None,
@@ -113,10 +152,10 @@ def cancel_intent(platform: Platform, intent: Resource) -> None:
 
 def charge_card(platform: Platform, intent: Resource, buyer: Buyer, card: Card) -> Resource:
     """Try a card on an intent; the charge says whether it went through."""
-    charge = platform.add(_charge(platform, intent, buyer, card))
+    charge = platform.add(new_charge(platform, intent, buyer, _by_card(intent["amount"], card)))
     intent |= {"latest_charge": charge["id"], "payment_method": charge["payment_method"]}
     if card.decline is not None:
-        intent |= {"payment_method": None, "last_payment_error": _card_error(charge, card.decline)}
+        intent |= {"payment_method": None, "last_payment_error": error_of(charge, card.decline)}
         platform.emit("charge.failed", charge)
         platform.emit("payment_intent.payment_failed", intent)
         return charge
@@ -127,7 +166,8 @@ def charge_card(platform: Platform, intent: Resource, buyer: Buyer, card: Card) 
     return charge
 
 
-def _card_error(charge: Resource, decline: Decline) -> Resource:
+def error_of(charge: Resource, decline: Decline) -> Resource:
+    """What an intent tells of the charge that failed."""
     return {
         "charge": charge["id"],
         "code": decline.code,
@@ -140,54 +180,67 @@ def _card_error(charge: Resource, decline: Decline) -> Resource:
 
 def _settlement(platform: Platform, charge: Resource, card: Card) -> Settlement:
     # Money becomes available at midnight UTC of its day, and that of the "available" test card at once.
-    midnight = (charge["created"] + platform.terms.settle_days * DAY) // DAY * DAY
+    applied = rate(platform, charge["currency"])
+    amount = converted(platform, charge["amount"], charge["currency"], applied)
     return Settlement(
-        charge["amount"],
-        charge["currency"],
-        card_fee(charge["amount"], charge["currency"], card.country),
-        charge["created"] if card.at_once else max(midnight, charge["created"]),
+        amount,
+        platform.terms.currency,
+        card_fee(amount, platform.terms.currency, card.country),
+        charge["created"] if card.at_once else settles(platform, charge["created"]),
         card.refunds,
+        rate=applied,
     )
 
 
-def _charge(platform: Platform, intent: Resource, buyer: Buyer, card: Card) -> Resource:
-    paid = card.decline is None
+def settles(platform: Platform, since: int) -> int:
+    """When money of an instant becomes available: at midnight UTC, some days later."""
+    return max((since + platform.terms.settle_days * DAY) // DAY * DAY, since)
+
+
+def _by_card(amount: int, card: Card) -> Means:
+    status = "succeeded" if card.decline is None else "failed"
+    return Means("card", card.country, _card_details(amount, card), status, card.decline)
+
+
+def new_charge(platform: Platform, intent: Resource, buyer: Buyer, means: Means) -> Resource:
+    """A charge of an intent; metadata stays where it is (trap 5)."""
+    paid, failed = means.status == "succeeded", means.status == "failed"
     return {
-        "id": platform.new_id("ch_3"),
+        "id": platform.new_id(means.prefix),
         "object": "charge",
         "amount": intent["amount"],
-        "amount_captured": intent["amount"] if paid else 0,
+        "amount_captured": 0 if failed else intent["amount"],
         "amount_refunded": 0,
         "application": None,
         "application_fee": None,
         "application_fee_amount": None,
         "balance_transaction": None,
         "billing_details": {
-            "address": NOWHERE | {"country": card.country},
+            "address": NOWHERE | {"country": means.country},
             "email": buyer.email,
             "name": buyer.name,
             "phone": None,
             "tax_id": None,
         },
         "calculated_statement_descriptor": "RELAIS",
-        "captured": paid,
+        "captured": not failed,
         "created": platform.now(),
         "currency": intent["currency"],
-        "customer": None,
+        "customer": intent["customer"],
         "description": intent["description"],
         "disputed": False,
         "failure_balance_transaction": None,
-        "failure_code": None if card.decline is None else card.decline.code,
-        "failure_message": None if card.decline is None else card.decline.message["en"],
+        "failure_code": None if means.decline is None else means.decline.code,
+        "failure_message": None if means.decline is None else means.decline.message["en"],
         "fraud_details": {},
         "livemode": False,
         "metadata": {},
         "on_behalf_of": None,
-        "outcome": _outcome(card.decline),
+        "outcome": _outcome(means.decline),
         "paid": paid,
         "payment_intent": intent["id"],
         "payment_method": platform.new_id("pm_1"),
-        "payment_method_details": {"card": _card_details(intent["amount"], card), "type": "card"},
+        "payment_method_details": {means.kind: means.details, "type": means.kind},
         "receipt_email": intent["receipt_email"],
         "receipt_number": None,
         "receipt_url": None,
@@ -198,7 +251,7 @@ def _charge(platform: Platform, intent: Resource, buyer: Buyer, card: Card) -> R
         "source_transfer": None,
         "statement_descriptor": intent["statement_descriptor"],
         "statement_descriptor_suffix": intent["statement_descriptor_suffix"],
-        "status": "succeeded" if paid else "failed",
+        "status": means.status,
         "transfer_data": None,
         "transfer_group": intent["transfer_group"],
     }
@@ -248,30 +301,56 @@ def _card_details(amount: int, card: Card) -> Resource:
 
 def book_fee_later(platform: Platform, charge: Resource) -> None:
     """Book a charge after the delay that Stripe takes; at Stripe itself up to an hour (design: money A 3)."""
-    platform.schedule(platform.now() + platform.terms.fee_delay, lambda: _book(platform, charge))
+    platform.schedule(platform.now() + platform.terms.fee_delay, lambda: book_charge(platform, charge))
 
 
-def _book(platform: Platform, charge: Resource) -> None:
+def follow_up(platform: Platform, charge: Resource, card: Card) -> None:
+    """Let happen what Stripe's test card stands for, once the fee is known."""
+    aftermath = card.aftermath
+    if aftermath is not None:
+        platform.schedule(platform.now() + platform.terms.fee_delay, lambda: AFTERMATHS[aftermath](platform, charge))
+
+
+def book_charge(platform: Platform, charge: Resource) -> None:
+    """Book what a charge brings, less the fee; nothing when it is booked already."""
+    if charge["balance_transaction"] is not None:
+        return
     settlement = platform.settlements[charge["id"]]
     transaction = book(
         platform,
-        kind="charge",
+        kind=settlement.kind,
         source=charge,
         amount=settlement.amount,
         available_on=settlement.available_on,
         fee=settlement.fee,
+        applied=settlement.rate,
     )
     charge["balance_transaction"] = transaction["id"]
     platform.emit("charge.updated", charge, {"balance_transaction": None})
 
 
-def book(platform: Platform, *, kind: str, source: Resource, amount: int, available_on: int, fee: int = 0) -> Resource:
-    """Write a balance transaction: amounts in minor units, signed as they change the balance."""
+def book(
+    platform: Platform,
+    *,
+    kind: str,
+    source: Resource,
+    amount: int,
+    available_on: int,
+    fee: int = 0,
+    applied: Decimal | None = None,
+    category: str | None = None,
+    reason: str = "Stripe processing fees",
+) -> Resource:
+    """Write a balance transaction in the account's currency: minor units, signed as they change the balance.
+
+    `fee` is taken off beside the amount, or given back when it is negative; `applied` is the rate of exchange.
+    """
+    currency = source["currency"] if applied is None else platform.terms.currency
     details = {
         "amount": fee,
         "application": None,
-        "currency": source["currency"],
-        "description": "Stripe processing fees",
+        "currency": currency,
+        "description": reason,
         "type": "stripe_fee",
     }
     if amount > fee:
@@ -284,13 +363,13 @@ def book(platform: Platform, *, kind: str, source: Resource, amount: int, availa
             "available_on": available_on,
             "balance_type": "payments",
             "created": platform.now(),
-            "currency": source["currency"],
+            "currency": currency,
             "description": source.get("description"),
-            "exchange_rate": None,
+            "exchange_rate": None if applied is None else float(applied),
             "fee": fee,
             "fee_details": [details] if fee else [],
             "net": amount - fee,
-            "reporting_category": kind,
+            "reporting_category": category or CATEGORIES.get(kind, kind),
             "source": source["id"],
             "status": "pending",
             "type": kind,
@@ -301,6 +380,7 @@ def book(platform: Platform, *, kind: str, source: Resource, amount: int, availa
 def _arrived(platform: Platform) -> None:
     for tell in ARRIVALS:
         tell(platform)
+    platform.emit("balance.available", balance_of(platform))
 
 
 def top_up(platform: Platform, amount: int) -> Resource:
@@ -318,6 +398,11 @@ def _transaction_now(platform: Platform, transaction: Resource) -> Resource:
     return transaction | {"status": "available" if settled(platform, transaction) else "pending"}
 
 
+def available(platform: Platform, currency: str) -> int:
+    """What can be spent now, in minor units; below zero when disputes and fees took more than was there."""
+    return balances(platform).get(currency, {"available": 0})["available"]
+
+
 def balances(platform: Platform) -> dict[str, dict[str, int]]:
     """Available and pending money by currency, in minor units: the sums of net balance transactions."""
     totals: dict[str, dict[str, int]] = {platform.terms.currency: {"available": 0, "pending": 0}}
@@ -327,9 +412,31 @@ def balances(platform: Platform) -> dict[str, dict[str, int]]:
     return totals
 
 
-def balance(platform: Platform, _call: Call) -> Resource:
-    """The platform's balance."""
-    totals = sorted(balances(platform).items())
+def held(platform: Platform, account: str) -> dict[str, dict[str, int]]:
+    """What a connected account holds, by currency, in minor units."""
+    totals: dict[str, dict[str, int]] = {platform.terms.currency: {"available": 0, "pending": 0}}
+    for share in platform.pots.get(account, []):
+        pot = totals.setdefault(share.currency, {"available": 0, "pending": 0})
+        pot["available" if share.available_on <= platform.now() else "pending"] += share.amount
+    return totals
+
+
+def balance(platform: Platform, call: Call) -> Resource:
+    """The platform's balance, or that of the connected account in whose name the call is made."""
+    if call.account is not None and not platform.has("v2.core.account", call.account):
+        raise RefusedError(
+            403,
+            f"The provided key does not have access to account '{call.account}' (or that account does not exist). "
+            "Application access may have been revoked.",
+            code="account_invalid",
+            saved=False,
+        )
+    return balance_of(platform, call.account)
+
+
+def balance_of(platform: Platform, account: str | None = None) -> Resource:
+    """What there is, by currency: available, pending, and of a platform what is reserved for its accounts' debts."""
+    totals = sorted((balances(platform) if account is None else held(platform, account)).items())
 
     def pot(name: str) -> list[Resource]:
         return [
@@ -337,7 +444,7 @@ def balance(platform: Platform, _call: Call) -> Resource:
             for currency, amounts in totals
         ]
 
-    reserved = [{"amount": 0, "currency": currency} for currency, _ in totals]
+    reserved = [{"amount": _reserved(platform, currency), "currency": currency} for currency, _ in totals]
     return {
         "object": "balance",
         "available": pot("available"),
@@ -345,6 +452,12 @@ def balance(platform: Platform, _call: Call) -> Resource:
         "livemode": False,
         "pending": pot("pending"),
     }
+
+
+def _reserved(platform: Platform, currency: str) -> int:
+    """What Stripe keeps back for connected accounts below zero (source: docs.stripe.com/connect/account-balances)."""
+    debts = (held(platform, account).get(currency, {"available": 0})["available"] for account in platform.pots)
+    return -sum(min(debt, 0) for debt in debts)
 
 
 # Reading ---------------------------------------------------------------------------------------------------------
@@ -368,6 +481,32 @@ def every(kind: str, noun: str, path: str, params: str, filters: tuple[str, ...]
     return Route("GET", path, noun, Access.READ, params, many, LIST_PARAMS | RANGE_PARAMS | set(filters))
 
 
+def modify(platform: Platform, call: Call) -> Resource:
+    """Change a charge's metadata or description; its transfer group only while it has none (trap 13 of money E)."""
+    charge = platform.get("charge", call.ids[0])
+    given = call.params
+    if "transfer_group" in given and charge["transfer_group"] is not None:
+        raise RefusedError(
+            400,
+            f"The transfer_group of a charge can be set once: {charge['id']} has {charge['transfer_group']}.",
+            param="transfer_group",
+        )
+    before = {name: charge[name] for name in ("metadata", "transfer_group", "description")}
+    charge["metadata"] = merged(charge["metadata"], given.get("metadata", {}))
+    charge |= {name: given[name] for name in ("transfer_group", "description") if name in given}
+    previous = {name: value for name, value in before.items() if charge[name] != value}
+    if previous:
+        platform.emit("charge.updated", charge, previous)
+    return charge
+
+
+def merged(metadata: dict[str, str], given: dict[str, str] | str) -> dict[str, str]:
+    """Metadata after a change: what is named is set, an empty value unsets it, empty metadata unsets all."""
+    if not isinstance(given, dict):
+        return {}
+    return {name: value for name, value in (metadata | given).items() if value != ""}
+
+
 VIEWS["balance_transaction"] = _transaction_now
 
 P = "stripe.params:"
@@ -386,5 +525,14 @@ ROUTES = (
         P + "BalanceTransactionListParams",
         ("currency", "source", "type"),
     ),
-    Route("GET", "/v1/balance", "balance", Access.READ, P + "BalanceRetrieveParams", balance),
+    Route("GET", "/v1/balance", "balance", Access.READ, P + "BalanceRetrieveParams", balance, behalf=True),
+    Route(
+        "POST",
+        "/v1/charges/{id}",
+        "charge",
+        Access.WRITE,
+        P + "ChargeModifyParams",
+        modify,
+        frozenset({"metadata", "metadata.*", "transfer_group", "description"}),
+    ),
 )

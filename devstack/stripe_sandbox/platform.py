@@ -4,15 +4,18 @@ import copy
 import heapq
 import itertools
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal
+from types import MappingProxyType
 from typing import Any
 
 from devstack.stripe_sandbox.cards import RefundCourse
 from devstack.stripe_sandbox.clock import Clock
 from devstack.stripe_sandbox.errors import UnsupportedError, missing
-from devstack.stripe_sandbox.webhooks import Outbox
+from devstack.stripe_sandbox.webhooks import Door, Outbox
 
 # A Stripe object as its JSON.
 Resource = dict[str, Any]
@@ -25,12 +28,26 @@ KINDS = {
     "cs_": "checkout.session",
     "pi_": "payment_intent",
     "ch_": "charge",
+    "py_": "charge",
     "txn_": "balance_transaction",
     "re_": "refund",
+    "pyr_": "refund",
     "tr_": "transfer",
+    "trr_": "transfer_reversal",
+    "dp_": "dispute",
+    "issfr_": "radar.early_fraud_warning",
+    "po_": "payout",
+    "cus_": "customer",
+    "sub_": "subscription",
+    "in_": "invoice",
+    "inpay_": "invoice_payment",
+    "price_": "price",
     "evt_": "event",
     "acct_": "v2.core.account",
 }
+# Events that the platform's own list does not show: those of connected accounts, and thin ones.
+CONNECTED_EVENT = "connected_event"
+THIN_EVENT = "v2.core.event"
 NOUNS = {
     "checkout.session": "checkout.session",
     "balance_transaction": "balance transaction",
@@ -47,6 +64,26 @@ class Terms:
     currency: str = "eur"
     fee_delay: float = 2.0
     settle_days: int = 3
+    # A debit is answered by the bank some days later, and disputed within eight weeks (design: money A 10).
+    debit_days: float = 5.0
+    # Account links live some minutes; an onboarding is verified a little after it was filled in.
+    link_minutes: float = 10.0
+    verify_seconds: float = 5.0
+    # Evidence is due, an issuer decides, a payout arrives.
+    evidence_days: float = 9.0
+    decision_days: float = 60.0
+    payout_days: float = 2.0
+    # Stripe pays out daily by default; here nothing leaves unless somebody wants it to.
+    payouts: str = "manual"
+    recipient_payouts: str = "manual"
+    # Search answers of what is a minute old, a list of what is (source: docs.stripe.com/search, "Data freshness").
+    search_lag: float = 60.0
+    # What one unit of a currency is worth in the account's own, before Stripe's conversion fee.
+    rates: Mapping[str, Decimal] = field(
+        default_factory=lambda: MappingProxyType(
+            {"usd": Decimal("0.92"), "gbp": Decimal("1.16"), "chf": Decimal("1.05"), "jpy": Decimal("0.0061")}
+        )
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +103,8 @@ class Settlement:
     fee: int
     available_on: int
     refunds: RefundCourse = RefundCourse.USUAL
+    kind: str = "charge"
+    rate: Decimal | None = None
 
 
 @dataclass(slots=True)
@@ -80,10 +119,25 @@ class Platform:
     settlements: dict[str, Settlement] = field(default_factory=dict)
     line_items: dict[str, list[Resource]] = field(default_factory=dict)
     intent_data: dict[str, Resource] = field(default_factory=dict)
+    # What connected accounts hold, and what the seller set about payouts.
+    pots: dict[str, list["Share"]] = field(default_factory=dict)
+    links: dict[str, "Link"] = field(default_factory=dict)
+    rates: dict[str, Decimal] = field(default_factory=dict)
+    # How each subscription goes on (`billing.Plan`), by its id.
+    plans: dict[str, Any] = field(default_factory=dict)
+    # The name of each product, by its id.
+    products: dict[str, str] = field(default_factory=dict)
+    minimum: dict[str, int] = field(default_factory=dict)
+    interval: str = ""
     _objects: dict[str, dict[str, Resource]] = field(default_factory=dict)
     _schedule: list[tuple[int, int, Callable[[], None]]] = field(default_factory=list)
     _order: Iterator[int] = field(default_factory=itertools.count)
     _at: int | None = None
+
+    def __post_init__(self) -> None:
+        """Start from the terms; what can change since changes here."""
+        self.rates.update(self.terms.rates)
+        self.interval = self.terms.payouts
 
     # Time ---------------------------------------------------------------------------------------------------------
 
@@ -122,9 +176,9 @@ class Platform:
         """An id as Stripe's look."""
         return prefix + "".join(secrets.choice(LETTERS) for _ in range(length))
 
-    def add(self, resource: Resource) -> Resource:
-        """Keep a new object."""
-        self._objects.setdefault(resource["object"], {})[resource["id"]] = resource
+    def add(self, resource: Resource, kind: str | None = None) -> Resource:
+        """Keep a new object, under its own kind unless another is named."""
+        self._objects.setdefault(kind or resource["object"], {})[resource["id"]] = resource
         return resource
 
     def get(self, kind: str, identifier: str, *, param: str = "id", status: int = 404) -> Resource:
@@ -156,8 +210,14 @@ class Platform:
 
     # Events -------------------------------------------------------------------------------------------------------
 
-    def emit(self, kind: str, resource: Resource, previous: Resource | None = None) -> Resource:
-        """Tell what happened: an event with the object of now, whatever becomes of it later (trap 6 of money E)."""
+    def emit(
+        self, kind: str, resource: Resource, previous: Resource | None = None, *, account: str | None = None
+    ) -> Resource:
+        """Tell what happened: an event with the object of now, whatever becomes of it later (trap 6 of money E).
+
+        With `account` it happened at a connected account: it goes through another door (trap 23 of money E).
+        """
+        door = Door.CONNECTED if account else Door.ACCOUNT
         data: Resource = {"object": copy.deepcopy(resource)}
         if previous is not None:
             data["previous_attributes"] = previous
@@ -168,10 +228,57 @@ class Platform:
             "created": self.now(),
             "data": data,
             "livemode": False,
-            "pending_webhooks": sum(endpoint.wants(kind) for endpoint in self.outbox.endpoints),
+            "pending_webhooks": sum(endpoint.wants(kind, door) for endpoint in self.outbox.endpoints),
             "request": {"id": self.cause.request, "idempotency_key": self.cause.idempotency_key},
             "type": kind,
         }
-        self.add(event)
-        self.outbox.put(event, self.clock.wall())
+        if account:
+            event["account"] = account
+        self.add(event, CONNECTED_EVENT if account else None)
+        self.outbox.put(event, self.clock.wall(), door)
         return event
+
+    def notify(self, kind: str, related: Resource | None, data: Resource | None = None) -> Resource:
+        """Tell of a v2 object by a thin event: a reference to what changed, and nothing of it.
+
+        Who wants to know fetches the object, or the event for its `data`
+        (source: docs.stripe.com/event-destinations, "Thin events").
+        """
+        request = {"id": self.cause.request, "idempotency_key": self.cause.idempotency_key or ""}
+        event: Resource = {
+            "id": self.new_id("evt_test_65"),
+            "object": THIN_EVENT,
+            "context": None,
+            "created": timestamp(self.now()),
+            "livemode": False,
+            "reason": {"type": "request", "request": request} if self.cause.request else None,
+            "type": kind,
+        } | ({"related_object": related} if related else {})
+        self.add(event | {"changes": None, "data": data or {}})
+        self.outbox.put(event, self.clock.wall(), Door.THIN)
+        return event
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """Money that came to a connected account or left it: signed, in minor units, available from an instant on."""
+
+    amount: int
+    currency: str
+    available_on: int
+    source: str
+
+
+@dataclass(slots=True)
+class Link:
+    """An account link: until when it works, what it is for, and the token of the form once somebody has opened it."""
+
+    account: str
+    until: float
+    use_case: Resource
+    form: str | None = None
+
+
+def timestamp(seconds: float) -> str:
+    """An instant as v2 writes it (RFC 3339)."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")

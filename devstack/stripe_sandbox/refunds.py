@@ -1,23 +1,26 @@
-"""Refunds of card payments: drawn on the available balance, waiting for it, failing weeks later.
+"""Refunds of cards and debits: drawn on the available balance, waiting for it, failing weeks later.
 
 A refund counts against its charge from the moment it is accepted. While the available balance is too small it is
-`pending`, without a balance transaction, and says why; it is taken once money has become available, oldest first as
-far as the money goes. It may fail after it has succeeded: a second balance transaction brings the money back, and the
-charge can be refunded again. The card fee stays with Stripe, and no transfer is ever touched (traps 15 to 17 of
-money E). Fields that do not apply are absent, as at Stripe: `pending_reason`, `failure_reason`,
-`failure_balance_transaction`. Source: docs.stripe.com/refunds and docs.stripe.com/api/refunds/object.
+`pending`, without a balance transaction, and says why; it is taken once money has become available, oldest first as far
+as the money goes. A refund of a debit that is still under way waits for it, and is canceled with it. It may fail after
+it has succeeded: a second balance transaction brings the money back, and the charge can be refunded again. Some refunds
+wait for their receiver (`requires_action`), and can be canceled until they have acted. The card fee stays with Stripe,
+and no transfer is ever touched (traps 15 to 17 of money E). Fields that do not apply are absent, as at Stripe:
+`pending_reason`, `failure_reason`, `failure_balance_transaction`. Source: docs.stripe.com/refunds and
+docs.stripe.com/api/refunds/object.
 """
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import assert_never
 
 from devstack.stripe_sandbox.amounts import printed
 from devstack.stripe_sandbox.cards import RefundCourse
 from devstack.stripe_sandbox.errors import RefusedError, invalid
+from devstack.stripe_sandbox.exchange import converted, rate
 from devstack.stripe_sandbox.keys import Access
-from devstack.stripe_sandbox.payments import ARRIVALS, balances, book, every, retrieve, settled
+from devstack.stripe_sandbox.payments import ARRIVALS, available, book, every, merged, retrieve, settled
 from devstack.stripe_sandbox.platform import Platform, Resource
 from devstack.stripe_sandbox.routes import INCLUDABLE, Call, Route
 
@@ -38,6 +41,11 @@ PROCESSING = "processing"
 UPDATED = ("refund.updated", "charge.refund.updated")
 FAILED = ("refund.failed", "charge.refund.updated")
 SHOWN_IN_CHARGE = 10
+# Nobody took the money that waits for its receiver (source: docs.stripe.com/refunds#requires-action, 45 days).
+UNCLAIMED = 45 * 24 * 60 * 60
+ENDED = frozenset({"failed", "canceled"})
+# Who must know that a charge was refunded.
+ON_REFUND: list[Callable[[Platform, Resource], None]] = []
 
 
 def create(platform: Platform, call: Call) -> Resource:
@@ -52,11 +60,16 @@ def create(platform: Platform, call: Call) -> Resource:
     platform.emit("refund.created", refund)
     previous = {name: value for name, value in before.items() if charge[name] != value}
     platform.emit("charge.refunded", charge, previous)
+    for tell in ON_REFUND:
+        tell(platform, charge)
     return refund
 
 
 def _begin(platform: Platform, refund: Resource) -> None:
     soon = platform.now() + platform.terms.fee_delay
+    if _under_way(platform, refund):
+        refund["pending_reason"] = "charge_pending"
+        return
     match platform.settlements[refund["charge"]].refunds:
         case RefundCourse.USUAL:
             _take(platform, refund)
@@ -66,8 +79,42 @@ def _begin(platform: Platform, refund: Resource) -> None:
         case RefundCourse.FAILS_LATER:
             _take(platform, refund)
             platform.schedule(soon, lambda: fail_later(platform, refund, "expired_or_canceled_card"))
+        case RefundCourse.REQUIRES_ACTION:
+            _ask_receiver(platform, refund)
         case course:
             assert_never(course)
+
+
+def _under_way(platform: Platform, refund: Resource) -> bool:
+    return bool(platform.get("charge", refund["charge"])["status"] == "pending")
+
+
+def _ask_receiver(platform: Platform, refund: Resource) -> None:
+    """Take the money and let the receiver say where it goes; unclaimed it comes back."""
+    _take(platform, refund)
+    if refund["status"] != "succeeded":
+        return
+    until = platform.now() + UNCLAIMED
+    details = {"email_sent": {"email_sent_at": platform.now(), "email_sent_to": "client@example.org"}}
+    refund |= {
+        "status": "requires_action",
+        "next_action": {"type": "display_details", "display_details": details | {"expires_at": until}},
+    }
+    platform.schedule(until, lambda: _expire(platform, refund))
+
+
+def _expire(platform: Platform, refund: Resource) -> None:
+    if refund["status"] == "requires_action":
+        fail(platform, refund, "unknown")
+
+
+def claim(platform: Platform, refund: Resource) -> None:
+    """The receiver has said where the money goes. Raises RefusedError when nobody waits for that."""
+    if refund["status"] != "requires_action":
+        raise RefusedError(400, f"{refund['id']} does not require an action: {refund['status']}.")
+    with _updating(platform, refund, UPDATED):
+        refund.pop("next_action", None)
+        refund["status"] = "succeeded"
 
 
 def _process(platform: Platform, refund: Resource) -> None:
@@ -86,9 +133,12 @@ def _charge(platform: Platform, given: Resource) -> Resource:
         raise RefusedError(400, f"Charge {named['id']} does not belong to PaymentIntent {intent_id}.", param="charge")
     latest = platform.get("charge", intent["latest_charge"]) if intent["latest_charge"] else None
     charge = named or latest
-    if charge is None or not charge["paid"]:
+    if charge is None or charge["status"] == "failed":
         raise RefusedError(400, f"This PaymentIntent ({intent_id}) does not have a successful charge to refund.")
-    if charge["disputed"]:
+    if any(
+        dispute["charge"] == charge["id"] and not dispute["is_charge_refundable"]
+        for dispute in platform.newest_first("dispute")
+    ):
         raise RefusedError(
             400, f"Charge {charge['id']} has been charged back; cannot issue a refund.", code="charge_disputed"
         )
@@ -111,8 +161,9 @@ def _amount(given: Resource, charge: Resource) -> int:
 
 
 def _refund(platform: Platform, given: Resource, charge: Resource, amount: int) -> Resource:
+    card = _is_card(charge)
     return {
-        "id": platform.new_id("re_3"),
+        "id": platform.new_id("re_3" if card else "pyr_1"),
         "object": KIND,
         "amount": amount,
         "balance_transaction": None,
@@ -121,8 +172,8 @@ def _refund(platform: Platform, given: Resource, charge: Resource, amount: int) 
         "currency": charge["currency"],
         "customer": None,
         "customer_account": None,
-        "destination_details": {"card": {"type": "pending"}, "type": "card"},
-        "metadata": _set_values(given.get("metadata") or {}),
+        "destination_details": ({"card": {"type": "pending"}, "type": "card"} if card else {"type": "sepa_debit"}),
+        "metadata": merged({}, given.get("metadata") or {}),
         "payment_intent": charge["payment_intent"],
         "payment_method": charge["payment_method"],
         "reason": given.get("reason"),
@@ -133,8 +184,8 @@ def _refund(platform: Platform, given: Resource, charge: Resource, amount: int) 
     }
 
 
-def _set_values(metadata: dict[str, str]) -> dict[str, str]:
-    return {name: value for name, value in metadata.items() if value != ""}
+def _is_card(charge: Resource) -> bool:
+    return bool(charge["payment_method_details"]["type"] == "card")
 
 
 def _count(charge: Resource, amount: int) -> None:
@@ -147,18 +198,25 @@ def _count(charge: Resource, amount: int) -> None:
 
 def _take(platform: Platform, refund: Resource) -> None:
     """Draw a refund on the available balance, or say why it waits."""
-    available = balances(platform).get(refund["currency"], {"available": 0})["available"]
-    if refund["amount"] > available:
+    applied = rate(platform, refund["currency"])
+    amount = converted(platform, refund["amount"], refund["currency"], applied)
+    if amount > available(platform, platform.terms.currency):
         refund["pending_reason"] = _reason(platform, refund)
         return
-    transaction = book(platform, kind=KIND, source=refund, amount=-refund["amount"], available_on=platform.now())
+    card = _is_card(platform.get("charge", refund["charge"]))
+    transaction = book(
+        platform,
+        kind=KIND if card else "payment_refund",
+        source=refund,
+        amount=-amount,
+        available_on=platform.now(),
+        applied=applied,
+    )
     refund.pop("pending_reason", None)
-    refund |= {
-        "status": "succeeded",
-        "balance_transaction": transaction["id"],
-        "destination_details": _destination({"reference_status": "pending"}),
-    }
-    platform.schedule(platform.now() + platform.terms.fee_delay, lambda: _refer(platform, refund))
+    refund |= {"status": "succeeded", "balance_transaction": transaction["id"]}
+    if card:
+        refund["destination_details"] = _destination({"reference_status": "pending"})
+        platform.schedule(platform.now() + platform.terms.fee_delay, lambda: _refer(platform, refund))
 
 
 def _destination(reference: Resource) -> Resource:
@@ -184,7 +242,11 @@ def _reason(platform: Platform, refund: Resource) -> str:
 def _take_waiting(platform: Platform) -> None:
     """Take the refunds that wait and that the available balance allows, oldest first."""
     for refund in reversed(platform.newest_first(KIND)):
-        if refund["status"] == "pending" and refund["pending_reason"] != PROCESSING:
+        if (
+            refund["status"] == "pending"
+            and refund["pending_reason"] != PROCESSING
+            and not _under_way(platform, refund)
+        ):
             with _updating(platform, refund, UPDATED):
                 _take(platform, refund)
 
@@ -206,32 +268,51 @@ def fail(platform: Platform, refund: Resource, reason: str) -> None:
 
     Raises RefusedError when it has failed already.
     """
-    if refund["status"] == "failed":
-        raise RefusedError(400, f"{refund['id']} has failed already: {refund['failure_reason']}.")
+    if refund["status"] in ENDED:
+        raise RefusedError(400, f"{refund['id']} has ended already: {refund['status']}.")
     with _updating(platform, refund, FAILED):
-        refund.pop("pending_reason", None)
-        refund |= {"status": "failed", "failure_reason": reason}
-        if refund["balance_transaction"]:
-            back = book(
-                platform,
-                kind="refund_failure",
-                source=refund,
-                amount=refund["amount"],
-                available_on=platform.now(),
-            )
-            refund["failure_balance_transaction"] = back["id"]
-        _count(platform.get("charge", refund["charge"]), -refund["amount"])
+        refund["failure_reason"] = reason
+        _undo(platform, refund, "failed")
+
+
+def _undo(platform: Platform, refund: Resource, status: str) -> None:
+    """End a refund that did not reach its receiver: what had left comes back, at the amount it left with."""
+    refund.pop("pending_reason", None)
+    refund.pop("next_action", None)
+    refund["status"] = status
+    if refund["balance_transaction"]:
+        gone = platform.get("balance_transaction", refund["balance_transaction"])
+        back = book(
+            platform,
+            kind="refund_failure",
+            source=refund | {"currency": gone["currency"]},
+            amount=-gone["amount"],
+            available_on=platform.now(),
+        )
+        refund["failure_balance_transaction"] = back["id"]
+    _count(platform.get("charge", refund["charge"]), -refund["amount"])
+
+
+def go_on(platform: Platform, charge: Resource) -> None:
+    """A debit that was under way has succeeded or failed: the refunds that waited for it are taken, or canceled."""
+    for refund in reversed(platform.newest_first(KIND)):
+        if refund["charge"] != charge["id"] or refund["status"] != "pending":
+            continue
+        with _updating(platform, refund, UPDATED):
+            if charge["status"] == "failed":
+                _undo(platform, refund, "canceled")
+            else:
+                _begin(platform, refund)
 
 
 def fail_later(platform: Platform, refund: Resource, reason: str) -> None:
     """Let a refund fail when its time has come, unless it has failed by then."""
-    if refund["status"] != "failed":
+    if refund["status"] not in ENDED:
         fail(platform, refund, reason)
 
 
-def dispute(platform: Platform, charge: Resource) -> None:
-    """Mark a charge as disputed: its refunds that wait fail, and it takes no more (trap 17 of money E)."""
-    charge["disputed"] = True
+def fail_waiting(platform: Platform, charge: Resource) -> None:
+    """Fail what waits: its charge was disputed (trap 17 of money E)."""
     for refund in reversed(platform.newest_first(KIND)):
         if refund["charge"] == charge["id"] and refund["status"] == "pending":
             fail(platform, refund, "charge_for_pending_refund_disputed")
@@ -245,18 +326,22 @@ def update(platform: Platform, call: Call) -> Resource:
     refund = platform.get(KIND, call.ids[0])
     given = call.params.get("metadata", {})
     with _updating(platform, refund, UPDATED):
-        refund["metadata"] = _set_values(refund["metadata"] | given) if given != "" else {}
+        refund["metadata"] = merged(refund["metadata"], given)
     return refund
 
 
 def cancel(platform: Platform, call: Call) -> Resource:
-    """Refuse: only a refund that waits for its receiver (`requires_action`) can be canceled, and no card's does."""
+    """Cancel a refund that waits for its receiver (`requires_action`): no card's does. Raises RefusedError else."""
     refund = platform.get(KIND, call.ids[0])
-    raise RefusedError(
-        400,
-        f"Refund {refund['id']} has a status of {refund['status']}. Only refunds with a status of requires_action can "
-        "be canceled.",
-    )
+    if refund["status"] != "requires_action":
+        raise RefusedError(
+            400,
+            f"Refund {refund['id']} has a status of {refund['status']}. Only refunds with a status of requires_action "
+            "can be canceled.",
+        )
+    with _updating(platform, refund, UPDATED):
+        _undo(platform, refund, "canceled")
+    return refund
 
 
 def _of_charge(platform: Platform, charge: Resource) -> Resource:

@@ -20,11 +20,12 @@ RANGE_PARAMS = frozenset({"created", "created.gt", "created.gte", "created.lt", 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A checked request: the key that makes it, the ids of its path, its parameters."""
+    """A checked request: the key that makes it, the ids of its path, its parameters, the account it speaks for."""
 
     key: Key
     ids: tuple[str, ...]
     params: dict[str, Any]
+    account: str | None = None
 
 
 Handler = Callable[[Platform, Call], Resource]
@@ -32,7 +33,10 @@ Handler = Callable[[Platform, Call], Resource]
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One route: `takes` lists the parameters that are built, `only` those of which some values are."""
+    """One route: `takes` lists the parameters that are built, `only` those of which some values are.
+
+    `behalf` says that it may be called in the name of a connected account.
+    """
 
     method: str
     path: str
@@ -42,6 +46,7 @@ class Route:
     handler: Handler
     takes: frozenset[str] = frozenset()
     only: Mapping[str, tuple[object, ...]] = field(default_factory=dict)
+    behalf: bool = False
 
     @property
     def wire(self) -> Wire:
@@ -127,20 +132,26 @@ EXPANDABLE = {
     "source_transaction": "charge",
     "balance_transaction": "balance_transaction",
     "failure_balance_transaction": "balance_transaction",
+    "balance_transactions": "balance_transaction",
+    "invoice": "invoice",
+    "latest_invoice": "invoice",
+    "subscription": "subscription",
+    "customer": "customer",
+    "transfer": "transfer",
     "source": None,
     "line_items": None,
     "refunds": None,
+    "reversals": None,
+    "payments": None,
     "data": None,
 }
 # Those of Stripe that are not built.
 UNBUILT = frozenset(
     {
         "application",
-        "customer",
         "destination",
         "destination_payment",
         "discounts",
-        "invoice",
         "on_behalf_of",
         "payment_method",
         "price",
@@ -149,8 +160,6 @@ UNBUILT = frozenset(
         "setup_intent",
         "source_transfer",
         "source_transfer_reversal",
-        "subscription",
-        "transfer",
         "transfer_reversal",
     }
 )
@@ -180,7 +189,7 @@ def _not_expandable(path: str) -> RefusedError:
 
 def shown(platform: Platform, resource: Resource) -> Resource:
     """A copy of an object, or of a list of them, as an answer shows it now."""
-    if resource.get("object") == "list":
+    if isinstance(resource.get("data"), list) and resource.get("object") in {"list", "search_result", None}:
         return resource | {"data": [shown(platform, member) for member in resource["data"]]}
     view = VIEWS.get(resource.get("object", ""))
     return copy.deepcopy(view(platform, resource) if view else resource)

@@ -121,6 +121,8 @@ class Sandbox:
             return self._api.answer(request)
         if request.path.startswith("/c/pay/"):
             return self._pages.checkout(request)
+        if request.path.startswith("/setup/e/"):
+            return self._pages.setup(request)
         if request.path.startswith("/_sandbox/"):
             return self._control.answer(request)
         if request.path == "/":

@@ -1,19 +1,28 @@
-"""Transfers to connected accounts, and what a source allows (design: money A 4, traps 11 to 14 of money E).
+"""Transfers to connected accounts, what a source allows, and reversals (design: money A 4, traps 11 to 15 of money E).
 
 A transfer with a source is accepted before the charge has settled and becomes available when the charge does; from
 then on it draws on the available balance like any other. The sum of a charge's transfers never exceeds it; the
 currency is that of the charge's balance transaction; the transfer group is the charge's. There is no event but
 `transfer.created`: nothing ever says that a transfer was "paid".
+
+A reversal takes back a part or all, of what the account has *available*, or is refused whole; it is told by
+`transfer.reversed`, for a part too, with `reversed: false`. Source: docs.stripe.com/api/transfer_reversals.
 """
 
+import copy
+
 from devstack.stripe_sandbox.accounts import may_receive
+from devstack.stripe_sandbox.amounts import printed
 from devstack.stripe_sandbox.errors import RefusedError, invalid
 from devstack.stripe_sandbox.keys import Access
-from devstack.stripe_sandbox.payments import balances, book, every, retrieve
-from devstack.stripe_sandbox.platform import Platform, Resource, Settlement
-from devstack.stripe_sandbox.routes import Call, Route
+from devstack.stripe_sandbox.payments import available, book, every, held, merged, retrieve
+from devstack.stripe_sandbox.platform import Platform, Resource, Settlement, Share
+from devstack.stripe_sandbox.recipients import put
+from devstack.stripe_sandbox.routes import LIST_PARAMS, VIEWS, Call, Route, listing
 
 KIND = "transfer"
+REVERSAL = "transfer_reversal"
+SHOWN = 10
 
 
 def create(platform: Platform, call: Call) -> Resource:
@@ -36,7 +45,8 @@ def create(platform: Platform, call: Call) -> Resource:
     transaction = book(platform, kind=KIND, source=transfer, amount=-given["amount"], available_on=available_on)
     transfer["balance_transaction"] = transaction["id"]
     platform.add(transfer)
-    platform.emit("transfer.created", transfer)
+    put(platform, transfer["destination"], Share(given["amount"], given["currency"], available_on, transfer["id"]))
+    platform.emit("transfer.created", _with_reversals(platform, transfer))
     return transfer
 
 
@@ -82,8 +92,7 @@ def _source(platform: Platform, given: Resource) -> tuple[Resource, Settlement]:
 def _check_available(platform: Platform, given: Resource, source: tuple[Resource, Settlement] | None) -> None:
     if source is not None and source[0]["balance_transaction"] is None:
         return  # settled at once, and not booked yet: Stripe still counts it as pending
-    available = balances(platform).get(given["currency"], {"available": 0})["available"]
-    if given["amount"] > available:
+    if given["amount"] > available(platform, given["currency"]):
         raise RefusedError(
             400,
             "You have insufficient available funds in your Stripe account. Try adding funds directly to your available "
@@ -121,17 +130,114 @@ def _transfer(platform: Platform, given: Resource, group: str | None, now: int) 
         "destination_payment": platform.new_id("py_1"),
         "livemode": False,
         "metadata": given.get("metadata", {}),
-        "reversals": {
-            "object": "list",
-            "data": [],
-            "has_more": False,
-            "url": f"/v1/transfers/{identifier}/reversals",
-        },
         "reversed": False,
         "source_transaction": given.get("source_transaction"),
         "source_type": "card",
         "transfer_group": group,
     }
+
+
+# Reversals -------------------------------------------------------------------------------------------------------
+
+
+def _reversals_of(platform: Platform, transfer: str) -> list[Resource]:
+    return [found for found in platform.newest_first(REVERSAL) if found["transfer"] == transfer]
+
+
+def _with_reversals(platform: Platform, transfer: Resource) -> Resource:
+    """A transfer with the newest of its reversals, as every answer shows it."""
+    found = _reversals_of(platform, transfer["id"])
+    shown = {
+        "object": "list",
+        "data": copy.deepcopy(found[:SHOWN]),
+        "has_more": len(found) > SHOWN,
+        "url": f"/v1/transfers/{transfer['id']}/reversals",
+    }
+    return transfer | {"reversals": shown}
+
+
+def reverse(platform: Platform, call: Call) -> Resource:
+    """Take a transfer back, or a part of it, in minor units of its currency.
+
+    Raises RefusedError when it is reversed already, when more is asked than is left, and when the account has not so
+    much available: then nothing is taken at all.
+    """
+    transfer = platform.get(KIND, call.ids[0])
+    amount = _to_reverse(transfer, call.params)
+    spendable = held(platform, transfer["destination"]).get(transfer["currency"], {"available": 0})["available"]
+    if amount > spendable:
+        raise RefusedError(
+            400,
+            f"Insufficient funds in the connected account: {transfer['destination']} has "
+            f"{printed(spendable, transfer['currency'], 'en')} available.",
+            code="balance_insufficient",
+        )
+    now = platform.now()
+    made = platform.add(
+        {
+            "id": platform.new_id("trr_1"),
+            "object": REVERSAL,
+            "amount": amount,
+            "balance_transaction": None,
+            "created": now,
+            "currency": transfer["currency"],
+            "destination_payment_refund": platform.new_id("pyr_1"),
+            "metadata": merged({}, call.params.get("metadata") or {}),
+            "source_refund": None,
+            "transfer": transfer["id"],
+        }
+    )
+    transaction = book(platform, kind="transfer_refund", source=made, amount=amount, available_on=now)
+    made["balance_transaction"] = transaction["id"]
+    before = {"amount_reversed": transfer["amount_reversed"], "reversed": transfer["reversed"]}
+    transfer["amount_reversed"] += amount
+    transfer["reversed"] = transfer["amount_reversed"] == transfer["amount"]
+    put(platform, transfer["destination"], Share(-amount, transfer["currency"], now, made["id"]))
+    previous = {name: value for name, value in before.items() if transfer[name] != value}
+    platform.emit("transfer.reversed", _with_reversals(platform, transfer), previous)
+    return made
+
+
+def _to_reverse(transfer: Resource, given: Resource) -> int:
+    left: int = transfer["amount"] - transfer["amount_reversed"]
+    amount: int = given.get("amount", left)
+    if left == 0:
+        raise RefusedError(400, f"Transfer {transfer['id']} is already fully reversed.")
+    if amount < 1:
+        raise invalid("Invalid positive integer", param="amount", code="parameter_invalid_integer")
+    if amount > left:
+        asked, rest = (printed(value, transfer["currency"], "en") for value in (amount, left))
+        raise RefusedError(
+            400, f"Reversal amount ({asked}) is greater than unreversed amount on transfer ({rest})", param="amount"
+        )
+    return amount
+
+
+def reversals(platform: Platform, call: Call) -> Resource:
+    """The reversals of a transfer, newest first."""
+    transfer = platform.get(KIND, call.ids[0])
+    return listing(call, f"/v1/transfers/{transfer['id']}/reversals", _reversals_of(platform, transfer["id"]))
+
+
+def one_reversal(platform: Platform, call: Call) -> Resource:
+    """One reversal of a transfer."""
+    platform.get(KIND, call.ids[0])
+    return platform.get(REVERSAL, call.ids[1])
+
+
+def modify(platform: Platform, call: Call) -> Resource:
+    """Change a transfer's metadata or description; its money never."""
+    transfer = platform.get(KIND, call.ids[0])
+    before = {name: transfer[name] for name in ("metadata", "description")}
+    transfer["metadata"] = merged(transfer["metadata"], call.params.get("metadata", {}))
+    transfer["description"] = call.params.get("description", transfer["description"])
+    previous = {name: value for name, value in before.items() if transfer[name] != value}
+    if previous:
+        platform.emit("transfer.updated", _with_reversals(platform, transfer), previous)
+    return transfer
+
+
+VIEWS[KIND] = _with_reversals
 
 
 def sent(platform: Platform) -> dict[str, dict[str, int]]:
@@ -152,4 +258,40 @@ ROUTES = (
     Route("POST", "/v1/transfers", KIND, Access.WRITE, P + "TransferCreateParams", create, TAKES),
     retrieve(KIND, KIND, "/v1/transfers", P + "TransferRetrieveParams"),
     every(KIND, KIND, "/v1/transfers", P + "TransferListParams", ("destination", "transfer_group")),
+    Route(
+        "POST",
+        "/v1/transfers/{id}",
+        KIND,
+        Access.WRITE,
+        P + "TransferModifyParams",
+        modify,
+        frozenset({"metadata", "metadata.*", "description"}),
+    ),
+    Route(
+        "POST",
+        "/v1/transfers/{id}/reversals",
+        KIND,
+        Access.WRITE,
+        P + "TransferReversalCreateParams",
+        reverse,
+        frozenset({"amount", "metadata", "metadata.*", "description"}),
+        {"refund_application_fee": (False,)},
+    ),
+    Route(
+        "GET",
+        "/v1/transfers/{id}/reversals",
+        KIND,
+        Access.READ,
+        P + "TransferReversalListParams",
+        reversals,
+        LIST_PARAMS,
+    ),
+    Route(
+        "GET",
+        "/v1/transfers/{id}/reversals/{id}",
+        KIND,
+        Access.READ,
+        P + "TransferReversalRetrieveParams",
+        one_reversal,
+    ),
 )

@@ -10,6 +10,7 @@ import json
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from http import HTTPStatus
 from typing import Any
 from urllib.error import HTTPError, URLError
@@ -19,17 +20,29 @@ PAUSES = (5.0, 30.0, 120.0)
 TIMEOUT = 20.0
 
 
+class Door(StrEnum):
+    """What an endpoint hears of: the platform's own account, its connected accounts, or v2 objects as thin events."""
+
+    ACCOUNT = "account"
+    CONNECTED = "connected"
+    THIN = "thin"
+
+
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where events go: the address, the secret that signs, and the types it wants (`None` means all)."""
+    """Where events go: the address, the secret that signs, the types it wants (`None` means all), and whose they are.
+
+    Each door has its own secret (design: money A 12, trap 23 of money E).
+    """
 
     url: str
     secret: str
     types: frozenset[str] | None = None
+    door: Door = Door.ACCOUNT
 
-    def wants(self, kind: str) -> bool:
-        """Tell whether this endpoint is subscribed to a type of event."""
-        return self.types is None or kind in self.types
+    def wants(self, kind: str, door: Door = Door.ACCOUNT) -> bool:
+        """Tell whether this endpoint is subscribed to a type of event of that door."""
+        return self.door is door and (self.types is None or kind in self.types)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,13 +114,13 @@ class Outbox:
         self._waiting: list[Delivery] = []
         self._open: dict[str, int] = {}
 
-    def put(self, event: Mapping[str, Any], wall: float) -> int:
-        """Queue an event for every endpoint that wants it; give how many those are."""
+    def put(self, event: Mapping[str, Any], wall: float, door: Door = Door.ACCOUNT) -> int:
+        """Queue an event for every endpoint of a door that wants it; give how many those are."""
         body = json.dumps(event, indent=2, ensure_ascii=False).encode()
         deliveries = [
             Delivery(event["id"], event["type"], endpoint, body, wall)
             for endpoint in self.endpoints
-            if endpoint.wants(event["type"])
+            if endpoint.wants(event["type"], door)
         ]
         self._open[event["id"]] = len(deliveries)
         if not self.switches.drop:

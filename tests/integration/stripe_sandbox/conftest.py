@@ -12,9 +12,16 @@ from urllib.request import HTTPRedirectHandler, ProxyHandler, Request, build_ope
 import pytest
 import stripe
 
-from devstack.stripe_sandbox import Endpoint, Sandbox, shapes
+from devstack.stripe_sandbox import Door, Endpoint, Sandbox, shapes
+from tests.support.stripe_line import Line
 
-SECRET = "whsec_test"
+SECRET, CONNECTED_SECRET, THIN_SECRET = "whsec_test", "whsec_connected", "whsec_thin"
+DOORS = (
+    Endpoint("http://shop.example/hooks", SECRET),
+    Endpoint("http://shop.example/connected", CONNECTED_SECRET, door=Door.CONNECTED),
+    Endpoint("http://shop.example/thin", THIN_SECRET, door=Door.THIN),
+)
+THIN = {"id", "object", "context", "created", "livemode", "reason", "type"}
 FREELANCER = "acct_1RelaisFreelancer0"
 FRENCH = "4000 0025 0000 0003"
 DAY = 86400
@@ -56,8 +63,11 @@ class World:
     status: list[int] = field(default_factory=lambda: [200])
 
     def client(self, key: str = "sk_test_relais_local", retries: int = 0) -> stripe.StripeClient:
-        """The official library, unchanged, pointed at the sandbox."""
-        return stripe.StripeClient(key, base_addresses={"api": self.sandbox.url}, max_network_retries=retries)
+        """The official library, unchanged, pointed at the sandbox: over HTTP when it is to repeat by itself."""
+        if retries:
+            return stripe.StripeClient(key, base_addresses={"api": self.sandbox.url}, max_network_retries=retries)
+        line = Line(self.sandbox, lambda _method, _path: None)
+        return stripe.StripeClient(key, max_network_retries=0, http_client=line)
 
     def session(self, **more: Any) -> stripe.checkout.Session:
         """A session of 290 €, as the shop opens them."""
@@ -109,14 +119,38 @@ class World:
         """Ask for a failure."""
         self.post("/_sandbox/faults", {"kind": kind, "match": {"method": "POST", "path": path}, "times": times})
 
-    def events(self) -> list[dict[str, Any]]:
-        """The deliveries so far, oldest first."""
+    def events(self, door: str = "hooks") -> list[dict[str, Any]]:
+        """The deliveries to a door so far (`hooks`, `connected`, `thin`), oldest first."""
         self.sandbox.run_due()
-        return [json.loads(body) for _, _, body in self.delivered]
+        return [json.loads(body) for url, _, body in self.delivered if url.endswith("/" + door)]
 
-    def types(self) -> list[str]:
+    def types(self, door: str = "hooks") -> list[str]:
         """Their types."""
-        return [event["type"] for event in self.events()]
+        return [event["type"] for event in self.events(door)]
+
+    def about(self, *words: str) -> list[str]:
+        """The types so far that begin with one of these words."""
+        return [kind for kind in self.types() if kind.startswith(words)]
+
+    def top_up(self, amount: int = 100_000) -> None:
+        """Put enough into the available balance, in cents."""
+        self.post("/_sandbox/top-ups", {"amount": amount})
+
+    def available(self) -> int:
+        """What is available, in cents."""
+        amount: int = self.client().v1.balance.retrieve().available[0].amount
+        return amount
+
+    def debit(self, session: stripe.checkout.Session, iban: str = "FR1420041010050500013M02606") -> Reply:
+        """Fill in the hosted page with a bank account."""
+        assert session.url is not None
+        typed = {"email": "marie@example.org", "name": "Marie Durand", "method": "sepa_debit", "iban": iban}
+        return browse(session.url, typed)
+
+    def booked(self, kind: str | None = None) -> list[stripe.BalanceTransaction]:
+        """The balance transactions, newest first."""
+        params: dict[str, Any] = {"limit": 100} | ({"type": kind} if kind else {})
+        return self.client().v1.balance_transactions.list(params).data  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -128,19 +162,25 @@ def world() -> Iterator[World]:
 
     def observe(method: str, path: str, status: int, body: dict[str, Any]) -> None:
         if status == 200:
-            members = body["data"] if body["object"] == "list" else [body]
+            members = body["data"] if isinstance(body.get("data"), list) else [body]
             for member in members:
                 wrong.extend(f"{method} {path}: {line}" for line in shapes.problems(member, member["object"], known))
 
     def deliver(url: str, headers: Mapping[str, str], body: bytes) -> int:
         delivered.append((url, headers, body))
-        told = json.loads(body)["data"]["object"]
+        event = json.loads(body)
+        if event["object"] == "v2.core.event":
+            wrong.extend(
+                f"thin event: {name}" for name in event.keys() - {"related_object"} ^ THIN - {"related_object"}
+            )
+            return made.status[0]
+        told = event["data"]["object"]
         wrong.extend(f"event: {line}" for line in shapes.problems(told, told["object"], known))
         return made.status[0]
 
     start = time.time()  # and time stands still unless a test moves it: a slow machine makes nothing due
     sandbox = Sandbox(
-        endpoints=(Endpoint("http://shop.example/hooks", SECRET),),
+        endpoints=DOORS,
         wall=lambda: start,
         deliver=deliver,
         observe=observe,

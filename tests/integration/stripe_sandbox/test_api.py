@@ -216,6 +216,7 @@ def test_the_state_tells_calls_objects_and_money(world: Any) -> None:
         "balance": {"eur": {"available": 0, "pending": 15540}},
         "net_transactions": {"eur": 15540},
         "transfers": {FREELANCER: {"eur": 13000}},
+        "recipients": {FREELANCER: {"eur": {"available": 0, "pending": 13000}}},
         "refunds": {},
     }
     assert state["counts"]["charge"] == 1

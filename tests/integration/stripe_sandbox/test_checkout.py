@@ -200,19 +200,19 @@ def test_less_than_fifty_cents_is_refused(world: Any) -> None:
 @pytest.mark.parametrize(
     ("more", "named"),
     [
-        ({"mode": "subscription"}, "mode=subscription"),
+        ({"mode": "setup"}, "mode=setup"),
         ({"allow_promotion_codes": True}, "allow_promotion_codes=True"),
         ({"customer": "cus_1"}, "customer"),
         (
             {
                 "line_items": [
                     {
-                        "price_data": {"currency": "usd", "unit_amount": 100, "product_data": {"name": "x"}},
+                        "price_data": {"currency": "sek", "unit_amount": 100, "product_data": {"name": "x"}},
                         "quantity": 1,
                     }
                 ]
             },
-            "usd",
+            "sek",
         ),
     ],
 )

@@ -411,7 +411,7 @@ def test_17_a_disputed_charge_takes_no_refund_and_kills_the_one_that_waits(world
     charge, other = settled_charge(world), settled_charge(world)
     waiting = refund(world, "k:0", charge=charge.id, amount=100)
     spared = refund(world, "k:1", charge=other.id)
-    world.post(f"/_sandbox/charges/{charge.id}", {"disputed": True})
+    world.post(f"/_sandbox/charges/{charge.id}", {"dispute": {}})
     refunds = world.client().v1.refunds
     assert refunds.retrieve(waiting.id).failure_reason == "charge_for_pending_refund_disputed"
     assert refunds.retrieve(spared.id).status == "pending"
