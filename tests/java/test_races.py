@@ -16,13 +16,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from functools import cache, partial
+from typing import cast
 
 import pytest
 
 from relais.act import LEASE_SECONDS
 from relais.gate import Choice, Gate, GateId, Kind, Status, Via, due_shard
 from relais.order import MilestoneStage, Order, OrderStage
-from relais.ports import ConditionFailedError
+from relais.ports import ConditionFailedError, Store
 from relais.rows import Change, order_key
 from relais.steps import intake, interrupt
 from relais.steps.assign import open_proposal
