@@ -8,7 +8,6 @@ guards, nobody looks at a row twice and Stripe forgets its keys: else it would p
 
 from __future__ import annotations
 
-import threading
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -427,25 +426,19 @@ def a_retried_opening_against_an_answer(track: Track) -> None:
     """A state is entered again with a fresh token while its gate is being answered: that token hears it, once or twice.
 
     Whoever comes second of the two, the newest token is answered: by the door that reads it, or by the opening that
-    finds the gate decided. Every other round the door is faster than the opening can keep its token.
+    finds the gate decided. Every other round the door overtakes an opening that has looked and not yet kept its token.
     """
     (play,) = track.at(until(Kind.ACCEPTANCE))
     gate, situation = play.gate(Kind.ACCEPTANCE), play.situation(Kind.ACCEPTANCE)
     first = f"token-{play.id}-{play.attempts}"
     calls = [play.call(Kind.ACCEPTANCE) for _ in range(2)]
-    was_answered = threading.Event()
-
-    def door() -> Gate:
-        try:
-            return answer(track.ports, situation, gate, Answer(Choice.ACCEPT, "client", Via.LINK))
-        finally:
-            was_answered.set()
-
-    slow = track.ports
+    door = partial(answer, track.ports, situation, gate, Answer(Choice.ACCEPT, "client", Via.LINK))
+    late = track.ports
     if track.round % 2:
-        slow = replace(slow, store=cast("Store", Overtaken(track.store, was_answered)))
+        overtaken = Overtaken(track.store)
+        door, late = partial(overtaken.by, door), replace(late, store=cast("Store", overtaken))
     decided, *opened = track.at_once(
-        [door, partial(open_gate, track.ports, calls[0]), partial(open_gate, slow, calls[1])]
+        [door, partial(open_gate, track.ports, calls[0]), partial(open_gate, late, calls[1])]
     )
 
     assert isinstance(decided, Gate)

@@ -93,20 +93,29 @@ class RacingStore:
 
 
 class Overtaken:
-    """The table of a process that is slower with its first write than somebody else with everything."""
+    """The table of a process that has looked, and before its first write somebody else does everything."""
 
-    def __init__(self, store: RacingStore, until: threading.Event) -> None:
-        """Wait for this before anything is written."""
+    def __init__(self, store: RacingStore) -> None:
+        """Stand before a table."""
         self._store = store
-        self._until = until
+        self._looked, self._done = threading.Event(), threading.Event()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._store, name)
 
     def write(self, *writes: Write) -> None:
         """Write, later."""
-        assert self._until.wait(PATIENCE)
+        self._looked.set()
+        assert self._done.wait(PATIENCE)
         self._store.write(*writes)
+
+    def by(self, call: Callable[[], Any]) -> Any:
+        """Overtake it."""
+        assert self._looked.wait(PATIENCE)
+        try:
+            return call()
+        finally:
+            self._done.set()
 
 
 def _at_once_again(_seconds: float) -> None:
