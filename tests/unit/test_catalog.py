@@ -81,8 +81,8 @@ def test_a_price_that_cannot_bear_refunds_is_refused_with_the_sum(folder: Path) 
     shutil.copy(folder / "refused" / "articles-too-dear.yaml", folder / "offers")
     assert mistakes(folder) == [
         (
-            "offers/articles-too-dear.yaml:8: price: the price of 1500.00 leaves 90.25 after 1000.00 (cost), 22.75 (card "
-            "fee) and 387.00 (charges on receipts); refunds of 10 % cost another 111.30: short by 21.05 eur"
+            "offers/articles-too-dear.yaml:8: price: the price of 1500.00 leaves 90.25 after 1000.00 (cost), 22.75 "
+            "(card fee) and 387.00 (charges on receipts); refunds of 10 % cost another 111.30: short by 21.05 eur"
         )
     ]
 
