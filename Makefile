@@ -95,6 +95,10 @@ stripe-shapes: .venv/ready  ## compare the sandbox's objects with Stripe's publi
 	@[ -n "$(FIXTURES)" ] || { echo "Name the published examples: make stripe-shapes FIXTURES=path/to/fixtures3.json" >&2; exit 2; }
 	@$(PY) -m devstack.stripe_sandbox.shapes "$(FIXTURES)"
 
+.PHONY: record-stripe
+record-stripe: .venv/ready  ## make the same calls on a real test key (STRIPE_TEST_KEY) and on the sandbox, and compare (CASSETTE=path)
+	@$(PY) -m devstack.stripe_sandbox.record $(if $(CASSETTE),--compare "$(CASSETTE)")
+
 ## Building and shipping ------------------------------------------------------------------------------------------
 
 .PHONY: bundle

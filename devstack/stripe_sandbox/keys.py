@@ -56,7 +56,7 @@ def parse_key(text: str) -> Key:
     return Key(name, {noun: Access(access or "write") for noun, _, access in pairs} or {EVERYTHING: Access.WRITE})
 
 
-# One per function that pays, and one for everything (design: names of docs/architecture.md).
+# One per function, and one for everything; the table of docs/runbook.md says the same (a test holds both together).
 LOCAL_KEYS = (
     parse_key("sk_test_relais_local=*:write"),
     parse_key("rk_test_open_checkout=checkout_session:write"),
@@ -67,6 +67,9 @@ LOCAL_KEYS = (
         "rk_test_run_act=transfer:write,charge:write,account:read,checkout_session:read,payment_intent:read,"
         "balance_transaction:read,balance:read",
     ),
+    parse_key("rk_test_onboard=account:write,account_link:write,event:read"),
+    parse_key("rk_test_answer_dispute=dispute:write,charge:read"),
+    parse_key("rk_test_reconcile=*:read,balance_settings:write"),
 )
 
 

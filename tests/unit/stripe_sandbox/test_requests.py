@@ -1,5 +1,7 @@
 """What a request may say: forms, parameters, keys of the API."""
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -120,6 +122,19 @@ def test_only_the_key_of_the_act_may_transfer_and_refund(noun: str) -> None:
     """Movements are guarded by the keys, one per function: the local ones must show it. Refunds go with charges."""
     may = {key.name for key in LOCAL_KEYS if key.may(noun, Access.WRITE)}
     assert may == {"rk_test_run_act", "sk_test_relais_local"}
+
+
+def test_the_runbook_and_the_local_keys_give_the_same_rights() -> None:
+    """Who makes a key by the table must get what the code was tested with, and not a right more."""
+    runbook = (Path(__file__).parents[3] / "docs" / "runbook.md").read_text(encoding="utf-8")
+    told = {}
+    for line in runbook.splitlines():
+        if "`rk_test_" not in line:
+            continue
+        key, write, read = (re.findall(r"`([a-z_]+)`|(everything)", cell) for cell in line.split("|")[2:5])
+        rights = {name or "*": Access.READ for name, everything in read if name or everything}
+        told[key[0][0]] = rights | {name: Access.WRITE for name, _ in write}
+    assert told == {key.name: dict(key.permissions) for key in LOCAL_KEYS if key.name.startswith("rk_")}
 
 
 @pytest.mark.parametrize("header", ["", "Basic c2s6", "Bearer ", "Bearer sk_test_nobody"])
