@@ -11,8 +11,10 @@ from devstack.stripe_sandbox.clock import table_offset
 from devstack.stripe_sandbox.keys import LOCAL_KEYS, Key, parse_key
 from devstack.stripe_sandbox.platform import Terms
 from devstack.stripe_sandbox.sandbox import LOCAL_SECRET, Sandbox
-from devstack.stripe_sandbox.webhooks import Endpoint
+from devstack.stripe_sandbox.webhooks import Door, Endpoint
 
+# The doors besides the platform's own, with the secrets that sign unless others are given.
+OTHER_DOORS = {Door.CONNECTED: "whsec_relais_connected", Door.THIN: "whsec_relais_thin"}
 SECRET = "STRIPE_SANDBOX_WEBHOOK_SECRET"  # noqa: S105 - the name of a variable
 
 
@@ -36,6 +38,9 @@ def parser() -> argparse.ArgumentParser:
     arguments.add_argument("--webhook-url", help="where events go (default: nowhere)")
     arguments.add_argument("--webhook-secret", help=f"signs them (default: ${SECRET}, else {LOCAL_SECRET})")
     arguments.add_argument("--webhook-events", help="types to send, with commas (default: all)")
+    for door, secret in OTHER_DOORS.items():
+        arguments.add_argument(f"--{door}-url", help=f"where events of the door `{door}` go (default: nowhere)")
+        arguments.add_argument(f"--{door}-secret", default=secret, help=f"signs them (default {secret})")
     arguments.add_argument(
         "--clock-table", help="table with the CLOCK row (default: POST /_sandbox/clock sets the clock)"
     )
@@ -43,6 +48,18 @@ def parser() -> argparse.ArgumentParser:
     arguments.add_argument("--clock-region", default="eu-west-3", help="region of that table")
     arguments.add_argument("--fee-delay", type=float, default=terms.fee_delay, help="seconds until charge.updated")
     arguments.add_argument("--settle-days", type=int, default=terms.settle_days, help="days until money is available")
+    arguments.add_argument(
+        "--payouts",
+        choices=("manual", "daily"),
+        default=terms.payouts,
+        help="to the seller's bank (default manual; at Stripe daily)",
+    )
+    arguments.add_argument(
+        "--recipient-payouts",
+        choices=("manual", "daily"),
+        default=terms.recipient_payouts,
+        help="to the freelancers' banks (default manual; at Stripe daily)",
+    )
     arguments.add_argument(
         "--key",
         type=_key,
@@ -64,7 +81,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         public_url=given.public_url.rstrip("/") if given.public_url else None,
         endpoints=_endpoints(given),
         keys=(*LOCAL_KEYS, *(given.key or ())),
-        terms=Terms(fee_delay=given.fee_delay, settle_days=given.settle_days),
+        terms=Terms(
+            fee_delay=given.fee_delay,
+            settle_days=given.settle_days,
+            payouts=given.payouts,
+            recipient_payouts=given.recipient_payouts,
+        ),
         offset=_offset(given),
         pump=True,
     )
@@ -80,11 +102,15 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _endpoints(given: argparse.Namespace) -> tuple[Endpoint, ...]:
-    if not given.webhook_url:
-        return ()
     secret = given.webhook_secret or os.environ.get(SECRET) or LOCAL_SECRET
     types = frozenset(given.webhook_events.split(",")) if given.webhook_events else None
-    return (Endpoint(given.webhook_url, secret, types),)
+    own = (Endpoint(given.webhook_url, secret, types),) if given.webhook_url else ()
+    others = (
+        Endpoint(getattr(given, f"{door}_url"), getattr(given, f"{door}_secret"), door=door)
+        for door in OTHER_DOORS
+        if getattr(given, f"{door}_url")
+    )
+    return (*own, *others)
 
 
 def _offset(given: argparse.Namespace) -> Callable[[], float] | None:

@@ -97,12 +97,14 @@ class Tape(stripe.HTTPClient):
         url: str,
         headers: Mapping[str, str] | None,
         post_data: Any = None,  # noqa: ANN401
-    ) -> tuple[Any, int, Mapping[str, str]]:
+        *,
+        _usage: list[str] | None = None,
+    ) -> tuple[str, int, Mapping[str, str]]:
         """Make one call and keep it, redacted."""
         answer, status, returned = self._inner.request(method, url, headers, post_data)
         parts = urlsplit(url)
         given = _names(parts.query if method.lower() == "get" else post_data)
-        body = json.loads(answer if isinstance(answer, str) else answer.decode())
+        body = json.loads(answer)
         lower = {key.lower(): value for key, value in returned.items()}
         path = ID_IN_PATH.sub("/{id}", parts.path)
         replayed = lower.get("idempotent-replayed") == "true"
@@ -111,7 +113,7 @@ class Tape(stripe.HTTPClient):
 
     def close(self) -> None:
         """End the calls of `inner`."""
-        self._inner.close()
+        self._inner.close()  # type: ignore[no-untyped-call]
 
 
 def _names(given: Any) -> list[str]:  # noqa: ANN401
@@ -210,8 +212,10 @@ def recipients(stage: Stage) -> None:
     transfer: Any = {"amount": 100, "currency": "eur", "destination": account.id}
     for _ in range(2):
         stage.refused(lambda: stage.client.v1.transfers.create(transfer, stage.under("transfer")))
-    stage.refused(lambda: stage.client.v1.transfers.create({**transfer, "amount": 101}, stage.under("transfer")))
-    stage.refused(lambda: stage.client.v1.transfers.create({**transfer, "destination": "acct_none"}))
+    other: Any = {**transfer, "amount": 101}
+    nowhere: Any = {**transfer, "destination": "acct_none"}
+    stage.refused(lambda: stage.client.v1.transfers.create(other, stage.under("transfer")))
+    stage.refused(lambda: stage.client.v1.transfers.create(nowhere))
     stage.client.v1.transfers.list({"limit": 1, "destination": account.id})
 
 
