@@ -16,6 +16,7 @@ ROUTES = {
     "POST /g/{order}/{gate}/{secret}": "answer-gate",
     "POST /g/{order}/{gate}/{secret}/files": "permit-upload",
     "POST /hooks/stripe": "receive-stripe-event",
+    "$default": "show-page",
 }
 
 
