@@ -189,7 +189,7 @@ def post_order(ports: Ports, request: Request, order: Order) -> Shown | Response
 
 def brief_fields(offer: Offer) -> frozenset[str]:
     """The fields of its questions: an answer, or the wish to be advised."""
-    return frozenset(f"{what}_{question.key}" for question in offer.brief for what in ("q", "skip"))
+    return frozenset(f"{what}_{question.key}" for question in offer.questions for what in ("q", "skip"))
 
 
 def _with(typed: Typed, *problems: Problem) -> Typed:
