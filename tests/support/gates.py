@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from relais.gate import Kind
 from relais.rows import Change, Key
 from relais.steps import runs
-from tests.support.journey import Journey
+from tests.support.journey import ANSWERS, Journey
 from tests.support.world import World
 from tests.workflow.scenarios import broken
 from tests.workflow.ways_out import to_refund_right
@@ -23,7 +23,10 @@ class Waiting:
 
 
 def at_every_gate(world: World) -> list[Waiting]:
-    """One order at each gate, at the client's last choice as well, and one that is not paid yet."""
+    """One order at each gate, at the client's last choice as well, and one that is not paid yet.
+
+    The brief is saved whole, and its client's address is mistyped.
+    """
     for row in world.rows("ROSTER"):
         world.ports.store.write(Change(Key(row["pk"], row["sk"]), put={"capacity": 99}))
     stuck = Journey(world).to_work()
@@ -47,8 +50,12 @@ def at_every_gate(world: World) -> list[Waiting]:
         Kind.ACCEPTANCE: Journey(world).to_acceptance(),
     }
     gates = [Waiting(kind.value, journey, world.link(kind.value, journey.id)) for kind, journey in reached.items()]
-    last, brief, draft = to_refund_right(world), Journey(world).to_brief(), Journey(world)
+    last, brief, draft = to_refund_right(world), Journey(world), Journey(world)
     draft.draft()
+    brief.draft()
+    brief.pay(email="marie@gmial.com")
+    answers = {name: text for name, text in ANSWERS.items() if name != "ready"}
+    world.send(world.get(brief.page).form("q_name"), **answers, action="save")
     return [
         *gates,
         Waiting("acceptance", last, world.link("acceptance", last.id)),
