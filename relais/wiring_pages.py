@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from relais.adapters import http
 from relais.pages.render import page, security_headers
+from relais.pages.words import say
 from relais.steps.show import Shown, language, notice
 from relais.web import Request, Response
 from relais.wiring import WiredPorts, invocation
@@ -29,8 +30,19 @@ def serve(event: dict[str, Any], step: Callable[[WiredPorts, Request], Shown | R
             response = _response(ports, step(ports, request), request)
         except Exception as error:  # noqa: BLE001 - the last resort of a page: a person must never see a stack trace
             ports.trouble(error)
-            response = _response(ports, notice(ports, language(request), "trouble", 503), request)
+            response = _trouble(ports, request)
         return http.response(response)
+
+
+def _trouble(ports: WiredPorts, request: Request) -> Response:
+    lang = language(request)
+    try:
+        return _response(ports, notice(ports, lang, "trouble", 503), request)
+    except Exception as error:  # noqa: BLE001 - not even the shop's name can be read: bare words are better than none
+        ports.note(error)
+        headers = {"content-type": "text/plain; charset=utf-8", "cache-control": "no-store"}
+        words = f"{say(lang, 'notice.trouble')}\n\n{say(lang, 'notice.trouble.lead')}\n"
+        return Response(503, "" if request.method == "HEAD" else words, headers)
 
 
 def _order(request: Request) -> str | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -26,6 +27,7 @@ from relais.adapters.s3 import S3Files
 from relais.adapters.ses import SesMailer
 from relais.adapters.stepfunctions import StepFunctionsMachine
 from relais.adapters.time import VirtualClock
+from relais.metrics import Metric
 from relais.pages.letters import write
 from tests.support.world import MONDAY, SECRETS, World, world_in_memory
 
@@ -153,15 +155,18 @@ class Guard:
     """Who is running; nobody means a test, or a person with rights of their own."""
     used: set[Use] = field(default_factory=set)
     refused: set[Use] = field(default_factory=set)
+    counts: Counter[Metric] = field(default_factory=Counter)
+    """What the functions counted for the watchers, all invocations together."""
+    named: set[str] = field(default_factory=set)
+    """The missing permissions that the functions' logs name."""
 
     @cached_property
-    def _left(self) -> dict[tuple[str, str], list[Grant]]:
-        """The grants that nobody took, by function and action."""
-        left: dict[tuple[str, str], list[Grant]] = {}
+    def _grants(self) -> dict[tuple[str, str], list[Grant]]:
+        """The grants by function and action."""
+        found: dict[tuple[str, str], list[Grant]] = {}
         for grant in self.deployed.grants:
-            if not self.taken(grant):
-                left.setdefault(grant[:2], []).append(grant)
-        return left
+            found.setdefault(grant[:2], []).append(grant)
+        return found
 
     def ask(self, action: str, *resources: str, by: str | None = None) -> None:
         """Ask for an action on each of these. Raises `ClientError` as the SDK does where AWS refuses."""
@@ -170,7 +175,8 @@ class Guard:
             return
         for resource in resources:
             use = Use(function, action, resource)
-            if not any(grant.covers(use) for grant in self._left.get(use[:2], ())):
+            granted = (one for one in self._grants.get(use[:2], ()) if not self.taken(one))
+            if not any(grant.covers(use) for grant in granted):
                 self.refused.add(use)
                 raise refusal(use)
             self.used.add(use)
@@ -352,7 +358,14 @@ def guarded_world(
     guard = Guard(deployed, taken)
     with world_in_memory(start) as world:
         _put_behind(world, guard)
-        call, begin = world.engine.call, world.ports.begin
+        call, begin, about = world.engine.call, world.ports.begin, world.ports.about
+
+        def told(error: Exception) -> dict[str, str]:
+            said = about(error)
+            guard.named |= {said["denied"]} if "denied" in said else set()
+            return said
+
+        world.ports.about = told
 
         def watched(name: str, event: Any) -> Any:
             def begun() -> None:
@@ -365,6 +378,8 @@ def guarded_world(
                 return call(name, event)
             finally:
                 guard.function = None
+                guard.counts.update(world.ports.counts)
+                world.ports.counts = {}
 
         world.engine.call = watched
         yield world, guard

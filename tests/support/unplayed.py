@@ -70,7 +70,7 @@ UNPLAYED = (
     _of("tick-clock", AT_A_DEFAULT, "work_and_review_late", "s3:GetObject"),
     _of("tick-clock", AT_A_DEFAULT, "brief_unanswered", "states:SendTaskFailure"),
     _of("tick-clock", OBJECT_GONE, "texts_removed", "s3:ListBucket"),
-    _of("tick-clock", STUCK, "stuck_order", "states:StartExecution", "states:StopExecution"),
+    _of("tick-clock", STUCK, "stuck_order", "dynamodb:Query", "states:StartExecution", "states:StopExecution"),
     _of("tick-clock", HANDED_OVER, "handed_over", "lambda:InvokeFunction"),
     _of("tick-clock", PUT_AWAY, None, "sqs:SendMessage"),
     _of("record-execution", DIED, "park_that_fails", "dynamodb:GetItem", "dynamodb:UpdateItem"),
