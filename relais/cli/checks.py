@@ -391,13 +391,19 @@ def _refusals(client: Any, group: str, since: datetime) -> Iterator[str]:  # noq
     try:
         for page in pages:
             for event in page["events"]:
-                for line in event["message"].splitlines():
-                    told = json.loads(line) if '"denied"' in line and line.startswith("{") else {}
-                    if "denied" in told:
-                        yield str(told["denied"])
+                yield from filter(None, map(_denied, event["message"].splitlines()))
     except ClientError as error:
         if error.response["Error"]["Code"] != "ResourceNotFoundException":
             raise
+
+
+def _denied(line: str) -> str | None:
+    """The permission that a log line names; lines of other things and of other shapes name none."""
+    try:
+        told = json.loads(line) if '"denied"' in line else None
+    except ValueError:
+        return None
+    return str(told["denied"]) if isinstance(told, dict) and "denied" in told else None
 
 
 def _dead_letters(stack: Stack) -> Found:
