@@ -62,8 +62,8 @@ clean:  ## remove everything that make made
 ## The local stack ------------------------------------------------------------------------------------------------
 
 .PHONY: demo
-demo: setup  ## start the one-machine stack and play an order (PLAY=once|none, PORT=)
-	@PLAY="$(PLAY)" PORT="$(PORT)" $(PY) -m devstack.demo
+demo: setup  ## start the one-machine stack and play an order (PLAY=once|none, PORT=, AUTH=true enforces permissions)
+	@PLAY="$(PLAY)" PORT="$(PORT)" AUTH="$(AUTH)" $(PY) -m devstack.demo
 
 .PHONY: screenshots
 screenshots: .venv/ready  ## take the pictures in docs/images/ from the running stack (PORT=; needs Chromium)

@@ -1,7 +1,7 @@
 """`make demo`: starts the one-machine stack, plays an order by itself, and stays up for people to play the next.
 
 `PLAY=once` ends after the order, and its last line is one JSON object; `PLAY=none` only starts the stack; `PORT=`
-shifts it.
+shifts it; with `AUTH=true` the local cloud enforces every role's permissions.
 """
 
 import os
@@ -19,6 +19,7 @@ from typing import NoReturn
 from rich.console import Console
 from rich.table import Table
 
+from devstack.checks import read_checks
 from devstack.player import CLIENT_EMAIL, CLIENT_NAME, OFFER, Play, Step, later_than
 from devstack.processes import ENDINGS
 from devstack.stack import Addresses, Started, stack
@@ -49,6 +50,14 @@ class PlayUnknownError(RelaisError):
     def __init__(self, text: str) -> None:
         """Keep what was given."""
         super().__init__(f"PLAY={text} is not known: use PLAY=once, PLAY=none, or leave it out.")
+
+
+class AuthUnknownError(RelaisError):
+    """AUTH= says nothing that we know."""
+
+    def __init__(self, text: str) -> None:
+        """Keep what was given."""
+        super().__init__(f"AUTH={text} is not known: use AUTH=true to enforce permissions, or leave it out.")
 
 
 class _EndedError(BaseException):
@@ -100,7 +109,8 @@ def main() -> int:
     screen = _Screen(Console(), time.monotonic())
     try:
         playing = _playing(os.environ.get("PLAY", ""))
-        tally, right = _run(screen, playing, Addresses.of(os.environ.get("PORT")))
+        strict = _strict(os.environ.get("AUTH", ""))
+        tally, right = _run(screen, playing, Addresses.of(os.environ.get("PORT")), strict=strict)
     except _EndedError as ended:
         print("\nEnded. Everything is stopped.", file=sys.stderr)
         return INTERRUPTED + ended.number
@@ -119,20 +129,43 @@ def _playing(text: str) -> Playing:
         raise PlayUnknownError(text) from None
 
 
-def _run(screen: _Screen, playing: Playing, addresses: Addresses) -> tuple[Tally | None, bool]:
+def _strict(text: str) -> bool:
+    if text not in {"", "false", "true"}:
+        raise AuthUnknownError(text)
+    return text == "true"
+
+
+def _run(screen: _Screen, playing: Playing, addresses: Addresses, *, strict: bool) -> tuple[Tally | None, bool]:
     """The stack, and what is played on it; gives the tally and whether all is as it must be."""
     screen.say("Starting the stack on this machine ...")
-    with stack(addresses, screen.part) as started:
+    with stack(addresses, screen.part, strict=strict) as started:
         if playing is Playing.NONE:
             _stay(screen, started)
-        tally, money = _play(screen, started)
+        try:
+            tally, money = _play(screen, started)
+        finally:
+            refused = _tell_checks(screen, started)
         screen.say()
         screen.console.print(_table(started.catalog, tally))
         for difference in money.differences:
             screen.say(f"Not as it must be: {difference}")
         if playing is Playing.STAY:
             _stay(screen, started)
-    return tally, money.ledger_balanced and money.ledger_equals_sandbox
+    return tally, money.ledger_balanced and money.ledger_equals_sandbox and not refused
+
+
+def _tell_checks(screen: _Screen, started: Started) -> int:
+    """Say what was checked of permissions, if anything was; gives how often somebody was refused."""
+    checks = read_checks(started.checks)
+    if not checks:
+        return 0
+    screen.say()
+    refused = [one for one in checks if not one.allowed]
+    for one in refused:
+        screen.say(f"Refused: {one.function or 'somebody'} is not allowed {one.action} on {one.resource}")
+    roles = len({one.function for one in checks if one.function})
+    screen.say(f"Permissions were enforced: {len(checks)} checks, {roles} functions, {len(refused)} refused.")
+    return len(refused)
 
 
 def _play(screen: _Screen, started: Started) -> tuple[Tally, Money]:

@@ -36,6 +36,8 @@ RUNS = ROOT / ".run"
 CATALOG = ROOT / "catalog"
 CDK = ROOT / "node_modules" / ".bin" / "cdk"
 MINISTACK = ROOT / ".venv-ministack" / "bin" / "ministack"
+STRICT = (MINISTACK.with_name("python"), ROOT / "devstack" / "strict_cloud.py")
+CHECKS = "checks.jsonl"
 RELAIS = Path(sys.executable).with_name("relais")
 USUAL = (4566, 8010, 8011)
 NOTE = "running.json"
@@ -231,6 +233,8 @@ class Started:
     catalog: Catalog
     processes: Processes
     lasting: tuple[Process, ...]
+    checks: Path
+    """Where the cloud notes the permissions that it checks, if it does."""
 
     def check(self) -> None:
         """Raise `ProcessDiedError` where a part of it has died."""
@@ -244,9 +248,15 @@ class Started:
 
 @contextmanager
 def stack(
-    addresses: Addresses, tell: Callable[[str, float], None], surrounding: Mapping[str, str] | None = None
+    addresses: Addresses,
+    tell: Callable[[str, float], None],
+    surrounding: Mapping[str, str] | None = None,
+    *,
+    strict: bool = False,
 ) -> Iterator[Started]:
     """The whole stack, as long as the block lasts; `tell` is told each part that is ready and how long it took.
+
+    A strict one enforces permissions: every role may do what its policies say and no more.
 
     Raises `PortsTakenError`, `StackRunningError`, `ToolMissingError`, `ProcessDiedError`, `NotStartedError`,
     `CatalogBrokenError`; whatever happens, nothing is left running.
@@ -267,7 +277,7 @@ def stack(
         gateway.start()
         settings = environment(addresses, shell)
         processes = ended.enter_context(Processes(run, settings, ROOT, lambda groups: _note(run, groups)))
-        yield _start(_Run(addresses, gateway, processes, run, catalog), _Watch(tell, gateway))
+        yield _start(_Run(addresses, gateway, processes, run, catalog, strict), _Watch(tell, gateway))
 
 
 def _remove(folder: Path) -> None:
@@ -326,12 +336,13 @@ class _Run:
     processes: Processes
     folder: Path
     catalog: Catalog
+    strict: bool
 
 
 def _start(run: _Run, watch: "_Watch") -> Started:
     """What can be done side by side is: the app is synthesized while cloud and sandbox start and are prepared."""
     addresses, processes = run.addresses, run.processes
-    ministack = processes.start("cloud", [MINISTACK], _cloud_settings(addresses, run.folder))
+    ministack = processes.start("cloud", STRICT if run.strict else [MINISTACK], _cloud_settings(run))
     sandbox = processes.start("stripe", _sandbox_command(addresses))
     processes.run("bundle", [sys.executable, ROOT / "tools" / "bundle.py", "local"], COMMAND_SECONDS)
     watch.done("the functions' code and layer are built")
@@ -353,7 +364,7 @@ def _start(run: _Run, watch: "_Watch") -> Started:
     apply(store, run.catalog, datetime.now(UTC))
     watch.done("secrets are filled, the sample shop is open")
     run.gateway.lead_to(cloud.outputs(SERVICE_STACK)["ApiUrl"])
-    return Started(addresses, cloud, store, run.catalog, processes, (ministack, sandbox))
+    return Started(addresses, cloud, store, run.catalog, processes, (ministack, sandbox), run.folder / CHECKS)
 
 
 class _Watch:
@@ -371,19 +382,20 @@ class _Watch:
         self._last = now
 
 
-def _cloud_settings(addresses: Addresses, folder: Path) -> dict[str, str]:
+def _cloud_settings(run: _Run) -> dict[str, str]:
     return {
         "BIND_HOST": LOOPBACK,
-        "GATEWAY_PORT": str(addresses.cloud_port),
+        "GATEWAY_PORT": str(run.addresses.cloud_port),
         "MINISTACK_REGION": REGION,
         "MINISTACK_ACCOUNT_ID": ACCOUNT,
         # Without it a port would be opened on all interfaces.
         "IOT_MTLS_ENABLED": "0",
-        "AUTH": "false",
+        "AUTH": "true" if run.strict else "false",
+        "NOTED_CHECKS": str(run.folder / CHECKS),
         "LAMBDA_EXECUTOR": "local",
         "PERSIST_STATE": "0",
         # Its functions' workers unpack their code there: removed with the stack.
-        "TMPDIR": str(folder / "tmp"),
+        "TMPDIR": str(run.folder / "tmp"),
     }
 
 

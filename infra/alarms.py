@@ -71,6 +71,7 @@ def watched() -> Iterator[Watched]:
     yield Watched("mail-put-off", Metric.MAIL_PUT_OFF, "The post keeps refusing mails; they stay owed", SOME, HOUR)
     yield Watched("webhook-refused", Metric.WEBHOOK_REFUSED, "Events whose signature is not Stripe's", SOME, HOUR)
     yield Watched("webhook-wrong-mode", Metric.WEBHOOK_WRONG_MODE, "Events of Stripe's other mode", SOME, HOUR)
+    yield Watched("not-allowed", Metric.NOT_ALLOWED, "AWS refused a function something: a permission is missing")
     yield Watched("page-trouble", Metric.PAGE_TROUBLE, "Somebody saw an error page that nobody foresaw")
 
 
@@ -249,7 +250,12 @@ class Dashboard(Construct):
         board.add_widgets(
             self._graph("Decisions", Metric.GATE_ANSWERED),
             self._graph("Waiting for the seller", Metric.PARKED, Metric.ORDER_STUCK, Metric.OWED_PARKED),
-            self._graph("Mails put off, pages in trouble", Metric.MAIL_PUT_OFF, Metric.PAGE_TROUBLE),
+            self._graph(
+                "Mails put off, pages in trouble, refusals",
+                Metric.MAIL_PUT_OFF,
+                Metric.PAGE_TROUBLE,
+                Metric.NOT_ALLOWED,
+            ),
             cloudwatch.GraphWidget(
                 title="Bounces, complaints", left=[_reputation("BounceRate"), _reputation("ComplaintRate")]
             ),

@@ -44,6 +44,8 @@ class Metric(StrEnum):
     ORDER_STUCK = "OrderStuck"
     """An order that several runs brought no further: the seller is asked."""
     GATE_ANSWERED = "GateAnswered"
+    NOT_ALLOWED = "NotAllowed"
+    """A call that AWS refused for want of a permission."""
     PAGE_TROUBLE = "PageTrouble"
     """A request that ended in an error page nobody foresaw."""
     WEBHOOK_PAID = "WebhookPaid"

@@ -318,5 +318,8 @@ class Ports(Protocol):
     def wall(self) -> datetime:
         """The time of the wall: signatures, leases and ages of keys."""
 
+    def note(self, error: Exception) -> None:
+        """Write an error down that was dealt with: what it was about stays owed, and somebody may want to know why."""
+
     def order_id(self) -> str:
         """A fresh order id: 12 random Crockford base32 characters."""

@@ -173,7 +173,21 @@ class WiredPorts:
         self.count(Metric.PAGE_TROUBLE)
         ours = str(error) if isinstance(error, RelaisError) else None
         where = [f"{frame.name} ({frame.filename}:{frame.lineno})" for frame in extract_tb(error.__traceback__)]
-        _logger().error("trouble", extra={"error": type(error).__name__, "says": ours, "where": where})
+        _logger().error("trouble", extra={**self.about(error), "says": ours, "where": where})
+
+    def note(self, error: Exception) -> None:
+        """Write an error down that was dealt with: by its type, for its text may hold an address."""
+        _logger().warning("put off", extra=self.about(error))
+
+    def about(self, error: Exception) -> dict[str, str]:
+        """What the log says of an error; a permission that is missing is counted, and named for `relais doctor`."""
+        from relais.adapters.denied import denied
+
+        missing = denied(error)
+        if missing is None:
+            return {"error": type(error).__name__}
+        self.count(Metric.NOT_ALLOWED)
+        return {"error": type(error).__name__, "denied": missing}
 
     def begin(self) -> None:
         """A new invocation: nothing of the last one counts, and the collector that rested since the start works."""
@@ -224,7 +238,7 @@ def invocation(order: str | None = None) -> Iterator[WiredPorts]:
         yield wired
         outcome = "done"
     except Exception as error:
-        _logger().exception("failed", extra={"order": order, "error": type(error).__name__})
+        _logger().exception("failed", extra={"order": order, **wired.about(error)})
         raise
     finally:
         _logger().info("invocation", extra={"order": order, "outcome": outcome, "write_units": wired.write_units})

@@ -47,7 +47,8 @@ def _trouble(ports: WiredPorts, request: Request, key: str) -> Response:
     """The page of trouble in the shop's own dress; without, where even that cannot be had."""
     try:
         return _response(ports, notice(ports, language(request), key, 503), request)
-    except Exception:  # noqa: BLE001 - the table or the bucket is out of reach: told already
+    except Exception as error:  # noqa: BLE001 - not even the shop's name can be read: bare words are better than none
+        ports.note(error)
         return _bare(request, key)
 
 

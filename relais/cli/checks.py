@@ -9,6 +9,7 @@ import hmac
 import json
 import urllib.error
 import urllib.request
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -34,6 +35,7 @@ LATE = timedelta(minutes=10)
 ACT_LATE = timedelta(hours=1)
 RESUME_LATE = timedelta(minutes=5)
 BEAT = timedelta(minutes=10)
+LATELY = timedelta(hours=1)
 HTTP_SECONDS = 30
 ALMOST = 0.8
 """Of the day's mails: from here on the rest may not suffice."""
@@ -364,6 +366,46 @@ def _told_whom(stack: Stack) -> Found:
     yield Verdict.WRONG if stack.stage is Stage.PROD else Verdict.UNKNOWN, what, do, None
 
 
+def _permissions(stack: Stack) -> Found:
+    """What AWS refused the functions lately, from their logs."""
+    client, since = stack.cloud.client("logs"), stack.ports.wall() - LATELY
+    refused = 0
+    for name in FUNCTIONS:
+        missing = Counter(_refusals(client, f"/aws/lambda/relais-{stack.stage}-{name}", since))
+        refused += len(missing)
+        for what, times in sorted(missing.items()):
+            yield (
+                Verdict.WRONG,
+                f"is not allowed {what} ({times} times in {_minutes(LATELY)} minutes)",
+                f"see docs/runbook.md, not-allowed: grant it and deploy (`make deploy STAGE={stack.stage}`)",
+                name,
+            )
+    if not refused:
+        yield Verdict.GOOD, f"no function was refused anything in {_minutes(LATELY)} minutes", None, None
+
+
+def _refusals(client: Any, group: str, since: datetime) -> Iterator[str]:  # noqa: ANN401 - a client
+    pages = client.get_paginator("filter_log_events").paginate(
+        logGroupName=group, startTime=int(since.timestamp() * 1000), filterPattern='"denied"'
+    )
+    try:
+        for page in pages:
+            for event in page["events"]:
+                yield from filter(None, map(_denied, event["message"].splitlines()))
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ResourceNotFoundException":
+            raise
+
+
+def _denied(line: str) -> str | None:
+    """The permission that a log line names; lines of other things and of other shapes name none."""
+    try:
+        told = json.loads(line) if '"denied"' in line else None
+    except ValueError:
+        return None
+    return str(told["denied"]) if isinstance(told, dict) and "denied" in told else None
+
+
 def _dead_letters(stack: Stack) -> Found:
     count = DeadLetters(stack).count()
     if count:
@@ -464,6 +506,7 @@ def _minutes(time: timedelta) -> int:
 CHECKS: dict[str, Check] = {
     "stacks": _outputs,
     "functions": _functions,
+    "permissions": _permissions,
     "secrets": _secrets,
     "stripe keys": _stripe,
     "webhook": _webhook,

@@ -134,7 +134,7 @@ class Cloud:
         client = self._session.create_client(service, config=config)
         if not is_local(client.meta.endpoint_url) or self._session.get_credentials() is not None:
             return client
-        self._session.set_credentials("local", "local")
+        self._session.set_credentials("test", "test")  # what local clouds take for their owner
         return self._session.create_client(service, config=config)
 
     def where(self) -> str:

@@ -110,7 +110,8 @@ def settle(ports: Ports, key: Key) -> bool:
         _settle(ports, key, row)
     except (ConditionFailedError, AlreadyAnsweredError):
         return True
-    except Exception:  # noqa: BLE001 - one row's trouble must not stop the clock; it stays due, is counted and alarmed
+    except Exception as error:  # noqa: BLE001 - one row's trouble must not stop the clock; it stays due and is told of
+        ports.note(error)
         _put_off(ports, key, row)
         return False
     return True

@@ -319,8 +319,9 @@ def _send_first(ports: Ports, situation: Situation, gate: Gate) -> None:
     """The first try. A mail that the post does not take fails no state: it stays owed, and the clock sends it."""
     try:
         send_opening(ports, situation, gate)
-    except MailRefusedError:
+    except MailRefusedError as refused:
         ports.counter.count(Metric.MAIL_PUT_OFF)
+        ports.note(refused)
 
 
 def _answers_itself(situation: Situation, gate: Gate) -> bool:
@@ -395,7 +396,10 @@ def answer(ports: Ports, situation: Situation, gate: Gate, given: Answer, extra:
         raise AlreadyAnsweredError(now) from None
     decided = read_gate(ports, gate.order, str(gate.id))
     ports.counter.count(Metric.GATE_ANSWERED)
-    resume(ports, decided)
+    try:
+        resume(ports, decided)
+    except Exception as error:  # noqa: BLE001 - the decision stands and whoever gave it is told so; the clock resumes
+        ports.note(error)
     return decided
 
 

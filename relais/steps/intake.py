@@ -369,8 +369,9 @@ def correct_address(ports: Ports, order: Order, address: str) -> Order:
     corrected = read_order(ports.store, order.id)
     try:
         _send_new_link(ports, corrected, asked)
-    except MailRefusedError:
+    except MailRefusedError as refused:
         ports.counter.count(Metric.MAIL_PUT_OFF)
+        ports.note(refused)
     return corrected
 
 

@@ -133,7 +133,8 @@ def _tell(ports: Ports, gate: Gate) -> None:
     situation = read_situation(ports, gate.order, gate.id.milestone)
     try:
         ports.mailer.send(letters.withdrawn(ports, situation, gate))
-    except MailRefusedError:
+    except MailRefusedError as refused:
         ports.counter.count(Metric.MAIL_PUT_OFF)
+        ports.note(refused)
         return
     ports.store.write(Change(gate_key(gate.order, str(gate.id)), put={"told": True}, guards=(present("pk"),)))

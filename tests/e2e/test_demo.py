@@ -10,6 +10,12 @@ from typing import Any
 
 import pytest
 
+from devstack.checks import read_checks
+from devstack.cloud import DATA_STACK, SERVICE_STACK
+from devstack.stack import CHECKS
+from tests.support.permits import Deployed, Use
+from tests.support.unplayed import ANY_TIME, BY_THE_RUNTIME, UNPLAYED
+
 KEYS = [
     "order",
     "status",
@@ -24,6 +30,7 @@ KEYS = [
     "write_units",
     "seconds",
 ]
+STACKS = (SERVICE_STACK, DATA_STACK)
 MOST_CALLS = 60
 MOST_UNITS = 320
 JOURNEY = (
@@ -56,8 +63,11 @@ def fetch(url: str) -> tuple[int, str]:
 
 
 def test_an_order_plays_itself_from_the_offer_to_the_freelancers_money(demo: Start, nothing_left: NothingLeft) -> None:
-    """The main job on the deployed app, over HTTP alone; meanwhile a second stack is refused in a sentence."""
-    playing = demo("once")
+    """The main job on the deployed app, over HTTP alone, with every role's permissions enforced.
+
+    Meanwhile a second stack is refused in a sentence.
+    """
+    playing = demo("once", AUTH="true")
     playing.wait_for("the local cloud listens")
     status, page = fetch(f"http://127.0.0.1:{playing.port + 1}/offer/logo")
     assert (status, "The stack is starting" in page) == (503, True)
@@ -83,6 +93,25 @@ def test_an_order_plays_itself_from_the_offer_to_the_freelancers_money(demo: Sta
     assert (tally["ledger_balanced"], tally["ledger_equals_sandbox"]) == (True, True)
     assert 0 < tally["lambda_calls"] <= MOST_CALLS
     assert 0 < tally["write_units"] <= MOST_UNITS
+    assert any("Permissions were enforced" in line and " 0 refused" in line for line in told), told
+    compare_permissions(playing.folder)
+
+
+def compare_permissions(folder: Path) -> None:
+    """What the functions asked for against the templates that were deployed.
+
+    It is granted, and what is granted besides stands on the list of `tests/support/unplayed.py`, for its reason.
+    """
+    checks = [one for one in read_checks(folder / CHECKS) if one.function]
+    stacks = [json.loads((folder / "cdk.out" / f"{name}.template.json").read_text("utf-8")) for name in STACKS]
+    granted = Deployed(*stacks).grants
+    uses = {Use(str(one.function), one.action, one.resource) for one in checks}
+    assert [use for use in uses if not any(grant.covers(use) for grant in granted)] == []
+    unused = {one for one in granted if not any(one.covers(use) for use in uses)}
+    told = {one[:2] for one in unused if not one.action.startswith(BY_THE_RUNTIME)}
+    listed = {(one.function, action) for one in UNPLAYED for action in one.actions}
+    assert told - listed == set(), "granted and not used: take it away, or list it with its reason"
+    assert {one for one in listed - told if one[0] != ANY_TIME} == set(), "listed, but used or not granted"
 
 
 @pytest.mark.parametrize(
@@ -113,6 +142,13 @@ def test_a_taken_port_is_named_with_what_to_do(demo: Start, port: int) -> None:
             "(make demo PORT=5000 takes 5000, 5001 and 5002)."
         )
         assert refused.process.wait(60) == 1
+
+
+def test_an_unknown_word_for_permissions_is_told(demo: Start) -> None:
+    """Rather than a stack that enforces nothing while somebody believes it does."""
+    refused = demo("once", AUTH="yes")
+    assert "AUTH=yes is not known: use AUTH=true" in refused.wait_for("AUTH=")
+    assert refused.process.wait(60) == 1
 
 
 def test_a_missing_node_is_told_with_what_to_do(demo: Start, tmp_path: Path) -> None:

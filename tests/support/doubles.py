@@ -238,6 +238,7 @@ class FakePorts:
     link_keys: LinkKeys = KEYS
     webhook_secrets: tuple[str, ...] = (WEBHOOK_SECRET,)
     at: datetime = MONDAY
+    noted: list[Exception] = field(default_factory=list)
     _ids: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
     def now(self) -> datetime:
@@ -247,6 +248,10 @@ class FakePorts:
     def wall(self) -> datetime:
         """The time of the wall."""
         return self.at
+
+    def note(self, error: Exception) -> None:
+        """Keep what was dealt with."""
+        self.noted.append(error)
 
     def order_id(self) -> str:
         """Order ids in their order."""

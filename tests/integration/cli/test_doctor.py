@@ -323,6 +323,39 @@ def test_an_alarm_that_rang_and_is_over_is_no_finding(stage: Stage, relais: Any)
     assert wrong(relais("doctor", "--json")) == {}
 
 
+class Logs:
+    """The functions' logs; moto takes no line of another day."""
+
+    def __init__(self, group: str, *lines: str) -> None:
+        self.group = group
+        self.lines = lines
+
+    def get_paginator(self, _name: str) -> "Logs":
+        return self
+
+    def paginate(self, **asked: Any) -> Iterator[dict[str, Any]]:
+        if asked["logGroupName"] != self.group:
+            raise ClientError({"Error": {"Code": "ResourceNotFoundException", "Message": ""}}, "FilterLogEvents")
+        yield {"events": [{"message": line} for line in self.lines if asked["filterPattern"] in line]}
+
+
+def test_a_permission_that_a_function_lacks_is_named(
+    stage: Stage, relais: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From the functions' own logs: what a role lacks shows nowhere else, and AWS itself says what it is."""
+    missing = "ses:SendEmail on arn:aws:ses:eu-west-3:123456789012:identity/shop.example"
+    line = json.dumps({"message": "put off", "denied": missing})
+    logs = Logs(
+        "/aws/lambda/relais-dev-open-gate", f"{line}\n{line}", '{"broken "denied"', json.dumps({"message": "x"})
+    )
+    client = Cloud.client
+    monkeypatch.setattr(Cloud, "client", lambda cloud, name: logs if name == "logs" else client(cloud, name))
+    (found,) = wrong(relais("doctor", "--json"))["permissions"]
+    assert found["about"] == "open-gate"
+    assert f"is not allowed {missing} (2 times" in found["what"]
+    assert "not-allowed" in found["do"]
+
+
 def test_nobody_being_told_of_alarms_is_said(stage: Stage, relais: Any) -> None:
     """Stage dev may do without; it is said all the same."""
     client = boto3.client("sns", region_name=REGION)
