@@ -88,4 +88,5 @@ GRANTS: Mapping[str, tuple[Grant, ...]] = {
     "close-order": (READ, WRITE, *FILES, MAIL, LINKS),
     "tick-clock": (*OPEN, DUE, START, WATCH_RUNS, RUN_ACT, TICK_AGAIN, GIVE_UP),
     "record-execution": (READ, WRITE, GIVE_UP),
+    "record-bounce": (READ, WRITE, GIVE_UP),
 }
