@@ -685,7 +685,8 @@ def test_a_freelancer_is_shown_the_score_they_know_not_the_smoothed_one() -> Non
 @pytest.mark.parametrize("lang", words.LANGUAGES)
 def test_who_accepted_before_the_next_page_is_open_is_told_so_and_not_left_alone(lang: str) -> None:
     """The page looks again by itself, and has a button for those whose browser does not."""
-    view = samples.answered_view(lang, Kind.PROPOSAL, Choice.ACCEPTED, next_link="/g/here", coming=True)
+    accepted = dict(samples.answered_pages(lang))["proposal-accepted-link-yours-now"]
+    view = replace(accepted, next_link="/g/here", coming=True)
     html = page(view)
     assert 'http-equiv="refresh"' in html
     assert words.say(lang, "answered.coming") in html
