@@ -83,6 +83,7 @@ FUNCTIONS: Mapping[str, Function] = {
     "close-order": Function("functions.payout.close_order", (*_READS, Client.MAILER)),
     "tick-clock": Function("functions.payout.tick_clock", (Client.STORE,)),
     "record-execution": Function("functions.payout.record_execution", (Client.STORE,)),
+    "record-bounce": Function("functions.deliver.record_bounce", (Client.STORE,)),
 }
 
 

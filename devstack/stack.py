@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from devstack.bounces import bouncing
 from devstack.cloud import ACCOUNT, DATA_STACK, KEY, REGION, SERVICE_STACK, STAGE, Cloud
 from devstack.gateway import LOOPBACK, Gateway
 from devstack.processes import Process, Processes, group_lives
@@ -277,7 +278,9 @@ def stack(
         gateway.start()
         settings = environment(addresses, shell)
         processes = ended.enter_context(Processes(run, settings, ROOT, lambda groups: _note(run, groups)))
-        yield _start(_Run(addresses, gateway, processes, run, catalog, strict), _Watch(tell, gateway))
+        started = _start(_Run(addresses, gateway, processes, run, catalog, strict), _Watch(tell, gateway))
+        ended.enter_context(bouncing(started.cloud, started.store))
+        yield started
 
 
 def _remove(folder: Path) -> None:

@@ -69,6 +69,7 @@ def watched() -> Iterator[Watched]:
             yield Watched(f"{kind}-{state}", metric, f"A {kind} ended as {state}: the seller decides")
     yield Watched("act-late", Metric.ACT_LATE, "A movement of money was sent an hour ago, its end is not known")
     yield Watched("mail-put-off", Metric.MAIL_PUT_OFF, "The post keeps refusing mails; they stay owed", SOME, HOUR)
+    yield Watched("unreached", Metric.UNREACHED, "No mail reaches somebody who is asked: silence decides nothing")
     yield Watched("webhook-refused", Metric.WEBHOOK_REFUSED, "Events whose signature is not Stripe's", SOME, HOUR)
     yield Watched("webhook-wrong-mode", Metric.WEBHOOK_WRONG_MODE, "Events of Stripe's other mode", SOME, HOUR)
     yield Watched("not-allowed", Metric.NOT_ALLOWED, "AWS refused a function something: a permission is missing")
@@ -251,8 +252,10 @@ class Dashboard(Construct):
             self._graph("Decisions", Metric.GATE_ANSWERED),
             self._graph("Waiting for the seller", Metric.PARKED, Metric.ORDER_STUCK, Metric.OWED_PARKED),
             self._graph(
-                "Mails put off, pages in trouble, refusals",
+                "Mails put off or back, pages in trouble, refusals",
                 Metric.MAIL_PUT_OFF,
+                Metric.MAIL_BOUNCED,
+                Metric.UNREACHED,
                 Metric.PAGE_TROUBLE,
                 Metric.NOT_ALLOWED,
             ),

@@ -16,7 +16,7 @@ from infra.acknowledge import acknowledge
 from infra.names import Names
 
 DEAD = ["FAILED", "TIMED_OUT", "ABORTED"]
-CALLED_ASYNCHRONOUSLY = ("run-act", "tick-clock", "record-execution")
+CALLED_ASYNCHRONOUSLY = ("run-act", "tick-clock", "record-execution", "record-bounce")
 
 
 def dead_letters(scope: Construct, names: Names) -> sqs.Queue:
@@ -34,7 +34,7 @@ def dead_letters(scope: Construct, names: Names) -> sqs.Queue:
 
 
 class Background(Construct):
-    """The clock's schedule, the rule on executions, and the destinations of failed asynchronous calls."""
+    """The clock's schedule, the rules on executions and bounces, the destinations of failed asynchronous calls."""
 
     def __init__(
         self, scope: Construct, *, names: Names, live: Mapping[str, lambda_.Alias], dead_letters: sqs.Queue
@@ -46,6 +46,7 @@ class Background(Construct):
             )
         self._schedule(names, live["tick-clock"], dead_letters)
         self._watch(names, live["record-execution"], dead_letters)
+        self._bounces(names, live["record-bounce"], dead_letters)
 
     def _schedule(self, names: Names, clock: lambda_.Alias, dead_letters: sqs.Queue) -> None:
         role = iam.Role(
@@ -91,6 +92,21 @@ class Background(Construct):
                 source=["aws.states"],
                 detail_type=["Step Functions Execution Status Change"],
                 detail={"status": DEAD, "stateMachineArn": [names.machine_arn]},
+            ),
+            targets=[targets.LambdaFunction(record, dead_letter_queue=dead_letters, retry_attempts=3)],
+        )
+
+    def _bounces(self, names: Names, record: lambda_.Alias, dead_letters: sqs.Queue) -> None:
+        """SES tells of bounces on the account's default bus: other stages' are left to them."""
+        events.Rule(
+            self,
+            "MailCameBack",
+            rule_name=names.deployment.name("mail-came-back"),
+            description="A mail came back, or was called spam",
+            event_pattern=events.EventPattern(
+                source=["aws.ses"],
+                detail_type=["Email Bounced", "Email Complaint Received"],
+                detail={"mail": {"tags": {"ses:configuration-set": [names.configuration_set]}}},
             ),
             targets=[targets.LambdaFunction(record, dead_letter_queue=dead_letters, retry_attempts=3)],
         )

@@ -107,6 +107,21 @@ class DataStack(Stack):
             ),
             delivery_options=ses.CfnConfigurationSet.DeliveryOptionsProperty(tls_policy="REQUIRE"),
         )
+        told = ses.CfnConfigurationSetEventDestination(
+            self,
+            "MailEvents",
+            configuration_set_name=names.configuration_set,
+            event_destination=ses.CfnConfigurationSetEventDestination.EventDestinationProperty(
+                name="came-back",
+                enabled=True,
+                matching_event_types=["bounce", "complaint"],
+                # The default bus is the only one that SES publishes to.
+                event_bridge_destination=ses.CfnConfigurationSetEventDestination.EventBridgeDestinationProperty(
+                    event_bus_arn=f"arn:aws:events:{REGION}:{Aws.ACCOUNT_ID}:event-bus/default"
+                ),
+            ),
+        )
+        told.add_resource_dependency(configuration)
         identity = ses.CfnEmailIdentity(
             self,
             "MailIdentity",

@@ -1,4 +1,4 @@
-"""The twelve functions: what each is, what it runs with, what it may do."""
+"""The functions: what each is, what it runs with, what it may do."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -57,6 +57,7 @@ HANDLERS: Mapping[str, Handler] = {
         "functions.payout.tick_clock", "The clock: settles what is due", memory=1024, calls_itself=True
     ),
     "record-execution": Handler("functions.payout.record_execution", "Notes that an execution died"),
+    "record-bounce": Handler("functions.deliver.record_bounce", "Notes that mails to an address come back"),
 }
 
 SECRET_OF: Mapping[Resource, str] = {

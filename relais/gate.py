@@ -206,8 +206,23 @@ class Gate:
     status: Status = Status.OPEN
     decision: Decision | None = None
     mailed: bool = False
+    mailed_to: str | None = None
+    """The hash of the address that the post took its opening mail for."""
+    unreached: str | None = None
+    """The hash of the address that mails come back from, once the seller was told so."""
+    posted: bool = False
+    """Whether its owner sent a form of it since it opened, whatever became of that."""
+    asked: datetime | None = None
+    """From when its deadline counts, where its mail left long after it opened."""
+    reminded: datetime | None = None
+    """When the last reminder was claimed."""
     owes: Mapping[str, int] = field(default_factory=dict)
     due: datetime | None = None
+
+    @property
+    def counted_from(self) -> datetime:
+        """From when its owner's time counts."""
+        return self.asked or self.send_after or self.opened
 
     @property
     def subject(self) -> str:
@@ -243,6 +258,12 @@ def next_due(gate: Gate, after: datetime) -> datetime | None:
     return None if gate.deadline is None else gate.deadline + jitter(gate.order, gate.id)
 
 
+def reminder_due(gate: Gate, now: datetime) -> bool:
+    """Whether a reminder's instant has come that was not claimed yet."""
+    since = gate.reminded or gate.counted_from
+    return any(since < at <= now for at in gate.reminders)
+
+
 def gate_row(gate: Gate) -> dict[str, Any]:
     """A gate as a row; empty attributes are left out to keep it small."""
     row: dict[str, Any] = {
@@ -262,6 +283,11 @@ def gate_row(gate: Gate) -> dict[str, Any]:
         "status": gate.status.value,
         "decision": gate.decision and decision_row(gate.decision),
         "mailed": gate.mailed,
+        "mailed_to": gate.mailed_to,
+        "unreached": gate.unreached,
+        "posted": gate.posted or None,
+        "asked": gate.asked and stamp(gate.asked),
+        "reminded": gate.reminded and stamp(gate.reminded),
         "owes": dict(gate.owes),
         "due": gate.due and stamp(gate.due),
         "due_shard": gate.due and due_shard(gate.order),
@@ -300,6 +326,11 @@ def gate_from_row(row: Row) -> Gate:
             note=decided.get("note"),
         ),
         mailed=row.get("mailed", False),
+        mailed_to=row.get("mailed_to"),
+        unreached=row.get("unreached"),
+        posted=row.get("posted", False),
+        asked=instant(row.get("asked")),
+        reminded=instant(row.get("reminded")),
         owes=row.get("owes", {}),
         due=instant(row.get("due")),
     )

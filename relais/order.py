@@ -161,6 +161,7 @@ class Order:
     owes_start: int | None = None
     owes_fee: str | None = None
     owes_mail: int | None = None
+    owes_address: int | None = None
     owes_sweep: int | None = None
     due: datetime | None = None
     dead_run: int = 0
@@ -235,6 +236,7 @@ def order_from_row(row: Row) -> Order:
         owes_start=row.get("owes_start"),
         owes_fee=row.get("owes_fee"),
         owes_mail=row.get("owes_mail"),
+        owes_address=row.get("owes_address"),
         owes_sweep=row.get("owes_sweep"),
         due=instant(row.get("due")),
         dead_run=row.get("dead_run", 0),

@@ -173,9 +173,9 @@ class Reason:
 class Ranked:
     """One freelancer who may be asked, with the pay that would be proposed (minor units) and the reasons.
 
-    The reasons are what was seen (`rate`, `free` places, `quality` in hundredths of a star after smoothing and
-    `quality_count`, `punctuality` and `responsiveness` in percent, `language` 1 if spoken) and the points each gave
-    (`points_…`), which add up to `points`, at most 1000.
+    The reasons are what counted (`rate`, `free` places, `quality` in hundredths of a star and `punctuality` and
+    `responsiveness` in percent after smoothing, `language` 1 if spoken), what people themselves know of it (`…_seen`,
+    not smoothed, with its `…_count`) and the points each gave (`points_…`), which add up to `points`, at most 1000.
     """
 
     freelancer: str
@@ -255,8 +255,11 @@ def _weigh(freelancer: Freelancer, rate: int, language: str, most: int) -> Ranke
         "rate": rate,
         "free": free,
         "quality": quality,
+        "quality_seen": freelancer.quality.mean,
         "quality_count": freelancer.quality.count,
         "punctuality": punctuality,
+        "punctuality_seen": freelancer.punctuality.mean,
+        "punctuality_count": freelancer.punctuality.count,
         "responsiveness": responsiveness,
         "language": int(speaks),
     }

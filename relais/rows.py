@@ -6,6 +6,7 @@ purpose, so that every store (DynamoDB, a double) can be held to one contract. D
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -172,6 +173,20 @@ def freelancer_key(freelancer: str) -> Key:
 def offer_key(slug: str, version: int) -> Key:
     """An immutable version of an offer."""
     return Key(f"H#{slug}", f"V#{version:04d}")
+
+
+def address_hash(address: str) -> str:
+    """What an address is known by where it must not be read: the same for every way of writing it.
+
+    Mailboxes whose names differ in capitals alone are one mailbox everywhere in practice.
+    """
+    return hashlib.sha256(address.strip().casefold().encode()).hexdigest()[:32]
+
+
+def bounce_key(address: str) -> Key:
+    """That mails to an address come back, or that its reader called one spam."""
+    named = f"BOUNCE#{address_hash(address)}"
+    return Key(named, named)
 
 
 SHOP_KEY = Key("SHOP", "SETTINGS")

@@ -35,6 +35,8 @@ class SesMailer:
             "FromEmailAddress": formataddr((letter.frame.shop.brand, self._sender)),
             "Destination": {"ToAddresses": [mail.to]},
             "ReplyToAddresses": [letter.frame.shop.email],
+            # By these the post's events name what a mail was about.
+            "EmailTags": [{"Name": name, "Value": value} for name, value in _tags(letter).items()],
             "Content": {
                 "Simple": {
                     "Subject": {"Data": mail.subject, "Charset": "UTF-8"},
@@ -53,3 +55,8 @@ class SesMailer:
             raise MailRefusedError(error.response["Error"]["Code"]) from error
         except BotoCoreError as error:
             raise MailRefusedError(type(error).__name__) from error
+
+
+def _tags(letter: LetterView) -> dict[str, str]:
+    about = {"order": letter.order.id}
+    return about if letter.gate is None else about | {"gate": str(letter.gate.id)}

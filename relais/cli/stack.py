@@ -34,6 +34,7 @@ FUNCTIONS = (
     "close-order",
     "tick-clock",
     "record-execution",
+    "record-bounce",
 )
 """What a stage is made of, as docs/architecture.md names it."""
 CONNECT_SECONDS = 10

@@ -55,8 +55,13 @@ def of_gate(gate: Gate, now: datetime) -> Wait:
         choices=gate.choices,
         default=gate.default.value,
         otherwise=otherwise(gate),
-        reached=gate.mailed if gate.role in {Role.CLIENT, Role.SELLER, Role.FREELANCER} else None,
+        reached=_reached(gate) if gate.role in {Role.CLIENT, Role.SELLER, Role.FREELANCER} else None,
     )
+
+
+def _reached(gate: Gate) -> bool:
+    """As far as its row tells: a mail was taken and none is known to come back, or its owner wrote since."""
+    return gate.posted or (gate.mailed and gate.unreached is None)
 
 
 def waiting_for(kind: Kind) -> tuple[Role, ...]:

@@ -30,12 +30,12 @@ from relais.pages.views import LetterView, Mail
 REMINDER = ".reminder"
 PREHEADER_LENGTH = 120
 ASKING = frozenset(
-    {"brief", "proposal", "work", "rework", "revision", "review", "acceptance", "parked", "pick", "stuck"}
+    {"brief", "proposal", "work", "rework", "revision", "review", "acceptance", "revised", "parked", "pick", "stuck"}
 )
 """The mails that put a question: they say until when and what silence means. The others tell."""
 MAKING = frozenset({"proposal", "work", "rework", "revision"})
 """Those that a freelancer needs the brief for."""
-DELIVERED = frozenset({"acceptance", "accepted", "completed", "refunded", "cancelled"})
+DELIVERED = frozenset({"acceptance", "revised", "accepted", "completed", "refunded", "cancelled"})
 """Those that come when the promised date no longer matters."""
 
 
@@ -161,6 +161,7 @@ def _sayable(view: LetterView) -> Mapping[str, object]:
         "due": _short(view, view.deadline, "short"),
         "brand": view.frame.shop.brand,
         "order": view.order.id,
+        "version": view.milestone.version if view.milestone else 1,
         "first": "",
     }
     match _reader(view.role):
@@ -178,6 +179,8 @@ def _sayable(view: LetterView) -> Mapping[str, object]:
                 "name": view.freelancer.name if view.freelancer else words.say(lang, "fact.unknown"),
                 "why": park_reason(view.facts.get("why"), lang),
                 "awaited": words.say(lang, _awaited(view)),
+                "address": str(view.facts.get("address", "")),
+                "correct": words.say(lang, _correct(view), order=view.order.id),
             }
 
 
@@ -189,6 +192,11 @@ def _refund(view: LetterView) -> str:
 def _awaited(view: LetterView) -> str:
     key = f"late.{view.facts.get('kind', 'any')}"
     return key if words.has(key) else "late.any"
+
+
+def _correct(view: LetterView) -> str:
+    """How an address is corrected: a client's on the order, a freelancer's in the catalogue."""
+    return "unreached.correct." + ("freelancer" if view.facts.get("role") == Role.FREELANCER.value else "client")
 
 
 def _short(view: LetterView, at: datetime | None, style: words.Style) -> str:
@@ -233,7 +241,7 @@ def _client_facts(view: LetterView, named: str) -> list[tuple[str, str]]:
         ("refund", _refund(view) if named == "refunded" else ""),
         ("until", _short(view, view.gate.deadline if view.gate and asked else None, "moment")),
         ("promised_client", _short(view, None if named in DELIVERED else view.deadline, "day")),
-        ("revisions", _revisions(view) if named == "acceptance" else ""),
+        ("revisions", _revisions(view) if named in {"acceptance", "revised"} else ""),
     ]
 
 
@@ -269,16 +277,20 @@ def _freelancer_facts(view: LetterView, named: str) -> list[tuple[str, str]]:
 
 
 def _seller_facts(view: LetterView, named: str) -> list[tuple[str, str]]:
-    lang, late = view.frame.lang, named == "late"
+    lang, late, unreached = view.frame.lang, named == "late", named == "unreached"
     awaited = view.facts.get("kind") == Kind.WORK.value
-    phone = view.freelancer.phone if view.freelancer and late and awaited else ""
+    phone = view.freelancer.phone if view.freelancer and (late or unreached) and awaited else ""
     return [
         ("offer", view.offer.title.in_(lang)),
         ("client", view.order.client_name or view.order.client_email or ""),
         ("by", view.freelancer.name if view.freelancer else ""),
+        ("address", str(view.facts.get("address", "")) if unreached else ""),
         ("phone", phone),
         ("price", words.money(view.order.price, view.order.currency, lang) if named == "paid" else ""),
-        ("before" if late else "until", _short(view, view.gate.deadline if view.gate else None, "moment")),
+        (
+            "before" if late else "until",
+            _short(view, view.gate.deadline if view.gate and not unreached else None, "moment"),
+        ),
         ("promised", _short(view, view.deadline, "day")),
     ]
 

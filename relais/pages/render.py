@@ -169,14 +169,18 @@ def paid_all_the_same(pay: int | None, currency: str, lang: str) -> str:
 
 
 def why_you(reasons: tuple[Reason, ...], skill: str, lang: str) -> str:
-    """Why a freelancer is asked: the skill, what speaks for them, nothing that rests on no observation."""
+    """Why a freelancer is asked: the skill, what speaks for them as they know it, nothing that nobody observed."""
     seen = {reason.key: reason.value for reason in reasons}
     if not seen:
         return ""
-    rated = seen.get("quality_count", 0) > 0
-    shown = [key for key in _BEST_FIRST if key in seen and (rated or key == "free")]
+    rated = seen.get("quality_count", 0)
+    shown = {
+        key: seen.get(f"{key}_seen", seen[key])
+        for key in _BEST_FIRST
+        if key in seen and (key == "free" or seen.get(f"{key}_count", rated))
+    }
     return ", ".join(
-        [skill, *(words.say(lang, f"reason.{key}", **_reason_facts(key, seen[key], lang)) for key in shown)]
+        [skill, *(words.say(lang, f"reason.{key}", **_reason_facts(key, value, lang)) for key, value in shown.items())]
     )
 
 
@@ -578,7 +582,8 @@ def _answered_facts(view: AnsweredView) -> dict[str, Any]:
         "lead": words.say(lang, f"{key}.lead"),
         "pay": _pay_kept(view, lang),
         "decided": _decided(view, lang),
-        "next_label": words.say(lang, f"next.{_reader(view.gate)}"),
+        "next_label": words.say(lang, "next.coming" if view.coming else f"next.{_reader(view.gate)}"),
+        "refresh": REFRESH_SECONDS if view.coming else None,
     }
 
 

@@ -103,10 +103,10 @@ class BriefView:
 class OrderView:
     """The order's own page for its client: to pay, being confirmed, brief, under way, to answer, completed, refunded.
 
-    `checkout_action` is set while it can be paid; `brief` while the brief is open; `waiting` is the client's open gate
-    elsewhere (its link); `address_action` lets the address be corrected, `address_hint` is the domain that was probably
-    meant ("gmail.com"), `typed` what a refused correction held. `refunded_at` is when Stripe took the refund; `files`
-    holds none of a refunded milestone.
+    `checkout_action` is set while it can be paid; `brief` while the brief is open; `waiting` is the client's open
+    gate elsewhere (its link); `address_action` lets the address be corrected, `address_hint` is the domain that was
+    probably meant ("gmail.com"), `address_bounced` says that mails to it come back, `typed` what a refused
+    correction held. `refunded_at` is when Stripe took the refund; `files` holds none of a refunded milestone.
     """
 
     frame: Frame
@@ -122,6 +122,7 @@ class OrderView:
     waiting_kind: Kind | None = None
     address_action: str | None = None
     address_hint: str | None = None
+    address_bounced: bool = False
     answers: tuple[tuple[str, str], ...] = ()
     files: tuple[FileView, ...] = ()
     refunded_at: datetime | None = None
@@ -174,7 +175,8 @@ class AnsweredView:
     """A gate that was answered (or withdrawn): what was decided, by whom, when, and where to go on.
 
     `pay` is what a freelancer is paid all the same for cancelled work, in minor units of the offer's currency: 0 where
-    nothing is due, None where nobody was engaged or it is not known yet.
+    nothing is due, None where nobody was engaged or it is not known yet. `coming`: the reader's next page is not open
+    yet, this one looks again by itself.
     """
 
     frame: Frame
@@ -185,6 +187,7 @@ class AnsweredView:
     just_now: bool
     next_link: str | None = None
     pay: int | None = None
+    coming: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +206,9 @@ class LetterView:
     """A mail. `key` names its words; `link` is the one button's address; `deadline` the reader's own date.
 
     Keys: `brief`, `proposal`, `work`, `rework`, `revision`, `review`, `acceptance`, `accepted`, `to_pay` (to the
-    freelancer: accepted, will be paid), `paid`, `completed`, `parked`, `late`, `pick`, `stuck`, `refunded` (to the
+    freelancer: accepted, will be paid), `paid`, `completed`, `parked`, `late`, `pick`, `stuck`, `revised` (a version
+    after a change that the client asked for), `address`, `unreached` (to the seller: `facts` hold the `kind` and `role`
+    of the gate and the `address` that no mail reaches), `refunded` (to the
     client: `facts` hold the `amount` in minor units, its `currency` where it is not the order's, the `cause`),
     `cancelled` (to the freelancer: `pay` is what is paid all the same, 0 if nothing is due, None if nobody was engaged;
     `facts` may hold the `cause`), and `<key>.reminder` for a reminder. The client's date is the promised one, the

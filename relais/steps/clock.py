@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from relais.act import LEASE_SECONDS, Act, ActState, act_from_row
-from relais.calendar import Duration, due_after
+from relais.calendar import Calendar, Duration, due_after, next_working_instant, within_working_hours
 from relais.gate import (
     DUE_SHARDS,
     HEARTBEAT,
@@ -24,13 +24,15 @@ from relais.gate import (
     gate_from_row,
     jitter,
     next_due,
+    reminder_due,
 )
 from relais.metrics import Metric
 from relais.order import Order, OrderStage, order_from_row, stamp
-from relais.ports import ConditionFailedError, Ports
-from relais.rows import Change, Key, Row, equals, gate_key, order_key
+from relais.ports import ConditionFailedError, MailRefusedError, Ports
+from relais.rows import Change, Key, Row, address_hash, equals, gate_key, order_key
 from relais.steps import letters
 from relais.steps.acts import SETTLES_WITHIN
+from relais.steps.contracts import counted_anew, terms_put
 from relais.steps.decisions import Answer
 from relais.steps.gates import (
     AlreadyAnsweredError,
@@ -40,10 +42,12 @@ from relais.steps.gates import (
     resume,
     send_opening,
 )
+from relais.steps.intake import tell_address
 from relais.steps.interrupt import sweep
 from relais.steps.payout import at_rest, tell_completed
+from relais.steps.reach import Reach, address_of, reach
 from relais.steps.runs import next_run, roll_over, start_owed, too_old
-from relais.steps.situation import Situation, read_situation
+from relais.steps.situation import Situation, read_freelancer, read_situation
 
 PAGE = 50
 RESERVE_MS = 20_000
@@ -51,6 +55,12 @@ RESERVE_MS = 20_000
 RESUMES_BEFORE_NEXT_RUN = 3
 ASK_AGAIN = Duration.parse("1 wd")
 ACT_LATE = timedelta(hours=1)
+MAIL_LATE = timedelta(hours=1)
+"""A mail that leaves so long after its question opened gives its reader the whole time again."""
+LOOK_AGAIN = Duration.parse("1 wh")
+"""How soon the clock sees that the address of somebody whom no mail reaches was corrected."""
+TICK_LATE = timedelta(minutes=15)
+"""Hours bind the stored instant, not the tick: one that comes this late is still in time (design: people section 1)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,8 +168,12 @@ def _order(ports: Ports, order: Order) -> None:
     as_read = stamp(order.due or now)
     key = order_key(order.id)
     if order.owes_mail is not None:
-        _claim(ports, key, as_read, now + _back_off(order.owes_mail))
+        _claim_of_order(ports, order, "owes_mail", order.owes_mail, as_read)
         tell_completed(ports, order)
+        return
+    if order.owes_address is not None:
+        _claim_of_order(ports, order, "owes_address", order.owes_address, as_read)
+        tell_address(ports, order)
         return
     if order.owes_sweep is not None:
         _sweep_again(ports, order, as_read)
@@ -169,7 +183,7 @@ def _order(ports: Ports, order: Order) -> None:
             _claim(ports, key, as_read, now + HEARTBEAT)
         return
     if order.owes_start is not None:
-        _claim_start(ports, order, as_read)
+        _claim_of_order(ports, order, "owes_start", order.owes_start, as_read)
         start_owed(ports, order)
         return
     if order.stage is OrderStage.COMPLETED and at_rest(order) and not order.owes_fee:
@@ -208,12 +222,13 @@ def _sweep_again(ports: Ports, order: Order, as_read: str) -> None:
     )
 
 
-def _claim_start(ports: Ports, order: Order, as_read: str) -> None:
-    tries = (order.owes_start or 0) + 1
+def _claim_of_order(ports: Ports, order: Order, owed: str, tried: int, as_read: str) -> None:
+    """Claim what an order's head owes: one attempt more, and the next only after a pause that grows."""
+    tries = tried + 1
     ports.store.write(
         Change(
             order_key(order.id),
-            put={"owes_start": tries, "due": stamp(ports.now() + _back_off(tries))},
+            put={owed: tries, "due": stamp(ports.now() + _back_off(tries))},
             guards=(equals("due", as_read),),
         )
     )
@@ -232,13 +247,27 @@ def _gate(ports: Ports, gate: Gate) -> None:
     if gate.status is not Status.OPEN:
         return
     situation = read_situation(ports, gate.order, gate.id.milestone)
-    if Owed.MAIL.value in gate.owes or (person_owned(gate) and not gate.mailed):
+    owed = Owed.MAIL.value in gate.owes or (person_owned(gate) and not gate.mailed)
+    if owed and not (gate.posted and _tries(gate, Owed.MAIL) >= OWED_TRIES):
         _mail_again(ports, situation, gate)
         return
-    if gate.deadline is not None and ports.now() >= gate.deadline + jitter(gate.order, gate.id):
+    known = reach(ports, situation, gate) if person_owned(gate) else Reach.REACHED
+    if known is Reach.MOVED:
+        _mail_again(ports, situation, gate)
+    elif known is Reach.BOUNCED:
+        _stand_still(ports, situation, gate)
+    elif _over(gate, ports.now()):
         _silence(ports, situation, gate)
-        return
-    _remind(ports, situation, gate)
+    else:
+        _remind(ports, situation, gate)
+
+
+def _over(gate: Gate, now: datetime) -> bool:
+    return gate.deadline is not None and now >= gate.deadline + jitter(gate.order, gate.id)
+
+
+def _tries(gate: Gate, owed: Owed) -> int:
+    return int(gate.owes.get(owed.value, 0))
 
 
 def _resume_again(ports: Ports, gate: Gate) -> None:
@@ -256,31 +285,88 @@ def _resume_again(ports: Ports, gate: Gate) -> None:
 
 
 def _mail_again(ports: Ports, situation: Situation, gate: Gate) -> None:
-    tries = int(gate.owes.get(Owed.MAIL.value, 0)) + 1
-    _claim_owed(ports, gate, Owed.MAIL, tries)
-    if tries > OWED_TRIES:
-        ports.counter.count(Metric.OWED_PARKED)
-        return
-    send_opening(ports, situation, gate)
+    """Send an opening mail that is still owed, or that went to an address which was corrected since.
+
+    After ten tries it is parked: somebody is told, and the clock tries once a working day.
+    """
+    tries = _tries(gate, Owed.MAIL) + 1
+    late = situation.now - gate.counted_from >= MAIL_LATE
+    asked = counted_anew(situation, gate, _calendar(ports, situation, gate)) if late and person_owned(gate) else gate
+    until = None if tries < OWED_TRIES else due_after(ASK_AGAIN, situation.now, situation.shop.calendar)
+    _claim_owed(ports, asked, Owed.MAIL, tries, until)
+    try:
+        send_opening(ports, situation, asked)
+    except MailRefusedError:
+        if tries >= OWED_TRIES:
+            ports.counter.count(Metric.OWED_PARKED)
+            _tell_unreached(ports, situation, asked, address_of(ports, situation, asked))
+        raise
 
 
-def _claim_owed(ports: Ports, gate: Gate, owed: Owed, tries: int) -> None:
+def _claim_owed(ports: Ports, gate: Gate, owed: Owed, tries: int, until: datetime | None = None) -> None:
+    terms = terms_put(gate) | {"mailed": False} if owed is Owed.MAIL else {}
+    again = until or ports.now() + _back_off(tries)
     ports.store.write(
         Change(
             gate_key(gate.order, str(gate.id)),
-            put={"owes": {owed.value: tries}, "due": stamp(ports.now() + _back_off(tries))},
+            put={"owes": {owed.value: tries}, "due": stamp(again)} | terms,
+            remove=("unreached",) if owed is Owed.MAIL and tries == 1 else (),
             guards=(equals("status", gate.status.value), equals("due", stamp(gate.due or ports.now()))),
         )
     )
 
 
-def _silence(ports: Ports, situation: Situation, gate: Gate) -> None:
-    """The deadline has passed.
+def _calendar(ports: Ports, situation: Situation, gate: Gate) -> Calendar:
+    """The hours of a gate's owner."""
+    match gate.role:
+        case Role.FREELANCER:
+            return read_freelancer(ports.store, gate.owner).calendar
+        case Role.CLIENT:
+            return situation.client_calendar
+        case Role.SELLER | Role.CLOCK | Role.ENGINE:
+            return situation.shop.calendar
 
-    What silence means is done, unless it means nothing, or nobody was reached by a mail (promise 3).
-    """
+
+def _in_hours(calendar: Calendar, now: datetime) -> bool:
+    return within_working_hours(now, calendar) or within_working_hours(now - TICK_LATE, calendar)
+
+
+def _stand_still(ports: Ports, situation: Situation, gate: Gate) -> None:
+    """No mail reaches its owner: no default runs, no reminder leaves; the seller is told once and can correct that."""
+    address = address_of(ports, situation, gate)
+    if gate.unreached != address_hash(address):
+        _claim(
+            ports, gate_key(gate.order, str(gate.id)), stamp(gate.due or situation.now), situation.now + _back_off(1)
+        )
+        _tell_unreached(ports, situation, gate, address)
+    elif default_choice(gate) is None and _over(gate, situation.now):
+        _stay(ports, situation, gate, reached=False)
+    else:
+        again = due_after(LOOK_AGAIN, situation.now, situation.shop.calendar)
+        if gate.deadline is not None and not _over(gate, situation.now):
+            again = min(again, gate.deadline + jitter(gate.order, gate.id))
+        _claim(ports, gate_key(gate.order, str(gate.id)), stamp(gate.due or situation.now), again)
+
+
+def _tell_unreached(ports: Ports, situation: Situation, gate: Gate, address: str) -> None:
+    """Tell the seller, then mark it told, once for each address; the seller's own silence is told by the alarm."""
+    if gate.unreached == address_hash(address):
+        return
+    ports.counter.count(Metric.UNREACHED)
+    if gate.role is not Role.SELLER:
+        ports.mailer.send(letters.unreached(ports, situation, gate, address))
+    told = Change(
+        gate_key(gate.order, str(gate.id)),
+        put={"unreached": address_hash(address)},
+        guards=(equals("status", Status.OPEN.value),),
+    )
+    ports.store.write(told)
+
+
+def _silence(ports: Ports, situation: Situation, gate: Gate) -> None:
+    """The deadline has passed: what silence means is done, unless it means nothing."""
     choice = default_choice(gate)
-    if choice is None or (person_owned(gate) and not _reached(situation, gate)):
+    if choice is None:
         _stay(ports, situation, gate)
         return
     answer(
@@ -288,25 +374,39 @@ def _silence(ports: Ports, situation: Situation, gate: Gate) -> None:
     )
 
 
-def _reached(situation: Situation, gate: Gate) -> bool:
-    return gate.mailed and (gate.role is not Role.CLIENT or bool(situation.order.client_email))
-
-
-def _stay(ports: Ports, situation: Situation, gate: Gate) -> None:
-    again = due_after(ASK_AGAIN, situation.now, situation.shop.calendar)
-    _claim(ports, gate_key(gate.order, str(gate.id)), stamp(gate.due or situation.now), again)
+def _stay(ports: Ports, situation: Situation, gate: Gate, *, reached: bool = True) -> None:
+    """Nothing is decided: the seller hears of it every working day, and so does whoever is late, within their hours."""
+    key, as_read, shop = gate_key(gate.order, str(gate.id)), stamp(gate.due or situation.now), situation.shop.calendar
+    if person_owned(gate) and not _in_hours(shop, situation.now):
+        _claim(ports, key, as_read, next_working_instant(situation.now, shop))
+        return
+    _claim(ports, key, as_read, due_after(ASK_AGAIN, situation.now, shop))
     if gate.role is Role.ENGINE:
         ports.background.run_act(gate.order, "acts")
         return
     if gate.role in {Role.CLIENT, Role.FREELANCER}:
         ports.mailer.send(letters.late(ports, situation, gate))
-    if gate.role in {Role.SELLER, Role.FREELANCER}:
+    reminded = reached and gate.role in {Role.SELLER, Role.FREELANCER}
+    if reminded and _in_hours(_calendar(ports, situation, gate), situation.now):
         ports.mailer.send(letters.reminder(ports, situation, gate))
 
 
 def _remind(ports: Ports, situation: Situation, gate: Gate) -> None:
-    """A reminder is claimed, then sent: at most once."""
+    """A reminder is claimed, then sent: at most once. One that a late tick finds outside the hours waits for them."""
+    key, as_read = gate_key(gate.order, str(gate.id)), stamp(gate.due or situation.now)
     due = next_due(gate, situation.now) or situation.now + HEARTBEAT
-    _claim(ports, gate_key(gate.order, str(gate.id)), stamp(gate.due or situation.now), due)
-    if person_owned(gate):
-        ports.mailer.send(letters.reminder(ports, situation, gate))
+    if not (person_owned(gate) and reminder_due(gate, situation.now)):
+        _claim(ports, key, as_read, due)
+        return
+    calendar = _calendar(ports, situation, gate)
+    if not _in_hours(calendar, situation.now):
+        _claim(ports, key, as_read, min(due, next_working_instant(situation.now, calendar)))
+        return
+    claim = Change(
+        key,
+        put={"due": stamp(due), "reminded": stamp(situation.now)},
+        remove=("clock_tries",),
+        guards=(equals("due", as_read), equals("status", Status.OPEN.value)),
+    )
+    ports.store.write(claim)
+    ports.mailer.send(letters.reminder(ports, situation, gate))

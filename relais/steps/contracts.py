@@ -122,6 +122,29 @@ def proposal(situation: Situation, ranked: tuple[Ranked, ...], asked: Freelancer
     )
 
 
+def counted_anew(situation: Situation, gate: Gate, owner: Calendar) -> Gate:
+    """An open gate whose owner's time begins now: the mail left late, or to an address that reached nobody.
+
+    `owner` is the calendar of whoever must act. A date that was agreed (the work's) stays what it was.
+    """
+    if gate.id.kind is Kind.PROPOSAL:
+        clocks = situation.offer.clocks.proposal
+        deadline = due_after(clocks.deadline, situation.now, owner)
+        reminders = remind_at(clocks.reminders, situation.now, deadline, owner)
+        return replace(gate, deadline=deadline, reminders=reminders, asked=situation.now, reminded=None)
+    fresh = contract(situation, gate.id.kind, gate.key_id)
+    return replace(gate, deadline=fresh.deadline, reminders=fresh.reminders, asked=situation.now, reminded=None)
+
+
+def terms_put(gate: Gate) -> dict[str, Any]:
+    """What of a gate's row is written when its time was counted anew."""
+    if gate.asked is None:
+        return {}
+    dated = {} if gate.deadline is None else {"deadline": stamp(gate.deadline)}
+    desk = {"desk_due": stamp(gate.deadline)} if gate.role is Role.SELLER and gate.deadline is not None else {}
+    return {"asked": stamp(gate.asked), "reminders": [stamp(at) for at in gate.reminders]} | dated | desk
+
+
 def exhausted(situation: Situation, link_key: str) -> Gate:
     """The proposal that nobody is left to be asked for: the engine answers it itself."""
     return _gate(

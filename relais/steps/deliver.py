@@ -57,6 +57,7 @@ from relais.steps.links import (
     gate_path,
     order_path,
 )
+from relais.steps.reach import mark_posted
 from relais.steps.runs import answer_stuck
 from relais.steps.show import (
     Shown,
@@ -221,6 +222,8 @@ def _post_brief(
         return order_page(ports, order, request, _with(typed, _too_many(offer)))
     save_brief(ports, order, fields, typed.files)
     if not hand_in:
+        if any(value.strip() for value in fields.values()):
+            mark_posted(ports, gate)
         return redirect(f"{order_path(ports, order)}?saved=1")
     problems = _brief_problems(offer, fields, typed.files)
     if request.first("ready") != "yes":
@@ -228,6 +231,7 @@ def _post_brief(
         problems += (Problem("ready_missing", "ready"),)
     uploads, missing = _measure(ports, typed.files)
     if problems or missing:
+        mark_posted(ports, gate)
         return order_page(ports, order, request, _with(typed, *problems, *missing))
     answers = {question.key: _answer_text(question, fields, order.lang) for question in offer.brief}
     key = keep_text(ports, order.id, "brief", json.dumps(answers, ensure_ascii=False))
@@ -314,6 +318,7 @@ def post_gate(ports: Ports, request: Request, opened: OpenedGate) -> Shown | Res
     if choice is Choice.PICKED:
         problems += _pick_problems(ports, order, request.first("freelancer"))
     if problems:
+        mark_posted(ports, gate)
         return gate_page(ports, opened, typed=_with(typed, *problems))
     kept = keep_text(ports, order.id, f"note-{gate.id}", note) if note else None
     by = gate.owner if gate.role is Role.FREELANCER else gate.role.value

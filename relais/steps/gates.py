@@ -38,6 +38,7 @@ from relais.rows import (
     Change,
     Put,
     Write,
+    address_hash,
     below,
     equals,
     gate_key,
@@ -48,6 +49,7 @@ from relais.rows import (
 from relais.steps import letters
 from relais.steps.contracts import contract
 from relais.steps.decisions import Answer, Effects, decision_writes, hand_back, interrupted
+from relais.steps.reach import address_of, look_again
 from relais.steps.situation import Situation, read_situation
 
 CANCELLED = "Cancelled"
@@ -354,13 +356,15 @@ def keep_token(ports: Ports, gate: Gate, call: GateCall) -> None:
 
 def send_opening(ports: Ports, situation: Situation, gate: Gate) -> None:
     """Send the mails that announce a gate, then mark them sent: a crash between may repeat them, identical."""
+    address = address_of(ports, situation, gate)
     for letter in letters.opening(ports, situation, gate):
         ports.mailer.send(letter)
     sent = replace(gate, mailed=True)
     due = next_due(sent, situation.now)
+    to = {"mailed_to": address_hash(address)} if address else {}
     mark = Change(
         gate_key(gate.order, str(gate.id)),
-        put={"mailed": True} | ({"due": stamp(due), "due_shard": due_shard(gate.order)} if due else {}),
+        put={"mailed": True} | to | ({"due": stamp(due), "due_shard": due_shard(gate.order)} if due else {}),
         remove=("owes",) if due else ("owes", "due", "due_shard"),
         guards=(equals("status", Status.OPEN.value),),
     )
@@ -368,6 +372,8 @@ def send_opening(ports: Ports, situation: Situation, gate: Gate) -> None:
         ports.store.write(mark)
     except ConditionFailedError:
         return
+    if address:
+        look_again(ports, gate, address)
 
 
 def read_gate(ports: Ports, order: str, gate: str) -> Gate:

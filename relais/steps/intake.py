@@ -42,9 +42,11 @@ from relais.rows import (
     session_key,
 )
 from relais.steps import letters
+from relais.steps.contracts import counted_anew, terms_put
 from relais.steps.decisions import entry_put
 from relais.steps.gates import SupersededError, send_opening
 from relais.steps.links import order_link, order_path
+from relais.steps.reach import Reach, reach
 from relais.steps.situation import OfferNotFoundError, read_offer, read_order, read_shop, read_situation
 from relais.steps.strays import stray_act
 
@@ -349,23 +351,31 @@ def keep_text(ports: Ports, order: str, name: str, body: str) -> str:
     return key
 
 
-def correct_address(ports: Ports, order: Order, address: str) -> Order:
+def correct_address(ports: Ports, order: Order, address: str, *, by: str = "client", reason: str = "") -> Order:
     """Write to another address from now on; the links mailed before stop working (design: people section 4).
 
-    The client's open question is owed to the new address: until its mail is sent, silence decides nothing (promise 3).
+    The client's open question is owed to the new address, else the link of the order's page is: until its mail is
+    sent, silence decides nothing (promise 3). Whom no mail had reached has the whole time again.
     """
+    asked = _asked(ports, order)
+    owed = {"owes_address": 0, "due": stamp(ports.now() + OWED_AFTER), "due_shard": due_shard(order.id)}
+    audit = {"by": by, "at": stamp(ports.now())}
+    if reason:
+        audit["note"] = keep_text(ports, order.id, "address", reason)
     head = Change(
         order_key(order.id),
-        put={"client_email": address, "link_version": order.link_version + 1},
+        put={"client_email": address, "link_version": order.link_version + 1, "address_corrected": audit}
+        | (owed if asked is None else {}),
         guards=(equals("link_version", order.link_version),),
     )
-    asked = _asked(ports, order)
     try:
         ports.store.write(head, *([] if asked is None else [_owe_mail(ports, asked)]))
     except ConditionFailedError:
         # Either another correction came first, or the question was answered this instant.
         now = read_order(ports.store, order.id)
-        return now if now.link_version != order.link_version else correct_address(ports, now, address)
+        if now.link_version != order.link_version:
+            return now
+        return correct_address(ports, now, address, by=by, reason=reason)
     corrected = read_order(ports.store, order.id)
     try:
         _send_new_link(ports, corrected, asked)
@@ -376,9 +386,15 @@ def correct_address(ports: Ports, order: Order, address: str) -> Order:
 
 
 def _asked(ports: Ports, order: Order) -> Gate | None:
-    """The open gate that waits for the client, if there is one."""
+    """The open gate that waits for the client, if there is one: with its time counted anew if no mail reached them."""
     gates = map(gate_from_row, ports.store.query(f"O#{order.id}", "G#"))
-    return next((gate for gate in gates if gate.status is Status.OPEN and gate.role is Role.CLIENT), None)
+    found = next((gate for gate in gates if gate.status is Status.OPEN and gate.role is Role.CLIENT), None)
+    if found is None:
+        return None
+    situation = read_situation(ports, order.id, found.id.milestone)
+    if reach(ports, situation, found) is Reach.REACHED:
+        return found
+    return counted_anew(situation, found, situation.client_calendar)
 
 
 def _owe_mail(ports: Ports, gate: Gate) -> Change:
@@ -389,7 +405,9 @@ def _owe_mail(ports: Ports, gate: Gate) -> Change:
             "owes": {Owed.MAIL.value: 0},
             "due": stamp(ports.now() + OWED_AFTER),
             "due_shard": due_shard(gate.order),
-        },
+        }
+        | terms_put(gate),
+        remove=("mailed_to", "unreached", "posted"),
         guards=(equals("status", Status.OPEN.value),),
     )
 
@@ -397,6 +415,20 @@ def _owe_mail(ports: Ports, gate: Gate) -> Change:
 def _send_new_link(ports: Ports, order: Order, asked: Gate | None) -> None:
     """The open question again, or the link to the order's page alone."""
     if asked is None:
-        ports.mailer.send(letters.new_link(ports, read_situation(ports, order.id, ORDER_LEVEL)))
+        tell_address(ports, order)
         return
     send_opening(ports, read_situation(ports, order.id, asked.id.milestone), asked)
+
+
+def tell_address(ports: Ports, order: Order) -> None:
+    """Send the link of the order's page to the corrected address, then mark it sent."""
+    ports.mailer.send(letters.new_link(ports, read_situation(ports, order.id, ORDER_LEVEL)))
+    done = Change(
+        order_key(order.id),
+        remove=("owes_address",),
+        guards=(equals("link_version", order.link_version), present("owes_address")),
+    )
+    try:
+        ports.store.write(done)
+    except ConditionFailedError:
+        return

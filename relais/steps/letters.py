@@ -44,6 +44,13 @@ def late(ports: Ports, situation: Situation, gate: Gate) -> LetterView:
     return replace(letter, facts={"kind": gate.id.kind.value, "role": gate.role.value, "gate": str(gate.id)})
 
 
+def unreached(ports: Ports, situation: Situation, gate: Gate, address: str) -> LetterView:
+    """The mail that tells the seller of a question whose mail reaches nobody, and how its address is corrected."""
+    letter = _to_seller(ports, situation, "unreached", gate)
+    facts = {"kind": gate.id.kind.value, "role": gate.role.value, "address": address}
+    return replace(letter, link=None, facts=facts)
+
+
 def withdrawn(ports: Ports, situation: Situation, gate: Gate) -> LetterView:
     """The mail to a freelancer whose proposal or work was called back.
 
@@ -111,6 +118,8 @@ def to_owner(ports: Ports, situation: Situation, gate: Gate, key: str) -> Letter
 def _opening_key(situation: Situation, gate: Gate) -> str:
     if gate.id.kind is Kind.PARK:
         return "parked"
+    if gate.id.kind is Kind.ACCEPTANCE and situation.milestone is not None and situation.milestone.revisions_used:
+        return "revised"
     if gate.id.kind is not Kind.WORK or situation.milestone is None or not situation.milestone.version:
         return gate.id.kind.value
     return "revision" if situation.last and Kind.ACCEPTANCE.value in situation.last else "rework"
@@ -183,7 +192,9 @@ def _to_freelancer(
         pay=None if gate is None else gate.shown.get("pay"),
         pay_by=pay_by(situation),
         deadline=work_deadline(gate),
-        brief=read_brief(ports, situation) if gate is not None and gate.id.kind in {Kind.PROPOSAL, Kind.WORK} else (),
+        brief=read_brief(ports, situation, freelancer.lang)
+        if gate is not None and gate.id.kind in {Kind.PROPOSAL, Kind.WORK}
+        else (),
         note=last_note(ports, situation) if gate is not None and gate.id.kind is Kind.WORK else None,
         reasons=reasons(gate),
     )
@@ -217,14 +228,13 @@ def pay_by(situation: Situation) -> datetime:
     return due_after(clocks.hold_silent, silent, situation.shop.calendar)
 
 
-def read_brief(ports: Ports, situation: Situation) -> tuple[tuple[str, str], ...]:
-    """The brief as questions and answers, in the order's language."""
+def read_brief(ports: Ports, situation: Situation, lang: str) -> tuple[tuple[str, str], ...]:
+    """The brief: questions in the reader's language, answers as they were written."""
     row = ports.store.get(brief_key(situation.order.id))
     if row is None:
         return ()
     text = ports.files.get_text(row["text"])
     answers: dict[str, str] = {} if text is None else json.loads(text)
-    lang = situation.order.lang
     return tuple(
         (question.text.in_(lang), answers.get(question.key, ""))
         for question in situation.offer.brief

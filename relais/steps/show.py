@@ -54,6 +54,7 @@ from relais.steps.links import (
     order_nonce,
     order_path,
 )
+from relais.steps.reach import bounced
 from relais.steps.situation import (
     OfferNotFoundError,
     Situation,
@@ -245,6 +246,7 @@ def order_page(ports: Ports, order: Order, request: Request, typed: Typed | None
         waiting_kind=None if waiting is None else waiting.id.kind,
         address_action=path if order.is_open else None,
         address_hint=address_hint(order.client_email or ""),
+        address_bounced=order.is_open and bounced(ports, order.client_email or ""),
         answers=() if draft or brief else _answers(ports, order),
         files=_released(ports, order, milestones),
         refunded_at=_refunded_at(ports, order, milestones),
@@ -287,7 +289,7 @@ def file_name(key: str) -> str:
 def _answers(ports: Ports, order: Order) -> tuple[tuple[str, str], ...]:
     if order.handed_in is None:
         return ()
-    return letters.read_brief(ports, read_situation(ports, order.id, "00"))
+    return letters.read_brief(ports, read_situation(ports, order.id, "00"), order.lang)
 
 
 def client_gate(ports: Ports, order: Order, milestones: tuple[Milestone, ...]) -> Gate | None:
@@ -402,7 +404,7 @@ def _gate_view(ports: Ports, situation: Situation, gate: Gate, typed: Typed) -> 
         pay=gate.shown.get("pay") if maker else None,
         pay_by=letters.pay_by(situation) if maker else None,
         deadline=letters.work_deadline(gate) if maker else order.promised,
-        brief=letters.read_brief(ports, situation) if reads_brief else (),
+        brief=letters.read_brief(ports, situation, gate.lang) if reads_brief else (),
         brief_files=_brief_files(ports, order) if reads_brief else (),
         files=delivered(ports, order.id, milestone, released=released) if looks and milestone else (),
         uploaded=tuple(_uploaded(ports, key) for key in typed.files),
@@ -461,15 +463,19 @@ def _refund_shown(situation: Situation, gate: Gate) -> int | None:
 def _answered(ports: Ports, situation: Situation, gate: Gate, *, just_now: bool) -> Shown:
     decision = gate.decision
     yours = decision is not None and decision.by == (gate.owner if gate.role is Role.FREELANCER else gate.role.value)
+    here = gate_path(ports, situation.order, gate)
+    onward = _next_link(ports, situation, gate)
+    coming = onward is None and yours and _begun(ports, situation, gate) is not None
     view = AnsweredView(
-        frame=frame(ports, situation.shop, gate.lang, gate_path(ports, situation.order, gate)),
+        frame=frame(ports, situation.shop, gate.lang, here),
         gate=gate,
         offer=situation.offer,
         decision=decision,
         yours=yours,
         just_now=just_now,
-        next_link=_next_link(ports, situation, gate),
+        next_link=here if coming else onward,
         pay=_paid_all_the_same(situation, gate),
+        coming=coming,
     )
     return Shown(view)
 
@@ -490,9 +496,19 @@ def _next_link(ports: Ports, situation: Situation, gate: Gate) -> str | None:
         return order_link(ports, situation.order)
     if gate.role is not Role.FREELANCER:
         return None
+    begun = _begun(ports, situation, gate)
+    if begun is None:
+        return None
+    row = ports.store.get(gate_key(gate.order, str(GateId(begun.number, Kind.WORK, begun.ordinal))))
+    return None if row is None else gate_link(ports, situation.order, gate_from_row(row))
+
+
+def _begun(ports: Ports, situation: Situation, gate: Gate) -> Milestone | None:
+    """The milestone that a freelancer has to work on after an accepted proposal, whether its page is open or not."""
+    if gate.role is not Role.FREELANCER:
+        return None
     for milestone in _milestones(ports, situation.order):
         mine = milestone.engagement is not None and milestone.engagement.freelancer == gate.owner
         if mine and milestone.stage is MilestoneStage.WORK:
-            row = ports.store.get(gate_key(gate.order, str(GateId(milestone.number, Kind.WORK, milestone.ordinal))))
-            return None if row is None else gate_link(ports, situation.order, gate_from_row(row))
+            return milestone
     return None

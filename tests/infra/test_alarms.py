@@ -77,7 +77,7 @@ def test_the_heartbeat_alarms_when_it_is_missing_and_nothing_else_does(service: 
 def test_what_workflow_section_7_names_has_its_alarm(service: Stack) -> None:
     """The list of the design, by the names that the runbook uses; the ledger has its command, `relais ledger check`."""
     wanted = {"clock-silent", "clock-late", "resume-overdue", "act-late", "run-dead", "parked", "owed-parked"}
-    wanted |= {"webhook-refused", "5xx", "dead-letters", "bounces", "complaints", "mail-put-off"}
+    wanted |= {"webhook-refused", "5xx", "dead-letters", "bounces", "complaints", "mail-put-off", "unreached"}
     wanted |= {f"{kind}-{state}" for kind in ActKind for state in ENDED_BADLY}
     assert wanted <= alarms(service).keys()
 

@@ -1,6 +1,8 @@
 """What runs without anybody asking, and where failures end up."""
 
-from tests.infra.reading import Stack, called
+from typing import Any
+
+from tests.infra.reading import Stack, called, text
 
 
 def test_the_clock_is_called_every_minute(both_stages: tuple[Stack, Stack]) -> None:
@@ -12,12 +14,35 @@ def test_the_clock_is_called_every_minute(both_stages: tuple[Stack, Stack]) -> N
     assert called(service, schedule["Target"]["Arn"]) == "tick-clock"
 
 
+def rule_of(service: Stack, source: str) -> dict[str, Any]:
+    """The one rule on events of a service."""
+    (rule,) = [one for one in service.properties("Events::Rule") if one["EventPattern"]["source"] == [source]]
+    return rule
+
+
+def test_a_mail_that_came_back_is_recorded(both_stages: tuple[Stack, Stack]) -> None:
+    """SES tells the account's default bus, the only one it knows; each stage takes its own mails' events alone."""
+    data, service = both_stages
+    destination = data.only("SES::ConfigurationSetEventDestination")["Properties"]
+    settings = data.only("SES::ConfigurationSet")["Properties"]["Name"]
+    assert destination["ConfigurationSetName"] == settings
+    told = destination["EventDestination"]
+    assert (told["Enabled"], sorted(told["MatchingEventTypes"])) == (True, ["bounce", "complaint"])
+    assert text(told["EventBridgeDestination"]["EventBusArn"]).endswith(":event-bus/default")
+    rule = rule_of(service, "aws.ses")
+    assert "EventBusName" not in rule
+    pattern = rule["EventPattern"]
+    assert sorted(pattern["detail-type"]) == ["Email Bounced", "Email Complaint Received"]
+    assert pattern["detail"] == {"mail": {"tags": {"ses:configuration-set": [settings]}}}
+    (target,) = rule["Targets"]
+    assert called(service, target["Arn"]) == "record-bounce"
+
+
 def test_an_execution_that_died_is_noted(both_stages: tuple[Stack, Stack]) -> None:
     """Of this stage's machine alone; one that succeeded is no news."""
     data, service = both_stages
-    rule = service.only("Events::Rule")["Properties"]
+    rule = rule_of(service, "aws.states")
     pattern = rule["EventPattern"]
-    assert pattern["source"] == ["aws.states"]
     assert pattern["detail-type"] == ["Step Functions Execution Status Change"]
     assert sorted(pattern["detail"]["status"]) == ["ABORTED", "FAILED", "TIMED_OUT"]
     (machine,) = pattern["detail"]["stateMachineArn"]
@@ -37,10 +62,11 @@ def test_every_call_that_nobody_waits_for_ends_in_the_queue_of_dead_letters(both
         assert config["DestinationConfig"]["OnFailure"]["Destination"] == arn
         # The alias's name, which the template cuts out of its ARN.
         configured.add(called(service, config["Qualifier"]["Fn::Select"][1]["Fn::Split"][1]))
-    assert configured == {"run-act", "tick-clock", "record-execution"}
+    assert configured == {"run-act", "tick-clock", "record-execution", "record-bounce"}
     assert service.only("Scheduler::Schedule")["Properties"]["Target"]["DeadLetterConfig"]["Arn"] == arn
-    (target,) = service.only("Events::Rule")["Properties"]["Targets"]
-    assert target["DeadLetterConfig"]["Arn"] == arn
+    for rule in service.properties("Events::Rule"):
+        (target,) = rule["Targets"]
+        assert target["DeadLetterConfig"]["Arn"] == arn
 
 
 def test_dead_letters_are_encrypted_and_kept_two_weeks(both_stages: tuple[Stack, Stack]) -> None:

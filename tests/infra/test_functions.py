@@ -1,4 +1,4 @@
-"""The twelve functions."""
+"""The functions."""
 
 import ast
 from pathlib import Path
@@ -21,6 +21,7 @@ FILES = {
     "close-order": "functions/payout/close_order.py",
     "tick-clock": "functions/payout/tick_clock.py",
     "record-execution": "functions/payout/record_execution.py",
+    "record-bounce": "functions/deliver/record_bounce.py",
 }
 
 # docs/architecture.md, "Environment of the functions".

@@ -59,6 +59,7 @@ HANDLERS = {
     "close-order": "functions.payout.close_order",
     "tick-clock": "functions.payout.tick_clock",
     "record-execution": "functions.payout.record_execution",
+    "record-bounce": "functions.deliver.record_bounce",
 }
 ENDED_BADLY = frozenset({"FAILED", "TIMED_OUT", "ABORTED"})
 

@@ -259,3 +259,11 @@ def _row_bytes(value: object) -> int:
             return 3 + sum(1 + len(key.encode()) + _row_bytes(inner) for key, inner in value.items())
         case _:
             raise AssertionError(value)
+
+
+def test_what_two_people_read_speaks_to_neither() -> None:
+    """The rights stand on the client's page and in the freelancer's proposal: "your business" would be both theirs."""
+    for offer in sample().offers:
+        for lang in ("fr", "en"):
+            said = offer.rights.in_(lang).lower().split() if offer.rights else []
+            assert not {"votre", "vos", "your", "notre", "our"} & set(said), offer.slug

@@ -26,9 +26,13 @@ from relais.offer import RefundCause
 from relais.order import Milestone, Order
 from relais.rows import Row
 from relais.steps import interrupt, runs
+from relais.steps.deliver import ADDRESS, ADDRESS_LIMIT
+from relais.steps.intake import correct_address
 from relais.steps.situation import read_order
 
-app = typer.Typer(no_args_is_help=True, help="List orders, show one, print what it waits for; cancel, refund, resume.")
+app = typer.Typer(
+    no_args_is_help=True, help="List orders, show one, print what it waits for; cancel, refund, resume, correct."
+)
 
 _FINISHED_MONTHS = 2
 
@@ -368,7 +372,7 @@ def contract(order: OfOrder, stage: OfStage = Stage.DEV, as_json: AsJson = False
 
 
 def _print_wait(wait: Wait, times: Times) -> None:
-    reached = {None: None, True: "a mail was sent", False: "no mail yet: no default runs against them"}
+    reached = {None: None, True: "a mail was sent", False: "no mail arrived: no default runs against them"}
     facts(
         wait.gate or wait.kind,
         [
@@ -479,3 +483,39 @@ def resume(order: OfOrder, stage: OfStage = Stage.DEV, as_json: AsJson = False) 
         tell_json({"order": resumed.id, "stage": resumed.stage.value, "run": resumed.run})
         return
     say(f"Order {resumed.id}: run {resumed.run} has begun at {resumed.stage.value}.")
+
+
+class AddressUnusableError(RelaisError):
+    """A text that no mail could be sent to."""
+
+    def __init__(self) -> None:
+        """Say what is wanted; what was typed is not repeated."""
+        super().__init__("That is no address: give one like marie@example.fr.")
+
+
+@app.command(epilog='Example: relais order address 4f7k2m9q0abc marie@example.fr --reason "typo, told by phone"')
+@sentences
+def address(
+    order: OfOrder,
+    to: Annotated[str, typer.Argument(metavar="ADDRESS", help="Where the client's mails go from now on.")],
+    reason: Reason,
+    stage: OfStage = Stage.DEV,
+    as_json: AsJson = False,
+) -> None:
+    """Correct a client's address: the links mailed before stop working, what is asked is mailed again.
+
+    Somebody whom no mail had reached has the whole time again. The mail leaves within minutes.
+    """
+    if not reason.strip():
+        raise ReasonMissingError
+    if len(to) > ADDRESS_LIMIT or ADDRESS.fullmatch(to) is None:
+        raise AddressUnusableError
+    ports = Stack(stage).ports
+    head = read_order(ports.store, order)
+    if not head.is_open:
+        raise runs.OrderNotRunningError(order, head.stage.value)
+    corrected = correct_address(ports, head, to, by="seller", reason=reason.strip())
+    if as_json:
+        tell_json({"order": corrected.id, "stage": corrected.stage.value, "link_version": corrected.link_version})
+        return
+    say(f"Order {corrected.id}: mails go to the new address, links mailed before stop working.")

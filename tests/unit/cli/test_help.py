@@ -40,6 +40,7 @@ def test_the_commands_are_those_that_are_documented() -> None:
         "order cancel",
         "order refund",
         "order resume",
+        "order address",
         "ledger show",
         "ledger check",
         "secrets set",

@@ -288,6 +288,7 @@ LETTERS = (
     "revision",
     "review",
     "acceptance",
+    "revised",
     "accepted",
     "to_pay",
     "paid",
@@ -298,6 +299,8 @@ LETTERS = (
     "refunded",
     "cancelled",
     "late",
+    "address",
+    "unreached",
 )
 
 

@@ -260,3 +260,32 @@ def test_a_client_whose_name_is_not_known_is_greeted_all_the_same() -> None:
     """Some payments bring no name."""
     mail = write(samples.letter_view("en", "brief", Role.CLIENT, order=replace(samples.ORDER, client_name=None)))
     assert mail.text.startswith("Hello,\n")
+
+
+@pytest.mark.parametrize("lang", words.LANGUAGES)
+def test_each_version_to_review_has_a_subject_of_its_own(lang: str) -> None:
+    """Mailboxes put mails of one subject into one thread: version 3 must not hide behind version 1."""
+    versions = [replace(samples.MILESTONE, version=number) for number in (1, 2, 3)]
+    subjects = [write(samples.letter_view(lang, "review", Role.SELLER, milestone=one)).subject for one in versions]
+    assert len(set(subjects)) == len(subjects)
+    assert all(str(number) in subject for number, subject in enumerate(subjects, start=1))
+
+
+@pytest.mark.parametrize("lang", words.LANGUAGES)
+def test_the_mail_after_a_change_says_that_the_version_is_new(lang: str) -> None:
+    """Its reader asked for something and wants to know that this is it."""
+    first = write(samples.letter_view(lang, "acceptance", Role.CLIENT))
+    again = write(samples.letter_view(lang, "revised", Role.CLIENT))
+    assert again.subject != first.subject
+    assert {"fr": "nouvelle version", "en": "new version"}[lang] in again.text
+
+
+@pytest.mark.parametrize("role", [Role.CLIENT, Role.FREELANCER])
+def test_the_mail_of_an_address_nobody_reads_tells_the_seller_how_to_correct_it(role: Role) -> None:
+    """A client's on the order, a freelancer's in the roster: one sentence, ready to be typed."""
+    facts = {"kind": "acceptance", "role": role.value, "address": "marie@gmial.com"}
+    mail = write(samples.letter_view("fr", "unreached", Role.SELLER, facts=facts, link=None))
+    assert "marie@gmial.com" in mail.text
+    command = f"relais order address {samples.ORDER.id}" if role is Role.CLIENT else "relais catalog apply"
+    assert command in mail.text
+    assert "marie@gmial.com" not in mail.subject

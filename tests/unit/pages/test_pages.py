@@ -670,3 +670,35 @@ def test_every_role_that_reads_a_page_has_a_way_on() -> None:
     """After an answer the next step is one button."""
     for role in (Role.CLIENT, Role.FREELANCER, Role.SELLER):
         assert words.has(f"next.{role.value}")
+
+
+def test_a_freelancer_is_shown_the_score_they_know_not_the_smoothed_one() -> None:
+    """The roster says 4.8: "4.7" would read as a mistake. What was stored before is shown as it stands."""
+    plain = (Reason("quality", 474), Reason("quality_seen", 480), Reason("quality_count", 23))
+    punctual = (Reason("punctuality", 94), Reason("punctuality_seen", 96), Reason("punctuality_count", 23))
+    assert why_you((*plain, *punctual), "logo", "fr") == "logo, noté 4,8/5, à l’heure 96\u00a0% du temps"
+    assert "4,7/5" in why_you((Reason("quality", 474), Reason("quality_count", 23)), "logo", "fr")
+    unseen = (*plain, Reason("punctuality", 85), Reason("punctuality_seen", 0), Reason("punctuality_count", 0))
+    assert "heure" not in why_you(unseen, "logo", "fr")
+
+
+@pytest.mark.parametrize("lang", words.LANGUAGES)
+def test_who_accepted_before_the_next_page_is_open_is_told_so_and_not_left_alone(lang: str) -> None:
+    """The page looks again by itself, and has a button for those whose browser does not."""
+    accepted = dict(samples.answered_pages(lang))["proposal-accepted-link-yours-now"]
+    view = replace(accepted, next_link="/g/here", coming=True)
+    html = page(view)
+    assert 'http-equiv="refresh"' in html
+    assert words.say(lang, "answered.coming") in html
+    assert 'href="/g/here"' in html
+    assert 'http-equiv="refresh"' not in page(replace(view, coming=False))
+
+
+def test_an_address_that_mails_come_back_from_is_said_on_the_page() -> None:
+    """Open, with the form to correct it at hand."""
+    view = samples.order_view("fr", OrderStage.BRIEF, brief=samples.brief_view("fr"), address_action="/o/x")
+    said = words.say("fr", "order.address.bounced")
+    assert said not in page(view)
+    html = page(replace(view, address_bounced=True))
+    assert said in html
+    assert "<details open>" in html
