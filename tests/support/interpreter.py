@@ -77,6 +77,11 @@ class Interpreter(Calls):
         walk = self.walks.get(f"{order}-{run}")
         return "ABSENT" if walk is None else walk.status
 
+    def events(self, order: str, run: int) -> int:
+        """Events of its history, so many a state."""
+        walk = self.walks.get(f"{order}-{run}")
+        return 0 if walk is None else EVENTS_A_STATE * len(walk.entered)
+
     def stop(self, order: str, run: int, _cause: str) -> None:
         """Stop an execution if it runs."""
         walk = self.walks.get(f"{order}-{run}")
@@ -276,5 +281,8 @@ def _meets(names: list[str], error: str) -> bool:
 def _catcher(state: Mapping[str, Any], error: str) -> Mapping[str, Any] | None:
     return next((one for one in state.get("Catch", []) if _meets(one["ErrorEquals"], error)), None)
 
+
+EVENTS_A_STATE = 5
+"""Entered, scheduled, started, succeeded, exited."""
 
 Breaker = Callable[[str, Mapping[str, Any]], None]
