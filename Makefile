@@ -86,6 +86,10 @@ fix: .venv/ready  ## let ruff mend what it can
 	@$(PY) -m ruff check --fix .
 	@$(PY) -m ruff format .
 
+.PHONY: golden
+golden: .venv/ready  ## record a release's payloads, rows and executions for later code to be replayed with (VERSION=)
+	@$(PY) tools/golden "$(VERSION)"
+
 .PHONY: benchmark
 benchmark: setup bundle  ## what the functions' imports cost against a bare boto3 client
 	@$(PY) -m benchmarks.imports

@@ -61,7 +61,9 @@ ANSWER = Grant(Resource.MACHINE, ("states:SendTaskSuccess",))
 # An interrupted or parked gate fails its state.
 RESUME = Grant(Resource.MACHINE, ("states:SendTaskSuccess", "states:SendTaskFailure"))
 START = Grant(Resource.MACHINE, ("states:StartExecution",))
-WATCH_RUNS = Grant(Resource.EXECUTIONS, ("states:DescribeExecution", "states:StopExecution"))
+WATCH_RUNS = Grant(
+    Resource.EXECUTIONS, ("states:DescribeExecution", "states:GetExecutionHistory", "states:StopExecution")
+)
 # What a seller's answer to a stuck order takes: its next run, and the end of the one before.
 REPAIR = (START, Grant(Resource.EXECUTIONS, ("states:StopExecution",)))
 RUN_ACT = Grant(Resource.RUN_ACT, ("lambda:InvokeFunction",))

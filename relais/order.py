@@ -165,6 +165,7 @@ class Order:
     owes_sweep: int | None = None
     due: datetime | None = None
     dead_run: int = 0
+    dead_why: str | None = None
     started: datetime | None = None
     began: datetime | None = None
 
@@ -240,6 +241,7 @@ def order_from_row(row: Row) -> Order:
         owes_sweep=row.get("owes_sweep"),
         due=instant(row.get("due")),
         dead_run=row.get("dead_run", 0),
+        dead_why=row.get("dead_why"),
         started=instant(row.get("started")),
         began=instant(row.get("began")),
     )

@@ -72,6 +72,9 @@ class Machine(Protocol):
     def status(self, order: str, run: int) -> str:
         """The status of an execution, or `ABSENT`."""
 
+    def events(self, order: str, run: int) -> int:
+        """How many events the history of an execution has; none where there is no such execution."""
+
     def stop(self, order: str, run: int, cause: str) -> None:
         """Stop an execution if it still runs."""
 

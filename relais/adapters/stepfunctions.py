@@ -60,6 +60,18 @@ class StepFunctionsMachine:
                 return "ABSENT"
             raise
 
+    def events(self, order: str, run: int) -> int:
+        """How many events its history has: they are numbered from 1 (docs.aws.amazon.com, GetExecutionHistory)."""
+        try:
+            answer = self._client.get_execution_history(
+                executionArn=self._execution(order, run), reverseOrder=True, maxResults=1, includeExecutionData=False
+            )
+        except ClientError as error:
+            if _code(error) == "ExecutionDoesNotExist":
+                return 0
+            raise
+        return max((event["id"] for event in answer["events"]), default=0)
+
     def stop(self, order: str, run: int, cause: str) -> None:
         """Stop an execution if it still runs."""
         try:

@@ -46,7 +46,7 @@ from relais.steps.intake import tell_address
 from relais.steps.interrupt import sweep
 from relais.steps.payout import at_rest, tell_completed
 from relais.steps.reach import Reach, address_of, reach
-from relais.steps.runs import next_run, roll_over, start_owed, too_old
+from relais.steps.runs import lived_long, next_run, roll_over, start_owed
 from relais.steps.situation import Situation, read_freelancer, read_situation
 
 PAGE = 50
@@ -196,7 +196,7 @@ def _order(ports: Ports, order: Order) -> None:
         return
     if ports.machine.status(order.id, order.run) not in {"RUNNING", "PENDING_REDRIVE"}:
         next_run(ports, order, "the execution does not run any more")
-    elif too_old(ports, order):
+    elif lived_long(ports, order):
         roll_over(ports, order)
 
 

@@ -10,7 +10,7 @@ from relais.gate import Decision as Decided
 from relais.metrics import Metric
 from relais.order import ORDER_LEVEL, Order, OrderStage, milestone_from_row, stamp
 from relais.ports import ConditionFailedError, Ports
-from relais.rows import Change, equals, gate_key, order_key
+from relais.rows import Change, Write, equals, gate_key, order_key
 from relais.steps.contracts import stuck
 from relais.steps.gates import create, send_opening
 from relais.steps.situation import read_order, read_situation
@@ -18,6 +18,8 @@ from relais.steps.situation import read_order, read_situation
 RUNS_WITHOUT_PROGRESS = 3
 OLDEST = timedelta(days=300)
 """An execution lives a year at most; the clock rolls it over well before (design: workflow section 3)."""
+MOST_EVENTS = 10_000
+"""A history holds 25,000 events, then the execution fails (docs.aws.amazon.com, Step Functions quotas)."""
 
 
 class OrderNotRunningError(RelaisError):
@@ -54,11 +56,19 @@ def resume(ports: Ports, order_id: str, why: str) -> Order:
     order = read_order(ports.store, order_id)
     if not order.is_open:
         raise OrderNotRunningError(order_id, order.stage.value)
-    _start(ports, order, why, stalled=0, mark=_mark(ports, order))
+    _start(ports, order, why, stalled=0, mark=_mark(ports, order), more=_question_settled(ports, order))
     return read_order(ports.store, order_id)
 
 
-def _start(ports: Ports, order: Order, why: str, *, stalled: int, mark: str) -> bool:
+def _question_settled(ports: Ports, order: Order) -> tuple[Write, ...]:
+    """Whoever resumes a stuck order answers its question: nobody is asked any more."""
+    row = ports.store.get(gate_key(order.id, str(GateId(ORDER_LEVEL, Kind.STUCK, order.run))))
+    if row is None or row["status"] != Status.OPEN.value:
+        return ()
+    return (_closed(gate_from_row(row), Decided(Choice.RESUME, "operator", ports.now(), Via.COMMAND)),)
+
+
+def _start(ports: Ports, order: Order, why: str, *, stalled: int, mark: str, more: tuple[Write, ...] = ()) -> bool:
     run = order.run + 1
     change = Change(
         order_key(order.id),
@@ -74,7 +84,7 @@ def _start(ports: Ports, order: Order, why: str, *, stalled: int, mark: str) -> 
         guards=(equals("run", order.run),),
     )
     try:
-        ports.store.write(change)
+        ports.store.write(change, *more)
     except ConditionFailedError:
         return False
     ports.machine.start(order.id, run)
@@ -109,18 +119,21 @@ def answer_stuck(ports: Ports, gate: Gate, by: str, via: Via) -> Gate:
     A second answer changes nothing.
     """
     decision = Decided(Choice.RESUME, by, ports.now(), via)
-    close = Change(
+    try:
+        ports.store.write(_closed(gate, decision))
+    except ConditionFailedError:
+        return _again(ports, gate)
+    resume(ports, gate.order, "the seller resumed it")
+    return _again(ports, gate)
+
+
+def _closed(gate: Gate, decision: Decided) -> Change:
+    return Change(
         gate_key(gate.order, str(gate.id)),
         put={"status": Status.ANSWERED.value, "decision": decision_row(decision)},
         remove=("owes", "due", "due_shard", "desk", "desk_due"),
         guards=(equals("status", Status.OPEN.value),),
     )
-    try:
-        ports.store.write(close)
-    except ConditionFailedError:
-        return _again(ports, gate)
-    resume(ports, gate.order, "the seller resumed it")
-    return _again(ports, gate)
 
 
 def _again(ports: Ports, gate: Gate) -> Gate:
@@ -133,17 +146,19 @@ def roll_over(ports: Ports, order: Order) -> None:
     _start(ports, order, "the execution has lived long", stalled=0, mark=_mark(ports, order))
 
 
-def too_old(ports: Ports, order: Order) -> bool:
-    """Whether the present execution comes near to its limit of a year."""
+def lived_long(ports: Ports, order: Order) -> bool:
+    """Whether the present execution comes near to its limit of a year, or of events in its history."""
     began = order.began or order.started
-    return order.stage is not OrderStage.COMPLETED and began is not None and ports.now() - began >= OLDEST
+    if order.stage is OrderStage.COMPLETED or began is None:
+        return False
+    return ports.now() - began >= OLDEST or ports.machine.events(order.id, order.run) >= MOST_EVENTS
 
 
-def mark_dead(ports: Ports, order_id: str, run: int) -> None:
-    """Note that an execution ended badly, unless a later run acts already; the clock starts the next one."""
+def mark_dead(ports: Ports, order_id: str, run: int, why: str) -> None:
+    """Note that an execution ended badly and how, unless a later run acts already; the clock starts the next one."""
     change = Change(
         order_key(order_id),
-        put={"dead_run": run, "due": stamp(ports.now()), "due_shard": due_shard(order_id)},
+        put={"dead_run": run, "dead_why": why, "due": stamp(ports.now()), "due_shard": due_shard(order_id)},
         guards=(equals("run", run),),
     )
     try:

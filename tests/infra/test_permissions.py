@@ -25,6 +25,7 @@ WILDCARDS = {
     ("s3:GetObject", "arn:aws:s3:::relais-{stage}-files-{AWS::AccountId}/*"): "orders that don't exist yet",
     ("s3:PutObject", "arn:aws:s3:::relais-{stage}-files-{AWS::AccountId}/*"): "likewise",
     ("states:DescribeExecution", "arn:aws:states:eu-west-3:{AWS::AccountId}:execution:relais-{stage}:*"): "likewise",
+    ("states:GetExecutionHistory", "arn:aws:states:eu-west-3:{AWS::AccountId}:execution:relais-{stage}:*"): "likewise",
     ("states:StopExecution", "arn:aws:states:eu-west-3:{AWS::AccountId}:execution:relais-{stage}:*"): "likewise",
 }
 

@@ -35,6 +35,7 @@ class RecordingMachine:
     stopped: list[tuple[str, int]] = field(default_factory=list)
     sent: list[tuple[str, str]] = field(default_factory=list)
     running: str = "RUNNING"
+    history: int = 0
 
     def start(self, order: str, run: int) -> None:
         """Start `<order>-<run>`; every call is kept, `executions` tells them apart."""
@@ -56,6 +57,10 @@ class RecordingMachine:
     def status(self, order: str, run: int) -> str:
         """Every execution that was started runs."""
         return self.running if (order, run) in self.executions else "ABSENT"
+
+    def events(self, _order: str, _run: int) -> int:
+        """As many as a test says."""
+        return self.history
 
     def stop(self, order: str, run: int, _cause: str) -> None:
         """Keep a stop."""

@@ -37,6 +37,9 @@ class Walk:
     status: str = "RUNNING"
     entered: list[str] = field(default_factory=list)
     transitions: list[tuple[str, str]] = field(default_factory=list)
+    route: list[tuple[str, Any]] = field(default_factory=list)
+    """Each task with what it got: its result, or the error that it failed with."""
+    got: Any = None
     steps: Generator[str, tuple[str, str], None] | None = None
     waits_for: str | None = None
 
@@ -76,6 +79,11 @@ class Interpreter(Calls):
         """The status of an execution."""
         walk = self.walks.get(f"{order}-{run}")
         return "ABSENT" if walk is None else walk.status
+
+    def events(self, order: str, run: int) -> int:
+        """Events of its history, so many a state."""
+        walk = self.walks.get(f"{order}-{run}")
+        return 0 if walk is None else EVENTS_A_STATE * len(walk.entered)
 
     def stop(self, order: str, run: int, _cause: str) -> None:
         """Stop an execution if it runs."""
@@ -151,7 +159,11 @@ class Interpreter(Calls):
             walk.entered.append(name)
             try:
                 following, given = yield from self._state(walk, state, given, variables)
+                if "Resource" in state:
+                    walk.route.append((name, walk.got))
             except StateFailedError as failed:
+                if "Resource" in state:
+                    walk.route.append((name, {"error": failed.error}))
                 catcher = _catcher(state, failed.error)
                 if catcher is None:
                     raise
@@ -183,7 +195,7 @@ class Interpreter(Calls):
                     yield from self._walk(walk, state["ItemProcessor"], item, dict(variables))
                 return state["Next"], {}
             case _:
-                result = yield from self._task(walk, state, given, variables)
+                result = walk.got = yield from self._task(walk, state, given, variables)
                 variables |= _assigned(state, given, result, variables)
                 return state.get("Next"), {}
 
@@ -276,5 +288,8 @@ def _meets(names: list[str], error: str) -> bool:
 def _catcher(state: Mapping[str, Any], error: str) -> Mapping[str, Any] | None:
     return next((one for one in state.get("Catch", []) if _meets(one["ErrorEquals"], error)), None)
 
+
+EVENTS_A_STATE = 5
+"""Entered, scheduled, started, succeeded, exited."""
 
 Breaker = Callable[[str, Mapping[str, Any]], None]

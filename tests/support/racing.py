@@ -55,7 +55,9 @@ class RacingStore:
 
     def prepare(self, rows: dict[Key, dict[str, Any]] | None = None) -> None:
         """Start again with these rows in memory."""
-        self._now = MemoryStore(rows or {})
+        self._now = MemoryStore()
+        for key, row in (rows or {}).items():
+            self._now.write(Put(key, row, guards=()))
 
     def lay_out(self) -> None:
         """Put what is in memory on the real table, and stay there."""

@@ -370,7 +370,7 @@ def stuck_order(world: World) -> None:
     journey = Journey(world).to_work()
     for _ in range(4):
         world.ports.machine.stop(journey.id, journey.order.run, "test")
-        runs.mark_dead(world.ports, journey.id, journey.order.run)
+        runs.mark_dead(world.ports, journey.id, journey.order.run, "ABORTED")
         world.pass_time(minutes=5)
     stuck = [gate for gate in journey.gates if gate.id.kind.value == "stuck"]
     assert len(stuck) == 1
@@ -394,6 +394,45 @@ def rolled_over(world: World) -> None:
     assert journey.open_gate.id == gate.id
     journey.deliver()
     assert journey.stage == "review"
+
+
+@way_out
+def rolled_over_by_its_history(world: World) -> None:
+    """A history of ten thousand events is followed by a fresh one, at a gate as anywhere; one event less is not."""
+    journey = Journey(world).to_work()
+    gate, machine = journey.open_gate, world.ports.machine
+    for events, run in ((runs.MOST_EVENTS - 1, 1), (runs.MOST_EVENTS, 2)):
+        world.ports.__dict__["machine"] = Mock(
+            wraps=machine, events=lambda _order, run, first=events: first if run == 1 else 5
+        )
+        world.pass_time(hours=26)
+        assert (journey.order.run, journey.order.stalled, journey.open_gate.id) == (run, 0, gate.id)
+    world.ports.__dict__["machine"] = machine
+    assert 0 < machine.events(journey.id, 1) < runs.MOST_EVENTS
+    journey.deliver()
+    assert journey.stage == "review"
+
+
+@way_out
+def stuck_order_resumed_by_the_operator(world: World) -> None:
+    """`relais order resume` answers the stuck order's question: its link tells so, and starts nothing a second time."""
+    journey = Journey(world).to_work()
+    for _ in range(4):
+        world.ports.machine.stop(journey.id, journey.order.run, "test")
+        world.settle()
+        world.pass_time(minutes=5)
+    (stuck,) = [gate for gate in journey.gates if gate.id.kind.value == "stuck"]
+    link, run = world.link("stuck", journey.id), journey.order.run
+    form = world.get(link).form("choice")
+    assert (journey.order.dead_run, journey.order.dead_why) == (run, "ABORTED")
+    assert runs.resume(world.ports, journey.id, "test").run == run + 1
+    world.settle()
+    assert world.send(form, choice="resume").status in {200, 303}
+    assert journey.order.run == run + 1
+    (told,) = [gate.decision for gate in journey.gates if gate.id == stuck.id]
+    assert told is not None
+    assert (told.choice.value, told.by) == ("resume", "operator")
+    finish(journey)
 
 
 @way_out

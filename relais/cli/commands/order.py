@@ -21,7 +21,7 @@ from relais.cli.reading import (
 from relais.cli.stack import OperatorPorts, Stack, Stage
 from relais.cli.waits import Wait, waits_of
 from relais.errors import RelaisError
-from relais.gate import Gate
+from relais.gate import Gate, Kind, Status
 from relais.offer import RefundCause
 from relais.order import Milestone, Order
 from relais.rows import Row
@@ -125,8 +125,11 @@ def _order_document(ports: OperatorPorts, dossier: Dossier, times: Times, *, nam
         "run": order.run,
         "execution": ports.machine.status(order.id, order.run) if order.run else None,
         "dead_run": order.dead_run or None,
+        "dead_why": order.dead_why,
         "began": times.iso(order.began),
         "stalled": order.stalled,
+        "stuck": next((str(one.id) for one in dossier.gates if _asks_whether_to_go_on(one)), None),
+        "owed": _owed(dossier),
         "parked": _parked(order),
         "interrupt": _interrupt(order, times),
         "cause": order.cause or None,
@@ -157,6 +160,24 @@ def _order_document(ports: OperatorPorts, dossier: Dossier, times: Times, *, nam
         "acts": [_act_document(one, times) for one in dossier.acts],
         "deliverables": [_deliverable_document(one, times) for one in deliverables(ports.store, order.id)],
     }
+
+
+def _asks_whether_to_go_on(gate: Gate) -> bool:
+    return gate.id.kind is Kind.STUCK and gate.status is Status.OPEN
+
+
+def _owed(dossier: Dossier) -> list[dict[str, Any]]:
+    """What follows a commit and is not done yet, with how often the clock has tried."""
+    order = dossier.order
+    tries = {"start": order.owes_start, "mail": order.owes_mail, "sweep": order.owes_sweep}
+    owed = [{"on": "order", "what": what, "tries": often} for what, often in tries.items() if often is not None]
+    if order.owes_fee is not None:
+        owed.append({"on": "order", "what": "fee", "tries": None})
+    return owed + [
+        {"on": str(gate.id), "what": what, "tries": often}
+        for gate in dossier.gates
+        for what, often in gate.owes.items()
+    ]
 
 
 def _parked(where: Order | Milestone) -> dict[str, str | None] | None:
@@ -273,6 +294,10 @@ def _print_order(one: dict[str, Any], times: Times) -> None:
             ("Parked", parked),
             ("Ended", ended),
             ("Run", f"{one['run']}, execution {one['execution'] or 'not started'}"),
+            ("Died", f"run {one['dead_run']}: {one['dead_why'] or 'not known why'}" if one["dead_run"] else None),
+            ("Without progress", f"{one['stalled']} runs" if one["stalled"] else None),
+            ("Stuck", f"{one['stuck']}: `relais order resume {one['order']}`" if one["stuck"] else None),
+            ("Owed", ", ".join(f"{owed['what']} ({owed['on']})" for owed in one["owed"]) or None),
             ("Created", times.shown(one["created"])),
             ("Promised", times.shown(one["promised"])),
             ("Completed", times.shown(one["completed"])),

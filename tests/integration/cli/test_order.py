@@ -7,6 +7,8 @@ import pytest
 from relais.gate import Choice
 from relais.order import stamp
 from relais.rows import Change, order_key
+from relais.steps.runs import ask_seller
+from relais.steps.situation import read_order
 
 
 def test_an_open_order_is_listed_with_what_it_waits_for(world: Any, relais: Any) -> None:
@@ -192,3 +194,23 @@ def test_the_roster_says_who_is_busy_and_who_can_be_paid(world: Any, relais: Any
     assert "acct_" not in said.out
     assert "@" not in said.out
     assert "1 of 2" in relais("roster", "list").out
+
+
+def test_an_order_tells_its_runs_what_died_and_what_is_owed(world: Any, relais: Any) -> None:
+    """Whoever repairs it sees what happened without opening the console: runs, why, what is stuck, what is owed."""
+    world.engage()
+    key = order_key(world.order)
+    world.store.write(
+        Change(key, put={"dead_run": 1, "dead_why": "FAILED: States.Runtime", "stalled": 3, "owes_start": 2})
+    )
+    ask_seller(world.ports, read_order(world.store, world.order))
+    shown = relais("order", "show", world.order, "--json").json
+    assert (shown["dead_run"], shown["dead_why"]) == (1, "FAILED: States.Runtime")
+    assert (shown["stalled"], shown["stuck"]) == (3, "00-stuck-0001")
+    assert {"on": "order", "what": "start", "tries": 2} in shown["owed"]
+    told = relais("order", "show", world.order).out
+    for words in ("run 1: FAILED: States.Runtime", "3 runs", f"relais order resume {world.order}", "start (order)"):
+        assert words in told
+    assert relais("order", "resume", world.order).code == 0
+    after = relais("order", "show", world.order, "--json").json
+    assert (after["run"], after["stuck"], after["stalled"]) == (2, None, 0)
