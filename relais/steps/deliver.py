@@ -221,9 +221,9 @@ def _post_brief(
     if len(typed.files) > offer.max_files:
         return order_page(ports, order, request, _with(typed, _too_many(offer)))
     save_brief(ports, order, fields, typed.files)
+    if any(value.strip() for value in fields.values()):
+        mark_posted(ports, gate)
     if not hand_in:
-        if any(value.strip() for value in fields.values()):
-            mark_posted(ports, gate)
         return redirect(f"{order_path(ports, order)}?saved=1")
     problems = _brief_problems(offer, fields, typed.files)
     if request.first("ready") != "yes":
@@ -231,7 +231,6 @@ def _post_brief(
         problems += (Problem("ready_missing", "ready"),)
     uploads, missing = _measure(ports, typed.files)
     if problems or missing:
-        mark_posted(ports, gate)
         return order_page(ports, order, request, _with(typed, *problems, *missing))
     answers = {question.key: _answer_text(question, fields, order.lang) for question in offer.brief}
     key = keep_text(ports, order.id, "brief", json.dumps(answers, ensure_ascii=False))

@@ -32,7 +32,7 @@ def at_every_gate(world: World) -> list[Waiting]:
     stuck = Journey(world).to_work()
     for _ in range(4):
         world.ports.machine.stop(stuck.id, stuck.order.run, "test")
-        runs.mark_dead(world.ports, stuck.id, stuck.order.run)
+        runs.mark_dead(world.ports, stuck.id, stuck.order.run, "ABORTED")
         world.pass_time(minutes=5)
     parked = Journey(world).to_work()
     with broken(world, "open-gate", "review"):

@@ -52,7 +52,10 @@ def test_apply_says_what_became_of_each_offer(world: Any, relais: Any) -> None:
     """New, then unchanged: applying twice is safe."""
     first = relais("catalog", "apply", str(SAMPLE), "--json").json
     assert (first["wrote"], first["shop"]) == (True, "new")
-    assert [(one["slug"], one["version"], one["step"]) for one in first["offers"]] == [("logo", 1, "new")]
+    assert [(one["slug"], one["version"], one["step"]) for one in first["offers"]] == [
+        ("articles", 1, "new"),
+        ("logo", 1, "new"),
+    ]
     assert {one["step"] for one in first["roster"]} == {"new"}
     assert read_shop(world.store)[0].brand == "Atelier Mistral"
     again = relais("catalog", "apply", str(SAMPLE))
