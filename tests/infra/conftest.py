@@ -35,6 +35,8 @@ def synthesized(tmp_path_factory: pytest.TempPathFactory) -> Synthesized:
     watch.write_text(NO_NETWORK, encoding="utf-8")
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "CDK_"))}
     environment |= {"HOME": str(place), "NODE_OPTIONS": f"--require={watch}", "WATCHED": str(place / "watched.txt")}
+    # A new home would have 60 MB of the CDK unpacked again.
+    environment |= {"JSII_RUNTIME_PACKAGE_CACHE_ROOT": str(ROOT / ".tools" / "jsii")}
     command = [sys.executable, "-O", "-m", "tests.infra.synthesize", str(place)]
     ran = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stderr[-4000:]

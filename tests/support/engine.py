@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import re
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
@@ -239,12 +240,22 @@ class Engine(Calls):
             self._changed.notify_all()
 
 
-def _evaluate(expression: str) -> Any:
-    return json.loads(json.dumps(jsonata.Jsonata(expression).evaluate(None)))
+DECLARED = re.compile("\x1e\\$(\\w+):=(.*?)\x1f")
 
 
 def _declare(bindings: Mapping[str, Any]) -> str:
-    return "".join(f"{name}:={json.dumps(value, default=str)};" for name, value in bindings.items())
+    return "".join(f"\x1e{name}:={json.dumps(value, default=str)}\x1f" for name, value in bindings.items())
+
+
+def _evaluate(expression: str) -> Any:
+    """The engine writes the values of the variables into the text; bound instead, each text is parsed once."""
+    variables = {name: json.loads(value) for name, value in DECLARED.findall(expression)}
+    return json.loads(json.dumps(_expression(DECLARED.sub("", expression)).evaluate(None, variables)))
+
+
+@cache
+def _expression(text: str) -> jsonata.Jsonata:
+    return jsonata.Jsonata(text)
 
 
 @contextmanager

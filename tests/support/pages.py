@@ -62,6 +62,12 @@ class _Reader(HTMLParser):
             self.words.append(data)
 
 
+def _read(body: str) -> _Reader:
+    reader = _Reader()
+    reader.feed(body)
+    return reader
+
+
 @dataclass(frozen=True)
 class Page:
     """An answer over HTTP."""
@@ -78,23 +84,18 @@ class Page:
     @property
     def text(self) -> str:
         """What is to be read."""
-        return " ".join(" ".join(self._read().words).split())
+        return " ".join(" ".join(_read(self.body).words).split())
 
     @property
     def forms(self) -> list[Form]:
         """The forms that post."""
-        return self._read().forms
+        return _read(self.body[self.body.find("<form") : self.body.rfind("</form>")]).forms
 
     def form(self, having: str) -> Form:
         """The form with a field of this name."""
         found = next((form for form in self.forms if having in form.names), None)
         assert found is not None, f"no form with {having} (status {self.status}): {self.text[:400]}"
         return found
-
-    def _read(self) -> _Reader:
-        reader = _Reader()
-        reader.feed(self.body)
-        return reader
 
 
 @dataclass(frozen=True)
