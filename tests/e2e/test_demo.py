@@ -16,9 +16,6 @@ from devstack.stack import CHECKS
 from tests.support.permits import Deployed, Use
 from tests.support.unplayed import ANY_TIME, BY_THE_RUNTIME, UNPLAYED
 
-# Two stacks at once would take each other's time.
-pytestmark = pytest.mark.xdist_group("stack")
-
 KEYS = [
     "order",
     "status",
