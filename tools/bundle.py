@@ -141,8 +141,8 @@ def compile_all(place: Path, root: Path, python: str) -> None:
 class Rebuilt:
     """A folder with the digest of its inputs beside it: gives a new place to fill if they differ, else None.
 
-    The new folder takes the old one's place only when it is complete. Of several at once one builds, and the others wait
-    for what it made; the lock ends with its process.
+    The new folder takes the old one's place only when it is complete. Of several at once one builds, and the others
+    wait for what it made; the lock ends with its process.
     """
 
     def __init__(self, where: Path, inputs: str) -> None:
