@@ -470,9 +470,7 @@ def _cancel_milestone(
     if as_json:
         tell_json({"order": head.id, "milestone": ended.number, "stage": ended.stage.value, "refund": ended.price})
         return
-    say(
-        f"Milestone {ended.number} of order {head.id} is being ended: `relais order show {head.id}` tells how far it is."
-    )
+    say(f"Milestone {ended.number} of order {head.id} is being ended: see `relais order show {head.id}`.")
 
 
 @app.command(epilog='Example: relais order refund 4f7k2m9q0abc --reason "goodwill" --cause change_of_mind')
