@@ -48,6 +48,7 @@ class Articles(Journey):
             "q_topics": "Le levain, la farine, le four",
             "q_tone": "Chaleureux",
             "q_03.topic": "Le levain en hiver",
+            "ready": "yes",
         }
     )
 
