@@ -159,7 +159,7 @@ def _sayable(view: LetterView) -> Mapping[str, object]:
     part = _part(view)
     shared: dict[str, object] = {
         "offer": _about(view),
-        "skill": part or view.offer.skill,
+        "skill": part or _whole(view),
         "count": len(view.offer.brief),
         "minutes": minutes_for(view.offer),
         "until": _short(view, view.gate.deadline if view.gate else None, "soon"),
@@ -177,7 +177,7 @@ def _sayable(view: LetterView) -> Mapping[str, object]:
                 "refund_why": refund_reason(view.facts.get("cause"), view.order, lang, part=bool(part)),
             }
         case "freelancer":
-            return shared | {"offer": part or view.offer.skill, "pay": pay}
+            return shared | {"offer": part or _whole(view), "pay": pay}
         case _:
             return shared | {
                 "price": price,
@@ -191,6 +191,14 @@ def _part(view: LetterView) -> str:
     """Which of several milestones a mail is about."""
     number = None if view.milestone is None else view.milestone.number
     return part_label(view.offer, number, words.language(view.frame.lang))
+
+
+def _whole(view: LetterView) -> str:
+    """What a freelancer is asked for: the skill, so many times where the order has several milestones."""
+    offer, lang = view.offer, words.language(view.frame.lang)
+    if not offer.several:
+        return offer.skill
+    return words.say(lang, "part.all", count=len(offer.milestones), skill=offer.skill)
 
 
 def _about(view: LetterView) -> str:
@@ -277,7 +285,7 @@ def _freelancer_facts(view: LetterView, named: str) -> list[tuple[str, str]]:
     unpaid = view.pay is None or (cancelled and not view.pay)
     cause = view.facts.get("cause") if cancelled and view.pay is not None else None
     return [
-        ("offer", _part(view) or view.offer.skill.capitalize()),
+        ("offer", _part(view) or _whole(view).capitalize()),
         ("why", words.say(lang, f"cause.{cause}") if cause in set(RefundCause) else ""),
         ("pay", "" if unpaid else words.money(view.pay or 0, view.order.currency, lang)),
         ("due", _short(view, view.deadline if due else None, "moment")),

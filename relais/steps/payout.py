@@ -152,7 +152,7 @@ def _plan(ports: Ports, situation: Situation, milestone: Milestone, gate: Gate) 
     A milestone never draws on another's share: what a client may get back is there whatever else was paid.
     """
     amount = milestone.left_to_send
-    held = min(amount, milestone.price - milestone.refunded - milestone.refund_in_transit)
+    held = min(amount, _own_share(milestone))
     operation = f"{gate.order}:{ActKind.TRANSFER.value}:{milestone.number}:{gate.id.ordinal}"
     act = Act(
         order=gate.order,
@@ -188,25 +188,30 @@ def _plan(ports: Ports, situation: Situation, milestone: Milestone, gate: Gate) 
 
 
 def _body(ports: Ports, situation: Situation, milestone: Milestone, operation: str, amount: int) -> dict[str, Any]:
-    """What the transfer asks of Stripe, frozen with its generation."""
+    """What the transfer asks of Stripe, frozen with its generation.
+
+    Of a share that was given back nothing is left to draw on: what is paid all the same comes from the balance.
+    """
     freelancer = situation.freelancer
     return {
         "amount": amount,
         "currency": situation.order.currency,
         "destination": (freelancer.stripe_account if freelancer else None) or "",
-        "source_transaction": _source(ports, situation.order),
+        "source_transaction": _source(ports, situation.order) if amount <= _own_share(milestone) else "",
         "transfer_group": situation.order.id,
         "description": f"Relais {situation.order.id} {milestone.number}",
         "metadata": {"op": operation, "order": situation.order.id},
     }
 
 
-def _source(ports: Ports, order: Order) -> str:
-    """The charge, named only while it is not yet available: afterwards the balance pays (design: money A 4).
+def _own_share(milestone: Milestone) -> int:
+    """What of the charge stands behind a milestone: its price, less what of it was given back."""
+    return milestone.price - milestone.refunded - milestone.refund_in_transit
 
-    Of a charge that was given back nothing is left to draw on.
-    """
-    if not order.charge or order.refunded:
+
+def _source(ports: Ports, order: Order) -> str:
+    """The charge, named only while it is not yet available: afterwards the balance pays (design: money A 4)."""
+    if not order.charge:
         return ""
     settled = ports.payments.charge(order.charge).settlement
     return order.charge if settled is None or settled.available_on > ports.now() else ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial, wraps
 
 from devstack.stripe_sandbox.payments import top_up
@@ -226,6 +226,23 @@ def dropped_before_they_begin(world: World) -> None:
     journey.finish(1)
     assert_settled(journey)
     assert journey.money() == (SHARE - PAY, 0, PAY, 9 * SHARE)
+
+
+@scenario
+def paid_before_the_charge_is_available(world: World) -> None:
+    """A share given back leaves the others behind their own: the transfer draws on the charge, on an empty balance."""
+    world.sandbox.platform.terms = replace(world.sandbox.platform.terms, settle_days=7)
+    journey = Articles(world)
+    journey.to_work()
+    journey.drop(7)
+    journey.finish(1)
+    world.pass_time(days=4)
+    assert (journey.part(1).stage.value, journey.part(1).sent) == ("closed", PAY)
+    interrupt.cancel(world.ports, journey.id, by="seller", cause=RefundCause.BRIEF_NOT_MET, reason="tout arrêter")
+    world.settle()
+
+
+SIDE_BY_SIDE.add("paid_before_the_charge_is_available")
 
 
 @several
