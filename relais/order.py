@@ -42,6 +42,7 @@ class MilestoneStage(StrEnum):
     """Where one milestone is; the definition routes each of them."""
 
     PENDING = "pending"
+    START = "start"
     WORK = "work"
     REVIEW = "review"
     ACCEPTANCE = "acceptance"
@@ -72,8 +73,27 @@ class Engagement:
 
 
 @dataclass(frozen=True, slots=True)
+class Interrupt:
+    """A decision on an order that every open gate is answered with, or on one milestone (design: workflow section 2).
+
+    `seq` counts those on the order; one on a milestone has none (0): it stands on its row until it is handled.
+    """
+
+    seq: int
+    kind: str
+    cause: str
+    by: str
+    at: datetime
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Milestone:
-    """One deliverable's life inside an order. `left_to_send` is what of the agreed cost no act has reserved yet."""
+    """One deliverable's life inside an order. `left_to_send` is what of the agreed cost no act has reserved yet.
+
+    `promised` is the client's own date for it and `starts` when it begins, where it doesn't begin with the order;
+    `began` is when it did. `interrupt` is a decision on this milestone alone that no gate has been answered with yet.
+    """
 
     order: str
     number: str
@@ -99,18 +119,15 @@ class Milestone:
     refunded: int = 0
     refund_in_transit: int = 0
     cause: str | None = None
+    promised: datetime | None = None
+    starts: datetime | None = None
+    began: datetime | None = None
+    interrupt: Interrupt | None = None
 
-
-@dataclass(frozen=True, slots=True)
-class Interrupt:
-    """A decision on the whole order that every open gate is answered with (design: workflow section 2)."""
-
-    seq: int
-    kind: str
-    cause: str
-    by: str
-    at: datetime
-    note: str | None = None
+    @property
+    def unbegun(self) -> bool:
+        """Whether it has a date of its own to start on, and has not."""
+        return self.starts is not None and self.began is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,6 +320,10 @@ def milestone_from_row(row: Row) -> Milestone:
         refunded=row.get("refunded", 0),
         refund_in_transit=row.get("refund_in_transit", 0),
         cause=row.get("cause"),
+        promised=instant(row.get("promised")),
+        starts=instant(row.get("starts")),
+        began=instant(row.get("began")),
+        interrupt=_interrupt(row.get("interrupt"), 0),
     )
 
 

@@ -75,6 +75,8 @@ def waiting_for(kind: Kind) -> tuple[Role, ...]:
             return (Role.CLIENT,)
         case Kind.WORK:
             return (Role.SELLER, Role.CLIENT)
+        case Kind.START:
+            return (Role.CLIENT, Role.FREELANCER)
         case Kind.ACCEPTANCE | Kind.HOLD | Kind.PAYOUT:
             return (Role.FREELANCER,)
         case Kind.PARK:
@@ -92,6 +94,8 @@ def otherwise(gate: Gate) -> str:
             return "nothing is decided: reminders go on every working day, and the seller is told"
         case Default.AGAIN:
             return "it counts as lapsed, and the next of the roster is asked"
+        case Default.BEGIN:
+            return "the work on this milestone begins"
         case Default.ACCEPT:
             return "silence accepts, if a mail has reached the client"
         case Default.RELEASE:

@@ -23,7 +23,7 @@ from datetime import datetime
 
 from relais.gate import Choice, Decision, Gate, Kind, Role
 from relais.offer import Offer
-from relais.order import Milestone, Order
+from relais.order import Milestone, MilestoneStage, Order
 from relais.roster import Freelancer, Reason
 from relais.shop import Shop
 
@@ -80,6 +80,7 @@ class OfferView:
     offer: Offer
     delivered_by: datetime
     action: str
+    last_by: datetime | None = None
     problems: tuple[Problem, ...] = ()
     typed: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
@@ -96,7 +97,28 @@ class BriefView:
     files: tuple[FileView, ...]
     saved_at: datetime | None
     promised_if_today: datetime
+    last_if_today: datetime | None = None
     problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PartView:
+    """One of several milestones on the order's page: where it is, its dates, what waits there for the client.
+
+    `waiting` is the link to the client's open question; `drop` leads to where it may be given up, `dropping` shows what
+    that means and asks once more; `refund` is what it gives back, in minor units.
+    """
+
+    number: str
+    stage: MilestoneStage
+    starts: datetime | None
+    promised: datetime | None
+    refund: int
+    refunded: bool = False
+    leaving: bool = False
+    waiting: str | None = None
+    drop: str | None = None
+    dropping: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +129,7 @@ class OrderView:
     gate elsewhere (its link); `address_action` lets the address be corrected, `address_hint` is the domain that was
     probably meant ("gmail.com"), `address_bounced` says that mails to it come back, `typed` what a refused
     correction held. `refunded_at` is when Stripe took the refund; `files` holds none of a refunded milestone.
+    `parts` are the milestones of an order that has several.
     """
 
     frame: Frame
@@ -126,6 +149,7 @@ class OrderView:
     answers: tuple[tuple[str, str], ...] = ()
     files: tuple[FileView, ...] = ()
     refunded_at: datetime | None = None
+    parts: tuple[PartView, ...] = ()
     problems: tuple[Problem, ...] = ()
     typed: Mapping[str, str] = dataclasses.field(default_factory=dict)
 

@@ -42,7 +42,7 @@ def ranking(ports: Ports, situation: Situation) -> tuple[tuple[Ranked, ...], dic
         situation.order.lang,
         people,
         situation.now,
-        most=ceiling(situation.offer, situation.now.date()),
+        most=ceiling(situation.offer, situation.now.date()) // situation.offer.units,
         already=_asked_already(ports, situation),
     )
     return ranked, {one.key: one for one in people}
@@ -51,7 +51,12 @@ def ranking(ports: Ports, situation: Situation) -> tuple[tuple[Ranked, ...], dic
 def _picked(situation: Situation, people: list[Freelancer], key: str) -> tuple[Ranked, ...]:
     """Whom the seller picked is asked alone, whatever the ranking says, while there is room."""
     return tuple(
-        Ranked(one.key, one.rate_for(situation.offer.skill) or situation.offer.cost, 0, (Reason("picked", 1),))
+        Ranked(
+            one.key,
+            one.rate_for(situation.offer.skill) or situation.offer.cost // situation.offer.units,
+            0,
+            (Reason("picked", 1),),
+        )
         for one in people
         if one.key == key
     )

@@ -14,7 +14,7 @@ from relais.gate import Choice, Default, Gate, GateId, Kind, Role
 from relais.offer import Release
 from relais.order import ORDER_LEVEL, Engagement, Milestone, stamp
 from relais.roster import Freelancer, Ranked
-from relais.steps.decisions import working_date
+from relais.steps.decisions import working_dates
 from relais.steps.situation import Situation
 
 PARK_RULE = Rule.parse("1 wd; half")
@@ -29,6 +29,8 @@ def contract(situation: Situation, kind: Kind, link_key: str) -> Gate:
     match kind:
         case Kind.BRIEF:
             return _brief(situation, link_key)
+        case Kind.START:
+            return _start(situation, link_key)
         case Kind.WORK:
             return _work(situation, link_key)
         case Kind.REVIEW:
@@ -112,8 +114,8 @@ def proposal(situation: Situation, ranked: tuple[Ranked, ...], asked: Freelancer
         reminders=remind_at(clocks.proposal.reminders, send_after, deadline, asked.calendar),
         send_after=send_after if send_after > situation.now else None,
         shown={
-            "pay": first.rate,
-            "deadline": stamp(working_date(situation, asked)),
+            "pay": first.rate * situation.offer.units,
+            **_dates_shown(situation, asked),
             "ranking": [
                 {"who": one.freelancer, "points": one.points, "why": {r.key: r.value for r in one.reasons}}
                 for one in ranked[:5]
@@ -143,6 +145,12 @@ def terms_put(gate: Gate) -> dict[str, Any]:
     dated = {} if gate.deadline is None else {"deadline": stamp(gate.deadline)}
     desk = {"desk_due": stamp(gate.deadline)} if gate.role is Role.SELLER and gate.deadline is not None else {}
     return {"asked": stamp(gate.asked), "reminders": [stamp(at) for at in gate.reminders]} | dated | desk
+
+
+def _dates_shown(situation: Situation, asked: Freelancer) -> dict[str, Any]:
+    """The freelancer's first date; of several milestones each, in their order."""
+    dates = [stamp(at) for at in working_dates(situation, asked)]
+    return {"deadline": dates[0]} | ({"deadlines": dates} if situation.offer.several else {})
 
 
 def exhausted(situation: Situation, link_key: str) -> Gate:
@@ -176,6 +184,22 @@ def _engaged(situation: Situation) -> _Engaged:
 
 class NobodyEngagedError(TypeError):
     """A gate of the work opened on a milestone that nobody accepted: a mistake in the table or the definition."""
+
+
+def _start(situation: Situation, link_key: str) -> Gate:
+    """Nobody is asked: the milestone begins by itself on its date."""
+    starts = None if situation.milestone is None else situation.milestone.starts
+    return _gate(
+        situation,
+        Kind.START,
+        link_key,
+        role=Role.CLOCK,
+        owner="clock",
+        lang=situation.shop.lang,
+        choices=(Choice.BEGIN,),
+        default=Default.BEGIN,
+        deadline=max(starts or situation.now, situation.now),
+    )
 
 
 def _work(situation: Situation, link_key: str) -> Gate:
@@ -374,6 +398,8 @@ def _ways_back(situation: Situation) -> tuple[Choice, ...]:
             return (Choice.REFUND, *closed)
         case "closed":
             return (Choice.CLOSED,)
+        case "start":
+            return (Choice.START, Choice.REFUND)
         case _:
             seen = (Choice.REVIEW, Choice.ACCEPTANCE) if milestone.version else ()
             return (Choice.WORK, *seen, Choice.REFUND)

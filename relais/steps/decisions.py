@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, assert_never
 
 from relais import ledger
-from relais.calendar import Duration, Unit, promised_date, working_deadline
+from relais.calendar import Duration, Unit, working_deadline
 from relais.errors import RelaisError
 from relais.gate import (
     OWED_AFTER,
@@ -28,7 +28,7 @@ from relais.gate import (
 )
 from relais.money import shares
 from relais.offer import RefundCause
-from relais.order import Engagement, MilestoneStage, OrderStage, engagement_row, stamp
+from relais.order import Engagement, Interrupt, Milestone, MilestoneStage, OrderStage, engagement_row, stamp
 from relais.roster import Freelancer
 from relais.rows import (
     Change,
@@ -36,10 +36,12 @@ from relais.rows import (
     Guard,
     Put,
     Write,
+    absent,
     at_least,
     brief_key,
     contains,
     deliverable_key,
+    differs,
     entry_key,
     equals,
     freelancer_key,
@@ -48,6 +50,7 @@ from relais.rows import (
     order_key,
     present,
 )
+from relais.schedule import Dates, schedule
 from relais.steps.situation import Situation
 
 
@@ -105,6 +108,8 @@ def stage_after(gate: Gate, choice: Choice, parked_from: str | None) -> str:
             return OrderStage.ASSIGN.value
         case Kind.PICK, Choice.REFUND:
             return OrderStage.UNWIND.value
+        case Kind.START, Choice.BEGIN:
+            return MilestoneStage.WORK.value
         case Kind.WORK, Choice.DELIVER:
             return MilestoneStage.REVIEW.value
         case Kind.REVIEW, Choice.APPROVE:
@@ -126,7 +131,8 @@ def stage_after(gate: Gate, choice: Choice, parked_from: str | None) -> str:
         case Kind.PARK, Choice.RETRY if parked_from is not None:
             return parked_from
         case Kind.PARK, (
-            Choice.WORK
+            Choice.START
+            | Choice.WORK
             | Choice.REVIEW
             | Choice.ACCEPTANCE
             | Choice.HOLD
@@ -150,6 +156,8 @@ def effects(situation: Situation, gate: Gate, answer: Answer) -> Effects:
             return _brief_handed_in(situation, answer)
         case Kind.PROPOSAL:
             return _proposal_answered(situation, gate, answer)
+        case Kind.START:
+            return Effects(put={"began": stamp(situation.now)}, guards=(absent("interrupt"),))
         case Kind.WORK:
             return _delivered(situation, answer)
         case Kind.REVIEW:
@@ -215,7 +223,15 @@ def not_interrupted(situation: Situation) -> Guard:
 
 def interrupted(situation: Situation) -> bool:
     """Whether there is an interrupt that this milestone, or the order itself, has not handled."""
-    return situation.order.interrupt_seq > (situation.milestone or situation.order).handled
+    return unhandled(situation) is not None
+
+
+def unhandled(situation: Situation) -> Interrupt | None:
+    """The interrupt that has not been handled yet: the order's before the milestone's own."""
+    order, milestone = situation.order, situation.milestone
+    if order.interrupt_seq > (milestone or order).handled:
+        return order.interrupt
+    return None if milestone is None else milestone.interrupt
 
 
 def entry_put(entry: ledger.Entry) -> Put:
@@ -240,13 +256,13 @@ def _parked(situation: Situation, why: str) -> Effects:
 
 def _cancelled(situation: Situation, gate: Gate, answer: Answer) -> Effects:
     """The way out begins: what it is for is kept, and an open proposal gives its place back."""
-    interrupt = situation.order.interrupt
-    handled = {"handled": situation.order.interrupt_seq} if interrupted(situation) else {}
-    cause = interrupt.cause if interrupt is not None and handled else str(answer.facts.get("cause", ""))
+    interrupt = unhandled(situation)
+    handled = {"handled": interrupt.seq} if interrupt is not None and interrupt.seq else {}
+    cause = interrupt.cause if interrupt is not None else str(answer.facts.get("cause", ""))
     proposed = gate.id.kind is Kind.PROPOSAL and gate.role is Role.FREELANCER
     return Effects(
         put=handled | {"cause": cause},
-        remove=("parked_from", "parked_why"),
+        remove=("parked_from", "parked_why", *(() if situation.milestone is None else ("interrupt",))),
         # Money under way is not called back: it arrives first.
         guards=() if situation.milestone is None else (equals("in_transit", 0),),
         writes=(hand_back(gate.owner),) if proposed else (),
@@ -254,13 +270,21 @@ def _cancelled(situation: Situation, gate: Gate, answer: Answer) -> Effects:
 
 
 def _brief_handed_in(situation: Situation, answer: Answer) -> Effects:
-    promise = situation.offer.policy.promise
+    """Every date is counted from the complete brief: the order is promised when its last milestone is."""
+    dates = schedule(situation.offer.plan, situation.now, situation.shop.calendar)
+    kept = Put(brief_key(situation.order.id), {"v": 1, "at": stamp(situation.now), **answer.facts}, guards=())
     return Effects(
-        put={
-            "handed_in": stamp(situation.now),
-            "promised": stamp(promised_date(situation.now, promise, situation.shop.calendar)),
-        },
-        writes=(Put(brief_key(situation.order.id), {"v": 1, "at": stamp(situation.now), **answer.facts}, guards=()),),
+        put={"handed_in": stamp(situation.now), "promised": stamp(max(one.promised for one in dates))},
+        writes=(kept, *(_dated(situation, one, own) for one, own in zip(situation.milestones, dates, strict=False))),
+    )
+
+
+def _dated(situation: Situation, milestone: Milestone, dates: Dates) -> Change:
+    starts = {} if dates.starts is None else {"starts": stamp(dates.starts)}
+    return Change(
+        milestone_key(situation.order.id, milestone.number),
+        put={"promised": stamp(dates.promised)} | starts,
+        guards=(equals("stage", MilestoneStage.PENDING.value),),
     )
 
 
@@ -275,11 +299,13 @@ def _proposal_answered(situation: Situation, gate: Gate, answer: Answer) -> Effe
 
 
 def _engaged(situation: Situation, gate: Gate) -> Effects:
+    """The whole order is taken at once; each milestone's engagement is from now on the only truth about who does it."""
     terms = gate.shown
-    weights = [planned.weight for planned in situation.offer.milestones] or [1]
+    _, weights = situation.offer.weights()
+    deadlines = terms.get("deadlines", [terms["deadline"]])
     engaged = [
-        Engagement(gate.owner, agreed, situation.now, datetime.fromisoformat(terms["deadline"]))
-        for agreed in shares(terms["pay"], weights)
+        Engagement(gate.owner, agreed, situation.now, datetime.fromisoformat(deadline))
+        for agreed, deadline in zip(shares(terms["pay"], weights), deadlines, strict=True)
     ]
     return Effects(
         remove=("picked",),
@@ -287,8 +313,8 @@ def _engaged(situation: Situation, gate: Gate) -> Effects:
         writes=tuple(
             Change(
                 key=milestone_key(situation.order.id, f"{number:02d}"),
-                put={
-                    "stage": MilestoneStage.WORK.value,
+                put=_first_stage(situation, number)
+                | {
                     "engagement": engagement_row(engagement),
                     "left_to_send": engagement.agreed,
                     "handled": situation.order.handled,
@@ -298,6 +324,12 @@ def _engaged(situation: Situation, gate: Gate) -> Effects:
             for number, engagement in enumerate(engaged, start=1)
         ),
     )
+
+
+def _first_stage(situation: Situation, number: int) -> dict[str, str]:
+    """A milestone with a date of its own waits for it; the run was told so when it entered, before dates were known."""
+    waits = situation.offer.waits(number)
+    return {"stage": (MilestoneStage.START if waits else MilestoneStage.WORK).value}
 
 
 def _delivered(situation: Situation, answer: Answer) -> Effects:
@@ -331,7 +363,7 @@ def _refund_right_used(situation: Situation) -> Effects:
     """Once the included revisions are used the client may have everything back (promise 5: by the frozen policy)."""
     return Effects(
         put={"cause": RefundCause.REFUND_RIGHT.value},
-        guards=(equals("revisions_left", 0),),
+        guards=(equals("revisions_left", 0), absent("interrupt")),
         writes=(Check(order_key(situation.order.id), (not_interrupted(situation),)),),
     )
 
@@ -351,6 +383,7 @@ def _accepted(situation: Situation, answer: Answer) -> Effects:
     )
     return Effects(
         put={"spoken": answer.via is not Via.CLOCK, "accepted": True},
+        guards=(absent("interrupt"),),
         writes=(Check(order_key(situation.order.id), (not_interrupted(situation),)), entry_put(entry)),
     )
 
@@ -363,7 +396,22 @@ def _closed(situation: Situation) -> Effects:
     milestone = situation.milestone
     if milestone is None or milestone.engagement is None:
         return Effects()
-    return Effects(writes=(hand_back(milestone.engagement.freelancer),))
+    return Effects(writes=(place_given_back(situation, milestone.engagement.freelancer),))
+
+
+def place_given_back(situation: Situation, freelancer: str) -> Write:
+    """An order takes one place in a freelancer's hands, however many of its milestones are theirs.
+
+    The last one gives it back; while another is open the place stays, on the condition that it still is.
+    """
+    open_still = [
+        one for one in situation.siblings if one.engagement is not None and one.engagement.freelancer == freelancer
+    ]
+    if not open_still:
+        return hand_back(freelancer)
+    return Check(
+        milestone_key(situation.order.id, open_still[-1].number), (differs("stage", MilestoneStage.CLOSED.value),)
+    )
 
 
 def _unparked(situation: Situation, answer: Answer) -> Effects:
@@ -378,14 +426,25 @@ def hand_back(freelancer: str) -> Change:
     return Change(freelancer_key(freelancer), add={"in_hand": -1}, guards=(present("pk"),))
 
 
-def working_date(situation: Situation, freelancer: Freelancer) -> datetime:
-    """The freelancer's date for this order: the promised date less the reserve (design: people section 1)."""
-    policy = situation.offer.policy
-    promised = situation.order.promised or promised_date(situation.now, policy.promise, situation.shop.calendar)
-    return working_deadline(
-        promised,
-        Duration(policy.promise, Unit.WORKING_DAYS),
-        situation.shop.calendar,
-        reserve=policy.reserve,
-        worker=freelancer.calendar,
+def working_dates(situation: Situation, freelancer: Freelancer) -> tuple[datetime, ...]:
+    """The freelancer's date for each milestone: its promised date less the reserve (design: people section 1)."""
+    offer, calendar = situation.offer, situation.shop.calendar
+    began = situation.order.handed_in or situation.now
+    planned = [one.promised for one in schedule(offer.plan, began, calendar)]
+    stored = [(one.starts, one.promised) for one in situation.milestones] or [(None, situation.order.promised)]
+    return tuple(
+        _working_date(situation, freelancer, starts, own or computed, promise)
+        for (starts, own), computed, (_, promise) in zip(stored, planned, offer.plan, strict=False)
     )
+
+
+def _working_date(
+    situation: Situation, freelancer: Freelancer, starts: datetime | None, promised: datetime, promise: int
+) -> datetime:
+    """Whoever is away for the whole of it is told the date all the same: it can't be due before it starts."""
+    reserve, calendar = situation.offer.policy.reserve, situation.shop.calendar
+    turnaround = Duration(promise, Unit.WORKING_DAYS)
+    own = working_deadline(promised, turnaround, calendar, reserve=reserve, worker=freelancer.calendar)
+    if starts is None or own > starts:
+        return own
+    return working_deadline(promised, turnaround, calendar, reserve=reserve)

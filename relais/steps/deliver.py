@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from relais.gate import Choice, Gate, Kind, MalformedGateIdError, Role, Status, Via
-from relais.offer import Offer, Question
+from relais.offer import Offer, Question, RefundCause
 from relais.order import Order, OrderNotFoundError, OrderStage
 from relais.pages.views import Problem
 from relais.ports import Ports
@@ -48,6 +48,13 @@ from relais.steps.intake import (
     keep_text,
     save_brief,
 )
+from relais.steps.interrupt import (
+    InterruptMetError,
+    MilestoneBegunError,
+    MilestoneNotFoundError,
+    NothingToCancelError,
+    cancel_milestone,
+)
 from relais.steps.links import (
     LinkRefusedError,
     NonceRefusedError,
@@ -76,7 +83,7 @@ from relais.steps.situation import OfferNotFoundError, read_offer, read_situatio
 from relais.web import Request, Response, redirect
 
 OFFER_FIELDS = frozenset({"client_kind", "start_now", "ends_when_done", "lang"})
-ORDER_FIELDS = frozenset({"nonce", "action", "address", "file", "ready"})
+ORDER_FIELDS = frozenset({"nonce", "action", "address", "file", "ready", "milestone"})
 GATE_FIELDS = frozenset({"nonce", "choice", "note", "file", "freelancer"})
 CHECKOUT_FIELDS = frozenset({"nonce"})
 UPLOAD_FIELDS = frozenset({"nonce", "name", "size", "type"})
@@ -89,6 +96,7 @@ UPLOAD_FOLDERS = 3
 """`files/<order>/<gate>/<digest>-<name>`."""
 MOST_UPLOADS = 120
 """More than any offer takes: those beyond are not even looked for."""
+MILESTONE = re.compile(r"[0-9]{2}")
 FREELANCER = re.compile(r"[a-z0-9_-]{1,40}")
 NOTE_NEEDED = frozenset({Choice.REWORK, Choice.REVISE})
 
@@ -184,6 +192,8 @@ def post_order(ports: Ports, request: Request, order: Order) -> Shown | Response
             return _post_address(ports, request, order)
         case "save" | "hand_in" as action:
             return _post_brief(ports, request, order, offer, typed, hand_in=action == "hand_in")
+        case "drop":
+            return _post_drop(ports, request, order, typed)
         case _:
             return order_page(ports, order, request, _with(typed, Problem("choice_missing", "action")))
 
@@ -206,6 +216,18 @@ def _post_address(ports: Ports, request: Request, order: Order) -> Shown | Respo
     if order.stage in {OrderStage.DRAFT, OrderStage.COMPLETED} or address == order.client_email:
         return redirect(order_path(ports, order))
     return redirect(order_path(ports, correct_address(ports, order, address)))
+
+
+def _post_drop(ports: Ports, request: Request, order: Order, typed: Typed) -> Shown | Response:
+    """The client gives up a milestone that has not begun; it was shown before what that means."""
+    number = request.first("milestone")
+    if MILESTONE.fullmatch(number) is None:
+        return order_page(ports, order, request, _with(typed, Problem("choice_missing", "milestone")))
+    try:
+        cancel_milestone(ports, order.id, number, by=Role.CLIENT, cause=RefundCause.CHANGE_OF_MIND)
+    except (MilestoneBegunError, MilestoneNotFoundError, NothingToCancelError, InterruptMetError):
+        return order_page(ports, order, request, _with(typed, Problem("drop_too_late")))
+    return redirect(order_path(ports, order))
 
 
 def _post_brief(
@@ -232,7 +254,7 @@ def _post_brief(
     uploads, missing = _measure(ports, typed.files)
     if problems or missing:
         return order_page(ports, order, request, _with(typed, *problems, *missing))
-    answers = {question.key: _answer_text(question, fields, order.lang) for question in offer.brief}
+    answers = {question.key: _answer_text(question, fields, order.lang) for question in offer.questions}
     key = keep_text(ports, order.id, "brief", json.dumps(answers, ensure_ascii=False))
     return _through_the_door(
         ports, gate, Answer(Choice.HAND_IN, Role.CLIENT.value, Via.LINK, facts={"text": key, "files": uploads})
@@ -248,13 +270,13 @@ def _answer_text(question: Question, fields: dict[str, str], lang: str) -> str:
 def _brief_problems(offer: Offer, fields: dict[str, str], files: tuple[str, ...]) -> tuple[Problem, ...]:
     problems = [
         Problem("answer_missing", f"q_{question.key}", {"question": question.key})
-        for question in offer.brief
+        for question in offer.questions
         if question.required
         and not question.files
         and not fields.get(f"q_{question.key}", "").strip()
         and not fields.get(f"skip_{question.key}")
     ]
-    wants_files = any(question.files and question.required for question in offer.brief)
+    wants_files = any(question.files and question.required for question in offer.questions)
     if wants_files and not files:
         problems.append(Problem("files_required", "file"))
     return tuple(problems)

@@ -32,23 +32,25 @@ from relais.gate import (
 )
 from relais.metrics import Metric
 from relais.offer import Review
-from relais.order import OrderStage, order_from_row, stamp
+from relais.order import MilestoneStage, OrderStage, order_from_row, stamp
 from relais.ports import ConditionFailedError, MailRefusedError, Ports
 from relais.rows import (
     Change,
+    Key,
     Put,
     Write,
     address_hash,
     below,
     equals,
     gate_key,
+    milestone_key,
     order_key,
     present,
     token_key,
 )
 from relais.steps import letters
 from relais.steps.contracts import contract
-from relais.steps.decisions import Answer, Effects, decision_writes, hand_back, interrupted
+from relais.steps.decisions import Answer, Effects, decision_writes, hand_back, interrupted, stage_after
 from relais.steps.reach import address_of, look_again
 from relais.steps.situation import Situation, read_situation
 
@@ -311,7 +313,8 @@ def after_opening(ports: Ports, situation: Situation, gate: Gate, call: GateCall
         answer(ports, situation, now, Answer(Choice.CANCELLED, "engine", Via.ENGINE))
         return
     if _answers_itself(situation, now):
-        answer(ports, situation, now, Answer(Choice.APPROVE, "engine", Via.ENGINE))
+        choice = Choice.BEGIN if now.id.kind is Kind.START else Choice.APPROVE
+        answer(ports, situation, now, Answer(choice, "engine", Via.ENGINE))
         return
     if Owed.MAIL.value in now.owes:
         _send_first(ports, situation, now)
@@ -327,11 +330,13 @@ def _send_first(ports: Ports, situation: Situation, gate: Gate) -> None:
 
 
 def _answers_itself(situation: Situation, gate: Gate) -> bool:
-    """Later versions go straight to the client where the offer reviews the first one only (design.
+    """Later versions go straight to the client where the offer reviews the first one only (design: people 4).
 
-    People section 4).
+    A milestone whose date has come while nobody had taken it yet begins at once.
     """
     milestone = situation.milestone
+    if gate.id.kind is Kind.START:
+        return gate.deadline is None or gate.deadline <= situation.now
     first_only = situation.offer.policy.review is Review.FIRST_VERSION
     return gate.id.kind is Kind.REVIEW and first_only and milestone is not None and milestone.revisions_used > 0
 
@@ -395,18 +400,63 @@ def answer(ports: Ports, situation: Situation, gate: Gate, given: Answer, extra:
         raise ChoiceNotOfferedError(gate, given.choice.value)
     try:
         ports.store.write(*decision_writes(situation, gate, given, extra))
-    except ConditionFailedError:
+    except ConditionFailedError as failed:
         now = read_gate(ports, gate.order, str(gate.id))
-        if now.status is Status.OPEN:
+        if now.status is not Status.OPEN:
+            raise AlreadyAnsweredError(now) from None
+        if not _of_a_sibling(situation, failed.key):
             raise
-        raise AlreadyAnsweredError(now) from None
+        return answer(ports, read_situation(ports, gate.order, gate.id.milestone), now, given, extra)
     decided = read_gate(ports, gate.order, str(gate.id))
     ports.counter.count(Metric.GATE_ANSWERED)
+    ended = situation.milestones and stage_after(gate, given.choice, situation.parked_from) == MilestoneStage.CLOSED
     try:
-        resume(ports, decided)
+        if ended:
+            end(ports, decided)
+        else:
+            resume(ports, decided)
     except Exception as error:  # noqa: BLE001 - the decision stands and whoever gave it is told so; the clock resumes
         ports.note(error)
     return decided
+
+
+def _of_a_sibling(situation: Situation, key: Key) -> bool:
+    """Whether another milestone of the order moved meanwhile: this one's answer is then decided again."""
+    return any(key == milestone_key(situation.order.id, one.number) for one in situation.siblings)
+
+
+def end(ports: Ports, gate: Gate) -> bool:
+    """One of several milestones has ended: its people are told, and its state goes on while the others run.
+
+    No gate follows that would settle what its last decision owes: it is settled here, or by the order's end. False
+    where the post took no mail: the clock comes back.
+    """
+    told = told_of_end(ports, gate.order, str(gate.id))
+    resume(ports, gate)
+    if told and read_situation(ports, gate.order, gate.id.milestone).siblings:
+        key = gate_key(gate.order, str(gate.id))
+        ports.store.write(Change(key, remove=("owes", "due", "due_shard"), guards=(present("pk"),)))
+    return told
+
+
+def told_of_end(ports: Ports, order: str, last: str) -> bool:
+    """Tell those whom the end of one of several milestones concerns, then mark its last gate.
+
+    False if the post refuses.
+    """
+    key = gate_key(order, last)
+    row = ports.store.get(key)
+    if row is None or "told" in row:
+        return True
+    situation = read_situation(ports, order, GateId.parse(last).milestone)
+    try:
+        for letter in letters.milestone_ended(ports, situation):
+            ports.mailer.send(letter)
+    except MailRefusedError:
+        ports.counter.count(Metric.MAIL_PUT_OFF)
+        return False
+    ports.store.write(Change(key, put={"told": True}, guards=(present("pk"),)))
+    return True
 
 
 def resume(ports: Ports, gate: Gate) -> None:
@@ -443,6 +493,8 @@ def default_choice(gate: Gate) -> Choice | None:
             return None
         case Default.AGAIN:
             return Choice.AGAIN
+        case Default.BEGIN:
+            return Choice.BEGIN
         case Default.ACCEPT:
             return Choice.ACCEPT
         case Default.RELEASE:

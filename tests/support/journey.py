@@ -32,12 +32,13 @@ class Journey:
     world: World
     id: str = ""
     pay_url: str = ""
+    offer: str = "logo"
 
     # The client before the order ------------------------------------------------------------------------------------
 
     def draft(self, lang: str = "fr") -> None:
         """Press the offer's button."""
-        page = self.world.get(f"{PUBLIC_URL}/offer/logo?lang={lang}")
+        page = self.world.get(f"{PUBLIC_URL}/offer/{self.offer}?lang={lang}")
         sent = self.world.send(page.form("client_kind"), **CONSENT)
         assert sent.status == 303, sent.text
         self.pay_url = sent.location

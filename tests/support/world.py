@@ -52,7 +52,7 @@ REGION = "eu-west-3"
 PUBLIC_URL = "https://relais.example"
 WEBHOOK_SECRET = "whsec_in_process"
 GOOD_CARD = "4000 0025 0000 0003"
-INES, NORD = "acct_1InesMoreau0001", "acct_1StudioNord0001"
+INES, NORD, CAMILLE = "acct_1InesMoreau0001", "acct_1StudioNord0001", "acct_1CamilleRoux0001"
 MONDAY = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 """A Monday morning at ten in Paris: the usual start of a test."""
 ENVIRONMENT = {
@@ -225,7 +225,7 @@ class World:
         self.sandbox = Sandbox(
             endpoints=(Endpoint(f"{PUBLIC_URL}/hooks/stripe", WEBHOOK_SECRET),),
             public_url="https://stripe.example",
-            seeds=(Seed(INES), Seed(NORD)),
+            seeds=(Seed(INES), Seed(NORD), Seed(CAMILLE)),
             offset=lambda: self._shift.total_seconds(),  # noqa: PLW0108 - the shift of then
             wall=lambda: time.time() + self.wall_shift,
             deliver=self._deliver,

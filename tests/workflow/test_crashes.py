@@ -19,16 +19,19 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
 
 from devstack.stripe_sandbox.payments import top_up
-from relais.offer import RefundCause
+from relais.offer import PlannedMilestone, RefundCause
+from relais.rows import milestone_key
+from relais.schedule import Start
 from relais.steps import interrupt
+from relais.steps.catalog import apply
 from tests.support.journey import Journey
-from tests.support.world import World, world_in_memory
+from tests.support.world import World, catalogue, world_in_memory
 
 READS = (
     ".get",
@@ -163,6 +166,8 @@ def _played(fuse: Fuse, ends: Callable[[Doomed], None]) -> CameTo:
         world.engine.call = watched  # type: ignore[method-assign]
         world.engine.after = lambda name: fuse(f"end of {name}")
         top_up(world.sandbox.platform, RESERVE)
+        if ends is one_dropped_while_the_other_runs:
+            in_two(world)
         journey = Doomed(world, fuse=fuse)
         insist(journey, journey.draft, lambda: bool(journey.id))
         insist(journey, journey.pay, lambda: journey.stage == "brief")
@@ -205,7 +210,44 @@ def brief_unanswered(journey: Doomed) -> None:
     insist(journey, lambda: journey.world.pass_time(minutes=11), lambda: journey.stage != "brief")
 
 
-ENDS = (demo, refund_as_a_right, cancelled_in_work, cancelled_while_somebody_is_asked, brief_unanswered)
+def one_dropped_while_the_other_runs(journey: Doomed) -> None:
+    """The client gives up the second of two milestones; the first goes on to its end, on its own."""
+    take(journey, *WORK)
+    insist(journey, lambda: dropped(journey), lambda: second_stage(journey) == "closed")
+    take(journey, deliver, approve, accept)
+
+
+def dropped(journey: Doomed) -> None:
+    """The button behind the question on the order's page."""
+    page = journey.world.get(f"{journey.page}?drop=02")
+    for form in page.forms:
+        if form.fields.get("milestone") == "02":
+            journey.world.send(form, action="drop")
+
+
+def second_stage(journey: Doomed) -> str:
+    """Where the second milestone is."""
+    return str(journey.world.row(milestone_key(journey.id, "02"))["stage"])
+
+
+def in_two(world: World) -> None:
+    """The same offer, delivered in two parts, the second a week after the first."""
+    offers = tuple(
+        replace(one, milestones=(PlannedMilestone(one.title), PlannedMilestone(one.title, start=Start.parse("+7 d"))))
+        for one in catalogue().offers
+        if one.slug == "logo"
+    )
+    apply(world.ports.store, replace(catalogue(), offers=offers), world.now())
+
+
+ENDS = (
+    demo,
+    refund_as_a_right,
+    cancelled_in_work,
+    cancelled_while_somebody_is_asked,
+    brief_unanswered,
+    one_dropped_while_the_other_runs,
+)
 """The orders that are played, each by how it ends once it is paid."""
 
 
