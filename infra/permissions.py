@@ -100,5 +100,5 @@ GRANTS: Mapping[str, tuple[Grant, ...]] = {
     "tick-clock": (*OPEN, ACCEPT, DUE, START, WATCH_RUNS, RUN_ACT, TICK_AGAIN, GIVE_UP),
     # On stage dev it reads the virtual date.
     "record-execution": (LOOK, CHANGE, GIVE_UP),
-    "record-bounce": (READ, WRITE, GIVE_UP),
+    "record-bounce": (LOOK, WRITE, GIVE_UP),
 }

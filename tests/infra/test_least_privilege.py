@@ -18,6 +18,7 @@ from botocore.exceptions import ClientError
 from relais.gate import Kind, Status
 from relais.metrics import Metric
 from relais.offer import RefundCause
+from relais.rows import bounce_key
 from relais.steps import interrupt
 from relais.steps.clock import RESERVE_MS
 from tests.infra.reading import Stack
@@ -115,6 +116,25 @@ def address_corrected(world: World) -> None:
     assert [mail.to for mail in world.mails[since:]] == ["marie@new.example"]
 
 
+def mail_bounced(world: World) -> None:
+    """The client's mailbox is gone."""
+    journey = Journey(world).to_brief()
+    world.engine.call("record-bounce", came_back(journey))
+    assert world.ports.store.get(bounce_key(str(journey.order.client_email))) is not None
+
+
+def came_back(journey: Journey) -> dict[str, Any]:
+    """What the rule on SES' events delivers for the mail of an order's open gate."""
+    to = str(journey.order.client_email)
+    return {
+        "detail": {
+            "eventType": "Bounce",
+            "bounce": {"bounceType": "Permanent", "bouncedRecipients": [{"emailAddress": to}]},
+            "mail": {"destination": [to], "tags": {"order": [journey.id], "gate": [str(journey.open_gate.id)]}},
+        }
+    }
+
+
 def files_never_sent(world: World) -> None:
     """A form names a file whose upload never arrived: the page says so."""
     journey = Journey(world).to_work()
@@ -147,6 +167,7 @@ PLAYS: dict[str, Play] = SCENARIOS | {
         address_corrected,
         files_never_sent,
         handed_over,
+        mail_bounced,
     )
 }
 
@@ -361,6 +382,18 @@ def the_clock_finds_it_dead(lost: Lost) -> None:
     assert (journey.order.run, journey.stage) == (2, "work")
 
 
+def a_bounce_is_told_again(lost: Lost) -> None:
+    """The rule on SES' events: it fails, so that it is repeated, and put away as a dead letter to be replayed."""
+    journey = Journey(lost.world).to_brief()
+    told = came_back(journey)
+    lost.lose()
+    with pytest.raises(ClientError):
+        lost.world.engine.call("record-bounce", told)
+    lost.mend()
+    lost.world.engine.call("record-bounce", told)
+    assert lost.world.ports.store.get(bounce_key(str(journey.order.client_email))) is not None
+
+
 def to_hold_with_its_fee(journey: Journey) -> None:
     """Stripe's fee is booked, so that only the transfer is left to be made."""
     journey.to_hold()
@@ -400,6 +433,7 @@ LOSSES = (
     ),
     Loss("tick-clock", "dynamodb:Query", nothing_is_due_for_ever, "/index/"),
     Loss("record-execution", "dynamodb:UpdateItem", the_clock_finds_it_dead),
+    Loss("record-bounce", "dynamodb:PutItem", a_bounce_is_told_again),
 )
 
 

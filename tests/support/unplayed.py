@@ -16,6 +16,7 @@ NO_REVIEW = "the offer reviews first versions only: later ones are approved as t
 NOBODY_LEFT = "there is nobody left to propose to: the gate answers itself"
 RIGHTED = "a payment that is not the order's is given back"
 DIED = "an execution dies"
+BOUNCED = "a mail comes back"
 PUT_AWAY = "Lambda itself puts away a call that kept failing"
 HANDED_OVER = "more is due than one tick has time for"
 
@@ -75,6 +76,13 @@ UNPLAYED = (
     _of("tick-clock", PUT_AWAY, None, "sqs:SendMessage"),
     _of("record-execution", DIED, "park_that_fails", "dynamodb:GetItem", "dynamodb:UpdateItem"),
     _of("record-execution", PUT_AWAY, None, "sqs:SendMessage"),
+    _of(
+        "record-bounce",
+        BOUNCED,
+        "mail_bounced",
+        *("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"),
+    ),
+    _of("record-bounce", PUT_AWAY, None, "sqs:SendMessage"),
 )
 BY_THE_RUNTIME = ("logs:", "xray:")
 """Lambda writes every function's log and traces with its role; the local cloud does so without asking."""
