@@ -15,7 +15,6 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
 
 from devstack.cloud import ACCOUNT, REGION, STAGE, Cloud
 from devstack.mailbox import Mail
@@ -117,7 +116,7 @@ def bouncing(cloud: Cloud, store: Store) -> Iterator[Bounces]:
         while not over.wait(PAUSE_SECONDS):
             try:
                 bounces.look()
-            except (OSError, ValueError, BotoCoreError, ClientError):
+            except Exception:  # noqa: BLE001 - whatever it meets, the watch goes on: mails come back a moment later
                 continue
 
     thread = threading.Thread(target=watch, name="bounces", daemon=True)
