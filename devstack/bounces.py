@@ -15,7 +15,6 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-
 from devstack.cloud import ACCOUNT, REGION, STAGE, Cloud
 from devstack.mailbox import Mail
 from relais.gate import Status, gate_from_row
@@ -116,7 +115,7 @@ def bouncing(cloud: Cloud, store: Store) -> Iterator[Bounces]:
         while not over.wait(PAUSE_SECONDS):
             try:
                 bounces.look()
-            except Exception:  # noqa: BLE001 - whatever it meets, the watch goes on: mails come back a moment later
+            except Exception:  # noqa: BLE001, S112 - whatever it meets, the watch goes on: mails come back later
                 continue
 
     thread = threading.Thread(target=watch, name="bounces", daemon=True)

@@ -228,7 +228,7 @@ def _sees_previews_alone(page: Page, version: int) -> None:
 
 
 def _accept(client: Person) -> None:
-    page = client.follow_mail("La nouvelle version est prête", "Voir et répondre")
+    page = client.follow_mail("La nouvelle version est prête", "Voir la nouvelle version")
     _sees_previews_alone(page, 3)
     decide(page, "Oui, j’accepte", "Envoyer ma réponse")
     heading(page, "Merci, c’est accepté")
