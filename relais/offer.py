@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 from relais.calendar import Duration, Reminder, Rule
+from relais.cascade import Cascade
 from relais.lift import Lift, Row, lift
 
 ROW_VERSION = 1
@@ -24,6 +25,7 @@ _WORK = (Reminder.parse("-24 h"),)
 _REVIEW = Rule.parse("1 wd; half")
 _ACCEPTANCE = Rule.parse("7 d; 2 d, 5 d, last day")
 _HOLD_SPOKEN = Duration.parse("3 d")
+_CASCADE = Cascade()
 _HOLD_SILENT = Duration.parse("7 d")
 
 
@@ -184,6 +186,7 @@ class Policy:
     disclosure: Disclosure = Disclosure.VETTED_FREELANCERS
     portfolio: Portfolio = Portfolio.NEVER
     bears: Bears = Bears()
+    cascade: Cascade = _CASCADE
 
 
 class OfferStatus(StrEnum):
@@ -338,6 +341,7 @@ def _policy_row(policy: Policy) -> Row:
         "disclosure": str(policy.disclosure),
         "portfolio": str(policy.portfolio),
         "bears": {name.name: str(getattr(policy.bears, name.name)) for name in fields(Bears)},
+        "cascade": {name.name: getattr(policy.cascade, name.name) for name in fields(Cascade)},
     }
 
 
@@ -352,6 +356,7 @@ def _policy(row: Mapping[str, Any]) -> Policy:
         disclosure=Disclosure(row["disclosure"]),
         portfolio=Portfolio(row["portfolio"]),
         bears=Bears(**{cause: FreelancerPaid(paid) for cause, paid in row["bears"].items()}),
+        cascade=Cascade(**{name: int(number) for name, number in row.get("cascade", {}).items()}),
     )
 
 

@@ -5,12 +5,12 @@ Amounts are in minor units of the freelancer's currency; scores are integers: st
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from relais.calendar import Away, Calendar, Hours
+from relais.calendar import Away, Calendar, Hours, working_time
 from relais.lift import Lift, Row, lift
 
 ROW_VERSION = 1
@@ -201,12 +201,14 @@ def rank(
     *,
     most: int,
     already: frozenset[str] = frozenset(),
+    until: datetime | None = None,
 ) -> tuple[Ranked, ...]:
     """Return who may be asked to do the work, best first; the same input gives the same order.
 
     Freelancers come before agencies, then points decide, then the key. Nobody who is in `already`, full, away on the
-    day of `now`, dearer than `most` (minor units), on trial, suspended, without a way to be paid, or who lacks the
-    skill; the seller and outsiders are picked by hand. Design: rules 5 (5), people 5.
+    day of `now` or for most of the time `until` the work is due, dearer than `most` (minor units), on trial, suspended,
+    without a way to be paid, or who lacks the skill; the seller and outsiders are picked by hand. Design: rules 5 (5),
+    people 5.
     """
     asked = [
         (freelancer, rate)
@@ -215,6 +217,7 @@ def rank(
         and rate <= most
         and freelancer.key not in already
         and _may_be_asked(freelancer, now)
+        and _is_there(freelancer, now, until)
     ]
     tiers = {freelancer.key: _TIERS[freelancer.kind] for freelancer, _ in asked}
     ranked = [_weigh(freelancer, rate, language, most) for freelancer, rate in asked]
@@ -235,6 +238,14 @@ def _may_be_asked(freelancer: Freelancer, now: datetime) -> bool:
         and freelancer.can_be_paid
         and not any(away.covers(today) for away in freelancer.away)
     )
+
+
+def _is_there(freelancer: Freelancer, now: datetime, until: datetime | None) -> bool:
+    """Whether at least half of the working time that the work has is left beside the away dates."""
+    if until is None or not freelancer.away:
+        return True
+    usual = working_time(now, until, Calendar(freelancer.hours))
+    return usual <= timedelta(0) or 2 * working_time(now, until, freelancer.calendar) >= usual
 
 
 def _weigh(freelancer: Freelancer, rate: int, language: str, most: int) -> Ranked:

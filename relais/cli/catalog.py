@@ -19,6 +19,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from relais.calendar import DEFAULT_ZONE, Away, Duration, Hours, Reminder, Rule, Unit
+from relais.cascade import Cascade
 from relais.errors import RelaisError
 from relais.margin import Regime, cover
 from relais.money import EXPONENTS, parse_amount
@@ -348,6 +349,7 @@ class _MilestoneSheet(_Sheet):
         return PlannedMilestone(self.title.build(), self.weight)
 
 
+_CASCADE = Cascade()
 _USUAL = Clocks()
 _USUAL_BEARS = Bears()
 
@@ -379,6 +381,16 @@ class _BearsSheet(_Sheet):
         return Bears(**{name: getattr(self, name) for name in type(self).model_fields})
 
 
+class _CascadeSheet(_Sheet):
+    first: Annotated[int, Field(ge=1, le=10)] = _CASCADE.first
+    at_once: Annotated[int, Field(ge=1, le=5)] = _CASCADE.at_once
+    rounds: Annotated[int, Field(ge=1, le=20)] = _CASCADE.rounds
+    agencies: Annotated[int, Field(ge=0, le=10)] = _CASCADE.agencies
+
+    def build(self) -> Cascade:
+        return Cascade(**{name: getattr(self, name) for name in type(self).model_fields})
+
+
 class _PolicySheet(_Sheet):
     promise: Annotated[int, _by(_read_promise)]
     reserve: _DurationText | None = None
@@ -389,6 +401,7 @@ class _PolicySheet(_Sheet):
     disclosure: Disclosure = Disclosure.VETTED_FREELANCERS
     portfolio: Portfolio = Portfolio.NEVER
     bears: _BearsSheet = _BearsSheet()
+    cascade: _CascadeSheet = _CascadeSheet()
 
     def build(self) -> Policy:
         return Policy(
@@ -401,6 +414,7 @@ class _PolicySheet(_Sheet):
             disclosure=self.disclosure,
             portfolio=self.portfolio,
             bears=self.bears.build(),
+            cascade=self.cascade.build(),
         )
 
 

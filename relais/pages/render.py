@@ -10,7 +10,7 @@ import base64
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, time
+from datetime import datetime, time, timedelta
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, assert_never
@@ -53,7 +53,7 @@ GIVEN: Mapping[Kind, tuple[Choice, ...]] = {
     Kind.ACCEPTANCE: (Choice.ACCEPT, Choice.REVISE, Choice.REFUND),
     Kind.HOLD: (),
     Kind.PAYOUT: (),
-    Kind.PICK: (Choice.PICKED, Choice.REFUND),
+    Kind.PICK: (Choice.PICKED, Choice.SELF, Choice.OUTSIDE, Choice.WAIT, Choice.REFUND),
     Kind.REFUND: (),
     Kind.PARK: (
         Choice.RETRY,
@@ -454,11 +454,7 @@ def _suggested(view: OrderView) -> str:
 def _gate_facts(view: GateView) -> dict[str, Any]:
     lang = words.language(view.frame.lang)
     kind = view.gate.id.kind
-    choices = tuple(
-        choice
-        for choice in GIVEN[kind]
-        if choice in view.gate.choices and (choice is not Choice.PICKED or view.candidates)
-    )
+    choices = tuple(choice for choice in GIVEN[kind] if choice in view.gate.choices and _can_be_given(view, choice))
     pay = None if view.pay is None else words.money(view.pay, view.order.currency, lang)
     return {
         "subject": _subject(view.offer, view.gate, lang),
@@ -471,9 +467,17 @@ def _gate_facts(view: GateView) -> dict[str, Any]:
         "causes": tuple(RefundCause),
         "bears": lambda cause: bears_in_words(view.offer.policy.bears, cause, pay, lang),
         "we_checked": _we_checked(view),
+        "soonest": f"{view.frame.now + timedelta(days=1):%Y-%m-%d}",
         "park_why": park_reason(view.gate.shown.get("why"), lang),
         "candidates": tuple(_candidate(one, view, lang) for one in view.candidates),
     }
+
+
+def _can_be_given(view: GateView, choice: Choice) -> bool:
+    """Whether a choice could be carried out now: there is somebody to pick, or the seller has a place of their own."""
+    if choice is Choice.PICKED:
+        return bool(view.candidates)
+    return choice is not Choice.SELF or view.own is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -575,6 +579,8 @@ def _answered_key(view: AnsweredView) -> str:
     kind, choice = view.gate.id.kind, view.decision.choice
     if choice is Choice.CANCELLED:
         return f"cancelled.{_reader(view.gate)}"
+    if choice is Choice.TAKEN:
+        return "taken"
     if not view.yours:
         return _answered_by_others(kind, view.decision.via)
     if words.has(f"answered.{kind.value}.{choice.value}"):
@@ -591,7 +597,7 @@ def _pay_kept(view: AnsweredView, lang: str) -> str:
 def _answered_by_others(kind: Kind, via: Via) -> str:
     if kind is not Kind.PROPOSAL:
         return "already"
-    return "lapsed" if via is Via.CLOCK else "taken"
+    return "lapsed" if via is Via.CLOCK else "closed"
 
 
 def _decided(view: AnsweredView, lang: str) -> str:

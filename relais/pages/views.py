@@ -6,7 +6,8 @@ by the steps.
 Forms post these fields; `typed` everywhere holds them by the same names, as they were posted or saved: offer
 `client_kind` (consumer|business), `start_now`, `ends_when_done` ("yes"), `lang`; checkout `nonce`; address `nonce`,
 `action` (address), `address`; brief `nonce`, `q_<key>`, `skip_<key>` ("yes"), `file` (an upload's key, repeated),
-`action` (save|hand_in); gate `nonce`, `choice`, `note`, `file` (repeated), `freelancer` (the key of who is picked).
+`action` (save|hand_in); gate `nonce`, `choice`, `note`, `file` (repeated); of a pick also `freelancer` (the key of
+who is picked), `spent`, `bought_at`, `receipt` (what was bought outside) and `until` (a date).
 Uploads are asked for as form fields `nonce` and `name`, `size`, `type`, each repeated in the same order; the answer is
 JSON, `{"files": [{"name", "key", "url", "fields"}], "problems": [{"name", "message"}]}`, either list may be missing. A
 `Problem.field` is one of those names (`file` for the uploads).
@@ -135,7 +136,8 @@ class GateView:
     `brief` is the answered brief as (question, answer) pairs; `note` the last words that came with being sent back or
     revised; `margin` is for the seller only; `files` are to look at, `uploaded` those already sent with this form;
     `picked` what a form that comes back had chosen: an open question is never shown with an answer chosen. `candidates`
-    may be picked by the seller, best first; `refund` is what a choice of that name gives back, in minor units.
+    may be picked by the seller, best first, `own` is the seller where they can do it themself; `refund` is what a
+    choice of that name gives back, in minor units.
     """
 
     frame: Frame
@@ -159,6 +161,7 @@ class GateView:
     reasons: tuple[Reason, ...] = ()
     margin: int | None = None
     candidates: tuple[Freelancer, ...] = ()
+    own: Freelancer | None = None
     refund: int | None = None
     picked: Choice | None = None
     typed: Mapping[str, str] = dataclasses.field(default_factory=dict)
@@ -201,8 +204,9 @@ class LetterView:
     """A mail. `key` names its words; `link` is the one button's address; `deadline` the reader's own date.
 
     Keys: `brief`, `proposal`, `work`, `rework`, `revision`, `review`, `acceptance`, `accepted`, `to_pay` (to the
-    freelancer: accepted, will be paid), `paid`, `completed`, `parked`, `late`, `pick`, `stuck`, `refunded` (to the
-    client: `facts` hold the `amount` in minor units, its `currency` where it is not the order's, the `cause`),
+    freelancer: accepted, will be paid), `paid`, `completed`, `parked`, `late`, `pick`, `stuck`, `taken` (to the
+    freelancer: another was faster), `refunded` (to the client: `facts` hold the `amount` in minor units, its `currency`
+    where it is not the order's, the `cause`),
     `cancelled` (to the freelancer: `pay` is what is paid all the same, 0 if nothing is due, None if nobody was engaged;
     `facts` may hold the `cause`), and `<key>.reminder` for a reminder. The client's date is the promised one, the
     freelancer's the working one. What may be shown depends on the reader (`role`), as on `GateView`.

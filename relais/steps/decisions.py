@@ -7,7 +7,7 @@ together.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, assert_never
 
@@ -30,6 +30,7 @@ from relais.money import shares
 from relais.offer import RefundCause
 from relais.order import Engagement, MilestoneStage, OrderStage, engagement_row, stamp
 from relais.roster import Freelancer
+from relais.roster import Kind as Performer
 from relais.rows import (
     Change,
     Check,
@@ -37,6 +38,7 @@ from relais.rows import (
     Put,
     Write,
     at_least,
+    below_attribute,
     brief_key,
     contains,
     deliverable_key,
@@ -101,8 +103,10 @@ def stage_after(gate: Gate, choice: Choice, parked_from: str | None) -> str:
             return OrderStage.ASSIGN.value
         case Kind.PROPOSAL, Choice.EXHAUSTED:
             return OrderStage.PICK.value
-        case Kind.PICK, Choice.PICKED:
+        case Kind.PICK, (Choice.PICKED | Choice.WAIT):
             return OrderStage.ASSIGN.value
+        case Kind.PICK, (Choice.SELF | Choice.OUTSIDE):
+            return OrderStage.MILESTONES.value
         case Kind.PICK, Choice.REFUND:
             return OrderStage.UNWIND.value
         case Kind.WORK, Choice.DELIVER:
@@ -139,6 +143,11 @@ def stage_after(gate: Gate, choice: Choice, parked_from: str | None) -> str:
             raise ChoiceNotRoutedError(gate.id.kind, choice)
 
 
+def steps_back(gate: Gate, choice: Choice, rivals: tuple[Gate, ...]) -> bool:
+    """Whether an answer concerns one of several who were asked at once alone: the others may still say yes."""
+    return gate.id.kind is Kind.PROPOSAL and choice is Choice.AGAIN and bool(rivals)
+
+
 def effects(situation: Situation, gate: Gate, answer: Answer) -> Effects:
     """What an answer does besides being recorded. Raises `ChoiceNotRoutedError`."""
     if answer.choice is Choice.PARK:
@@ -159,7 +168,7 @@ def effects(situation: Situation, gate: Gate, answer: Answer) -> Effects:
         case Kind.PAYOUT:
             return _closed(situation)
         case Kind.PICK:
-            return Effects(put={"picked": answer.facts["freelancer"]}) if answer.choice is Choice.PICKED else Effects()
+            return _picked(situation, gate, answer)
         case Kind.REFUND:
             return _closed(situation) if answer.choice is Choice.REFUNDED else Effects(put={"spoken": True})
         case Kind.PARK:
@@ -171,12 +180,15 @@ def effects(situation: Situation, gate: Gate, answer: Answer) -> Effects:
 
 
 def decision_writes(
-    situation: Situation, gate: Gate, answer: Answer, extra: Effects | None = None
+    situation: Situation, gate: Gate, answer: Answer, extra: Effects | None = None, rivals: tuple[Gate, ...] = ()
 ) -> tuple[Write, ...]:
     """The one transaction that an answer is: the gate closed, its milestone or order advanced, everything caused.
 
-    A default is further bound to the due it was read with, so that a deadline moved a second ago is safe.
+    A default is further bound to the due it was read with, so that a deadline moved a second ago is safe. `rivals` are
+    the open gates of the others who were asked at the same time: the first yes closes them, a no leaves them open.
     """
+    if steps_back(gate, answer.choice, rivals):
+        return _stepped_back(situation, gate, answer, rivals)
     caused = effects(situation, gate, answer)
     more = extra or Effects()
     stage = stage_after(gate, answer.choice, situation.parked_from)
@@ -205,7 +217,42 @@ def decision_writes(
             *more.guards,
         ),
     )
-    return (close, advance, *caused.writes, *more.writes)
+    return (close, advance, *caused.writes, *more.writes, *_rivals_closed(situation, answer, rivals))
+
+
+def _stepped_back(situation: Situation, gate: Gate, answer: Answer, rivals: tuple[Gate, ...]) -> tuple[Write, ...]:
+    """A no of one of several: only theirs is closed, as long as another is still open when it is written."""
+    decision = Decision(answer.choice, answer.by, situation.now, answer.via, answer.note)
+    close = Change(
+        key=gate_key(gate.order, str(gate.id)),
+        put={"status": "answered", "decision": decision_row(decision)},
+        remove=("owes", "due", "due_shard", "send_after"),
+        guards=(equals("status", "open"), *_offered(gate, answer)),
+    )
+    still = Check(gate_key(gate.order, str(rivals[0].id)), (equals("status", "open"),))
+    return (close, still, hand_back(gate.owner))
+
+
+def _rivals_closed(situation: Situation, answer: Answer, rivals: tuple[Gate, ...]) -> tuple[Write, ...]:
+    """The others are told that somebody was faster, or what ended the order; their places are given back."""
+    taken = answer.choice is Choice.ACCEPTED
+    choice, by = (Choice.TAKEN, "engine") if taken else (answer.choice, answer.by)
+    decision = decision_row(Decision(choice, by, situation.now, Via.ENGINE if taken else answer.via))
+    told = {"owes": {Owed.MAIL.value: 0}, "due": stamp(situation.now + OWED_AFTER)}
+    closed: list[Write] = []
+    for rival in rivals:
+        tells = taken and rival.mailed
+        closed.append(
+            Change(
+                key=gate_key(rival.order, str(rival.id)),
+                put={"status": "withdrawn" if taken else "answered", "decision": decision}
+                | (told | {"due_shard": due_shard(rival.order)} if tells else {}),
+                remove=("send_after", *(() if tells else ("owes", "due", "due_shard"))),
+                guards=(equals("status", "open"),),
+            )
+        )
+        closed.append(hand_back(rival.owner))
+    return tuple(closed)
 
 
 def not_interrupted(situation: Situation) -> Guard:
@@ -271,18 +318,74 @@ def _proposal_answered(situation: Situation, gate: Gate, answer: Answer) -> Effe
         case Choice.EXHAUSTED:
             return Effects()
         case _:
-            return Effects(writes=(hand_back(gate.owner),))
+            return Effects(writes=(hand_back(gate.owner),) if gate.role is Role.FREELANCER else ())
 
 
 def _engaged(situation: Situation, gate: Gate) -> Effects:
     terms = gate.shown
+    kind = Performer(terms.get("kind", Performer.FREELANCER))
+    deadline = datetime.fromisoformat(terms["deadline"])
+    return _bound(situation, Engagement(gate.owner, terms["pay"], situation.now, deadline, kind))
+
+
+def _picked(situation: Situation, gate: Gate, answer: Answer) -> Effects:
+    """The seller's own decision: whom to ask, to do it themself, to have bought it, or to ask again later."""
+    match answer.choice:
+        case Choice.PICKED:
+            return Effects(put={"picked": answer.facts["freelancer"]}, remove=("wait_until",))
+        case Choice.WAIT:
+            return Effects(put={"wait_until": answer.facts["until"]}, remove=("picked",))
+        case Choice.SELF:
+            maker = str(answer.facts["freelancer"])
+            room = Change(freelancer_key(maker), add={"in_hand": 1}, guards=(below_attribute("in_hand", "capacity"),))
+            bound = _bound(situation, Engagement(maker, 0, situation.now, _own_date(situation), Performer.SELF))
+            return replace(bound, writes=(*bound.writes, room))
+        case Choice.OUTSIDE:
+            return _bought(situation, gate, answer)
+        case _:
+            return Effects()
+
+
+def _bought(situation: Situation, gate: Gate, answer: Answer) -> Effects:
+    facts = answer.facts
+    engagement = Engagement(
+        freelancer=Performer.OUTSIDE.value,
+        agreed=0,
+        accepted_at=situation.now,
+        deadline=_own_date(situation),
+        kind=Performer.OUTSIDE,
+        spent=int(facts["spent"]),
+        bought_at=str(facts["bought_at"]),
+        receipt=str(facts["receipt"]),
+    )
+    bound = _bound(situation, engagement)
+    if not engagement.spent:
+        return bound
+    entry = ledger.bought_outside(
+        order=situation.order.id,
+        gate=str(gate.id),
+        amount=engagement.spent,
+        currency=situation.order.currency,
+        at=situation.now,
+    )
+    return replace(bound, writes=(*bound.writes, entry_put(entry)))
+
+
+def _own_date(situation: Situation) -> datetime:
+    """The seller's own date is the client's: nobody else has to look before."""
+    promise = situation.offer.policy.promise
+    return situation.order.promised or promised_date(situation.now, promise, situation.shop.calendar)
+
+
+def _bound(situation: Situation, whole: Engagement) -> Effects:
+    """Somebody is bound to every milestone of the order, each at its share of what was agreed for the whole."""
     weights = [planned.weight for planned in situation.offer.milestones] or [1]
     engaged = [
-        Engagement(gate.owner, agreed, situation.now, datetime.fromisoformat(terms["deadline"]))
-        for agreed in shares(terms["pay"], weights)
+        replace(whole, agreed=agreed, spent=spent)
+        for agreed, spent in zip(shares(whole.agreed, weights), shares(whole.spent, weights), strict=True)
     ]
     return Effects(
-        remove=("picked",),
+        remove=("picked", "wait_until"),
         guards=(not_interrupted(situation),),
         writes=tuple(
             Change(
@@ -361,7 +464,7 @@ def _revised() -> Effects:
 
 def _closed(situation: Situation) -> Effects:
     milestone = situation.milestone
-    if milestone is None or milestone.engagement is None:
+    if milestone is None or milestone.engagement is None or milestone.engagement.kind is Performer.OUTSIDE:
         return Effects()
     return Effects(writes=(hand_back(milestone.engagement.freelancer),))
 

@@ -18,8 +18,6 @@ from relais.offer import Offer, Question
 from relais.order import Order, OrderNotFoundError, OrderStage
 from relais.pages.views import Problem
 from relais.ports import Ports
-from relais.roster import Freelancer
-from relais.rows import freelancer_key
 from relais.steps.decisions import Answer
 from relais.steps.forms import (
     BRIEF_LIMIT,
@@ -51,6 +49,7 @@ from relais.steps.links import (
     gate_path,
     order_path,
 )
+from relais.steps.picks import PICK_FIELDS, read_pick
 from relais.steps.runs import answer_stuck
 from relais.steps.show import (
     Shown,
@@ -63,14 +62,13 @@ from relais.steps.show import (
     open_gate_link,
     open_order,
     order_page,
-    pickable,
 )
 from relais.steps.situation import OfferNotFoundError, read_offer, read_situation
 from relais.web import Request, Response, redirect
 
 OFFER_FIELDS = frozenset({"client_kind", "start_now", "ends_when_done", "lang"})
 ORDER_FIELDS = frozenset({"nonce", "action", "address", "file"})
-GATE_FIELDS = frozenset({"nonce", "choice", "note", "file", "freelancer"})
+GATE_FIELDS = frozenset({"nonce", "choice", "note", "file"}) | PICK_FIELDS
 CHECKOUT_FIELDS = frozenset({"nonce"})
 ADDRESS = re.compile(r"[^@\s<>\"',;]+@[^@\s<>\"',;]+\.[^@\s<>\"',;.]{2,}")
 ADDRESS_LIMIT = 254
@@ -262,24 +260,13 @@ def post_gate(ports: Ports, request: Request, opened: OpenedGate) -> Shown | Res
     if choice is Choice.DELIVER:
         uploads, missing = _measure(ports, files)
         problems += missing if files else (Problem("files_required", "file"),)
-    if choice is Choice.PICKED:
-        problems += _pick_problems(ports, order, request.first("freelancer"))
+    facts, wrong = read_pick(ports, order, choice, typed.fields) if gate.id.kind is Kind.PICK else ({}, ())
+    problems += wrong
     if problems:
         return gate_page(ports, opened, typed=_with(typed, *problems))
     kept = keep_text(ports, order.id, f"note-{gate.id}", note) if note else None
     by = gate.owner if gate.role is Role.FREELANCER else gate.role.value
-    return _through_the_door(
-        ports, gate, Answer(choice, by, Via.LINK, kept, {"files": uploads, "freelancer": request.first("freelancer")})
-    )
-
-
-def _pick_problems(ports: Ports, order: Order, key: str) -> tuple[Problem, ...]:
-    """Whom the seller picks must be on the roster, do this work and have room."""
-    row = ports.store.get(freelancer_key(key)) if key else None
-    if row is None:
-        return (Problem("freelancer_missing", "freelancer"),)
-    offer = read_offer(ports.store, order.offer, order.offer_version)
-    return () if pickable(Freelancer.from_row(row), offer) else (Problem("freelancer_full", "freelancer"),)
+    return _through_the_door(ports, gate, Answer(choice, by, Via.LINK, kept, {"files": uploads} | facts))
 
 
 def _through_the_door(ports: Ports, gate: Gate, given: Answer) -> Shown | Response:

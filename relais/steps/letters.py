@@ -19,7 +19,8 @@ from relais.steps.situation import Situation, read_freelancer
 
 def expected(gate: Gate) -> bool:
     """Whether the opening of this gate sends mails."""
-    return gate.role is not Role.ENGINE
+    waits = gate.id.kind is Kind.PROPOSAL and gate.role is Role.CLOCK
+    return gate.role is not Role.ENGINE and not waits
 
 
 def opening(ports: Ports, situation: Situation, gate: Gate) -> tuple[LetterView, ...]:
@@ -53,6 +54,11 @@ def withdrawn(ports: Ports, situation: Situation, gate: Gate) -> LetterView:
     return replace(_to_freelancer(ports, situation, freelancer, "cancelled", None), pay=None)
 
 
+def taken(ports: Ports, situation: Situation, gate: Gate) -> LetterView:
+    """The mail to a freelancer who was asked together with others, one of whom said yes first."""
+    return _to_freelancer(ports, situation, read_freelancer(ports.store, gate.owner), "taken", None)
+
+
 def new_link(ports: Ports, situation: Situation) -> LetterView:
     """The mail to a client whose address was corrected while nothing is asked of them: the order's page."""
     return _to_client(ports, situation, "address", None)
@@ -64,10 +70,16 @@ def refunded(ports: Ports, situation: Situation) -> tuple[LetterView, ...]:
     amount = situation.order.refunded if milestone is None else milestone.refunded
     cause = situation.order.cause if milestone is None else milestone.cause
     back = replace(_to_client(ports, situation, "refunded", None), facts={"amount": amount, "cause": cause or ""})
-    if milestone is None or freelancer is None:
+    if milestone is None or freelancer is None or by_hand(situation):
         return (back,)
     told = _to_freelancer(ports, situation, freelancer, "cancelled", None)
     return (back, replace(told, pay=kept(milestone), facts={"cause": cause or ""}))
+
+
+def by_hand(situation: Situation) -> bool:
+    """Whether the seller hands the work in: then no freelancer is written to."""
+    milestone = situation.milestone
+    return milestone is not None and milestone.engagement is not None and milestone.engagement.by_hand
 
 
 def kept(milestone: Milestone) -> int:
@@ -121,7 +133,7 @@ def _accepted(ports: Ports, situation: Situation, gate: Gate) -> tuple[LetterVie
         return refunded(ports, situation)
     client = _to_client(ports, situation, "accepted", None)
     freelancer, milestone = situation.freelancer, situation.milestone
-    if freelancer is None or milestone is None or milestone.engagement is None:
+    if freelancer is None or milestone is None or milestone.engagement is None or by_hand(situation):
         return (client,)
     paid_by = replace(
         _to_freelancer(ports, situation, freelancer, "to_pay", None),

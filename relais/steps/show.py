@@ -12,7 +12,7 @@ from typing import Any
 
 from relais.calendar import promised_date
 from relais.gate import Choice, Gate, GateId, Kind, MalformedGateIdError, Role, Status, gate_from_row
-from relais.offer import Offer, OfferStatus, Release
+from relais.offer import OfferStatus, Release
 from relais.order import (
     ORDER_LEVEL,
     Milestone,
@@ -35,7 +35,6 @@ from relais.pages.views import (
     Problem,
 )
 from relais.ports import Ports
-from relais.roster import Freelancer, Standing
 from relais.rows import brief_key, deliverable_key, gate_key
 from relais.shop import Shop
 from relais.steps import letters
@@ -53,6 +52,7 @@ from relais.steps.links import (
     order_nonce,
     order_path,
 )
+from relais.steps.picks import candidates, own
 from relais.steps.situation import (
     OfferNotFoundError,
     Situation,
@@ -382,7 +382,7 @@ def _gate_view(ports: Ports, situation: Situation, gate: Gate, typed: Typed) -> 
         freelancer=situation.freelancer if not maker else read_freelancer(ports.store, gate.owner),
         pay=gate.shown.get("pay") if maker else None,
         pay_by=letters.pay_by(situation) if maker else None,
-        deadline=letters.work_deadline(gate) if maker else order.promised,
+        deadline=letters.work_deadline(gate) if maker or gate.id.kind is Kind.WORK else order.promised,
         brief=letters.read_brief(ports, situation) if reads_brief else (),
         brief_files=_brief_files(ports, order) if reads_brief else (),
         files=delivered(ports, order.id, milestone, released=released) if looks and milestone else (),
@@ -391,7 +391,8 @@ def _gate_view(ports: Ports, situation: Situation, gate: Gate, typed: Typed) -> 
         note=letters.last_note(ports, situation) if gate.id.kind is Kind.WORK else None,
         reasons=letters.reasons(gate),
         margin=_margin(situation) if seller else None,
-        candidates=_candidates(ports, situation) if gate.id.kind is Kind.PICK else (),
+        candidates=candidates(ports, situation.offer) if gate.id.kind is Kind.PICK else (),
+        own=own(ports) if gate.id.kind is Kind.PICK else None,
         refund=_refund_shown(situation, gate),
         typed=typed.fields,
         problems=typed.problems,
@@ -416,20 +417,7 @@ def _margin(situation: Situation) -> int | None:
     milestone = situation.milestone
     if milestone is None or milestone.engagement is None:
         return None
-    return situation.order.paid - (situation.order.fee or 0) - milestone.engagement.agreed
-
-
-def _candidates(ports: Ports, situation: Situation) -> tuple[Freelancer, ...]:
-    """Whom the seller may pick: everybody who does this kind of work and has room, best known first."""
-    people = [Freelancer.from_row(row) for row in ports.store.query("ROSTER", "R#")]
-    found = [one for one in people if pickable(one, situation.offer)]
-    return tuple(sorted(found, key=lambda one: (not one.trusted, -one.quality.count, -one.quality.mean, one.key)))
-
-
-def pickable(freelancer: Freelancer, offer: Offer) -> bool:
-    """Whether somebody does the offer's kind of work, has room, and is not suspended."""
-    does = freelancer.rate_for(offer.skill) is not None
-    return does and freelancer.in_hand < freelancer.capacity and freelancer.standing is not Standing.SUSPENDED
+    return situation.order.paid - (situation.order.fee or 0) - milestone.engagement.agreed - milestone.engagement.spent
 
 
 def _refund_shown(situation: Situation, gate: Gate) -> int | None:

@@ -25,12 +25,21 @@ from tests.support.doubles import FakePorts
 from tests.support.orders import Play, open_shop
 
 STAGES = {stage.value for stage in OrderStage} | {stage.value for stage in MilestoneStage}
-FACTS: dict[str, Any] = {"why": "test", "text": "texts/brief", "files": [], "freelancer": "somebody"}
+FACTS: dict[str, Any] = {
+    "why": "test",
+    "text": "texts/brief",
+    "files": [],
+    "freelancer": "somebody",
+    "spent": 9_500,
+    "bought_at": "a platform",
+    "receipt": "R-17",
+    "until": "2026-12-01T08:00:00+00:00",
+}
 MOST_ACTIONS = 10
 ROUTED = {
     Kind.BRIEF: {Choice.HAND_IN},
     Kind.PROPOSAL: {Choice.ACCEPTED, Choice.AGAIN, Choice.EXHAUSTED},
-    Kind.PICK: {Choice.PICKED, Choice.REFUND},
+    Kind.PICK: {Choice.PICKED, Choice.SELF, Choice.OUTSIDE, Choice.WAIT, Choice.REFUND},
     Kind.WORK: {Choice.DELIVER},
     Kind.REVIEW: {Choice.APPROVE, Choice.REWORK},
     Kind.ACCEPTANCE: {Choice.ACCEPT, Choice.REVISE, Choice.REFUND},

@@ -248,7 +248,7 @@ ROUTED = {
     Kind.ACCEPTANCE: (Choice.ACCEPT, Choice.REVISE, Choice.REFUND),
     Kind.HOLD: (Choice.RELEASE,),
     Kind.PAYOUT: (Choice.PAID, Choice.NOTHING_DUE),
-    Kind.PICK: (Choice.PICKED, Choice.REFUND),
+    Kind.PICK: (Choice.PICKED, Choice.SELF, Choice.OUTSIDE, Choice.WAIT, Choice.REFUND),
     Kind.REFUND: (Choice.REFUNDED, Choice.REFUNDED_AND_PAY),
     Kind.PARK: (
         Choice.WORK,
@@ -297,6 +297,7 @@ LETTERS = (
     "stuck",
     "refunded",
     "cancelled",
+    "taken",
     "late",
 )
 
@@ -372,6 +373,7 @@ def gate_view(lang: str, kind: Kind, **changed: object) -> GateView:
         reasons=REASONS,
         margin=15_540 if kind is Kind.REVIEW else None,
         candidates=CANDIDATES if kind is Kind.PICK else (),
+        own=CANDIDATES[-1] if kind is Kind.PICK else None,
         refund=PRICE if Choice.REFUND in ROUTED[kind] else None,
     )
     return replace(view, **changed)  # type: ignore[arg-type]
