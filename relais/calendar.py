@@ -334,6 +334,39 @@ def subtract_working_days(end: datetime, days: int, calendar: Calendar) -> datet
     return _at_share(_working_day(today, -days, calendar), gone, _day_length(today, calendar), calendar)
 
 
+def day_of(instant: datetime, calendar: Calendar) -> date:
+    """Return the day that an instant falls on, on the wall clock of the person."""
+    return _local_day(_utc(instant), calendar)
+
+
+def day_after(day: date, wait: Duration, calendar: Calendar) -> date:
+    """Return the day that lies so many days, or working days, later; raises NoWorkingHoursError.
+
+    No wait is the day itself. What is counted in hours ends the same day.
+    """
+    match wait.unit:
+        case Unit.DAYS:
+            return day + timedelta(days=wait.count)
+        case Unit.WORKING_DAYS if wait.count:
+            return _working_day(_first_working_day(day + timedelta(days=1), calendar), wait.count - 1, calendar)
+        case Unit.WORKING_DAYS | Unit.WORKING_HOURS | Unit.HOURS:
+            return day
+        case _:
+            assert_never(wait.unit)
+
+
+def opening_on(day: date, calendar: Calendar) -> datetime:
+    """Return when the first working day from `day` on begins; raises NoWorkingHoursError."""
+    return _spans(_first_working_day(day, calendar), calendar)[0][0]
+
+
+def weekday_of(name: str) -> int | None:
+    """Return the number of a day of the week (Monday is 0) by its name in English or French, or None."""
+    word = name.strip().lower()
+    found = [names.index(word[:3]) for names in (_DAY_NAMES, _DAY_NAMES_FR) if word[:3] in names]
+    return found[0] if found else None
+
+
 # --- due instants -------------------------------------------------------------------------------------------------
 
 

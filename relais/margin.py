@@ -15,6 +15,8 @@ from relais.money import decimal_text
 from relais.offer import Offer
 
 _PERCENT = 10_000
+REFUNDS_EXPECTED = 1_000
+"""What of its turnover a shop gives back, in hundredths of a percent: a price must bear a tenth (design: people 7)."""
 _STRIPE_2023 = "support.stripe.com: pricing updates for businesses based in the EEA, 10 April 2023"
 
 
@@ -41,6 +43,25 @@ class PriceTooLowError(RelaisError):
         sums = [decimal_text(amount, currency) for amount in (price, cost, fee, cost + fee, self.short)]
         super().__init__(
             "the price of {} doesn't cover {} (cost) + {} (card fee) = {}: short by {} {}".format(*sums, currency)
+        )
+
+
+class RefundsNotBorneError(RelaisError):
+    """The price of an offer doesn't bear the refunds that are to be expected. Amounts in minor units of `currency`."""
+
+    def __init__(self, margin: "Margin", charges: int, refunds: int, currency: str) -> None:
+        self.net = margin.margin - charges
+        self.refunds = refunds
+        self.short = refunds - self.net
+        sums = [
+            decimal_text(amount, currency)
+            for amount in (margin.paid, self.net, margin.freelancer, margin.card_fee, charges, refunds, self.short)
+        ]
+        super().__init__(
+            "the price of {} leaves {} after {} (cost), {} (card fee) and {} (charges on receipts); refunds of "
+            "{percent} % cost another {}: short by {} {currency}".format(
+                *sums, percent=REFUNDS_EXPECTED // 100, currency=currency
+            )
         )
 
 
@@ -156,6 +177,20 @@ def cover(price: int, cost: int, currency: str, at: date, region: CardRegion = C
 def covers(offer: Offer, at: date) -> Margin:
     """Return the expected margin of an offer whose price covers cost and card fee, else raise PriceTooLowError."""
     return cover(offer.price, offer.cost, offer.currency, at)
+
+
+def bear_refunds(price: int, cost: int, currency: str, regime: Regime, at: date) -> int:
+    """Return what a price leaves after cost, card fee, social charges and the refunds to be expected (minor units).
+
+    Of what is given back the charges are not owed; the freelancer is paid and the card fee gone all the same. Raises
+    RefundsNotBorneError with the sum, and RateUnknownError.
+    """
+    margin = cover(price, cost, currency, at)
+    charges, back = social_charges(price, regime, at), _part(price, REFUNDS_EXPECTED)
+    refunds = back - social_charges(back, regime, at)
+    if margin.margin - charges < refunds:
+        raise RefundsNotBorneError(margin, charges, refunds, currency)
+    return margin.margin - charges - refunds
 
 
 def ceiling(offer: Offer, at: date) -> int:

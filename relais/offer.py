@@ -5,13 +5,15 @@ Amounts are in minor units of the offer's currency.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from enum import StrEnum
+from itertools import groupby
 from typing import Any
 
 from relais.calendar import Duration, Reminder, Rule
 from relais.cascade import Cascade
 from relais.lift import Lift, Row, lift
+from relais.schedule import Start
 
 ROW_VERSION = 1
 _LIFTS: Mapping[int, Lift] = {}
@@ -27,6 +29,7 @@ _ACCEPTANCE = Rule.parse("7 d; 2 d, 5 d, last day")
 _HOLD_SPOKEN = Duration.parse("3 d")
 _CASCADE = Cascade()
 _HOLD_SILENT = Duration.parse("7 d")
+_AT_ONCE = Start()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +79,24 @@ class Extra:
 
 @dataclass(frozen=True, slots=True)
 class PlannedMilestone:
-    """One deliverable that the offer promises; `weight` is its share of price and cost (design: money B, shares)."""
+    """One deliverable that the offer promises; `weight` is its share of the price (design: money B, shares).
+
+    `cost_weight` is its share of the cost, `promise` its working days, `revisions` what it includes: each as the price
+    and the policy say where it is None. `brief` is asked for this milestone alone.
+    """
 
     title: Text
     weight: int = 1
+    cost_weight: int | None = None
+    start: Start = _AT_ONCE
+    promise: int | None = None
+    revisions: int | None = None
+    brief: tuple[Question, ...] = ()
+
+    @property
+    def of_cost(self) -> int:
+        """Its weight in what the freelancer is paid."""
+        return self.weight if self.cost_weight is None else self.cost_weight
 
 
 class Review(StrEnum):
@@ -199,7 +216,10 @@ class OfferStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """One version of what is sold. `price` and the expected `cost` are minor units of `currency` (lower case)."""
+    """One version of what is sold. `price` and the expected `cost` are minor units of `currency` (lower case).
+
+    `units` is how many times a freelancer's rate for the skill the whole work is: ten articles at a rate per article.
+    """
 
     slug: str
     version: int
@@ -221,6 +241,34 @@ class Offer:
     status: OfferStatus = OfferStatus.DRAFT
     max_files: int = 20
     image: str | None = None
+    units: int = 1
+
+    @property
+    def several(self) -> bool:
+        """Whether it is delivered in several milestones, each with a life of its own."""
+        return len(self.milestones) > 1
+
+    @property
+    def questions(self) -> tuple[Question, ...]:
+        """Every question of the brief: the offer's own, then those of each milestone under its number."""
+        return (*self.brief, *(one for number in range(len(self.milestones)) for one in self.questions_of(number + 1)))
+
+    def questions_of(self, number: int) -> tuple[Question, ...]:
+        """What is asked for one milestone (from 1) alone; keys begin with its number, as `03.topic` does."""
+        if not 1 <= number <= len(self.milestones):
+            return ()
+        return tuple(replace(one, key=f"{number:02d}.{one.key}") for one in self.milestones[number - 1].brief)
+
+    @property
+    def plan(self) -> tuple[tuple[Start, int], ...]:
+        """Each milestone's start and its promise in working days."""
+        return tuple((one.start, one.promise or self.policy.promise) for one in self.milestones)
+
+    def weights(self) -> tuple[list[int], list[int]]:
+        """How price and cost are shared among the milestones; one that is not named has all."""
+        if not self.milestones:
+            return [1], [1]
+        return [one.weight for one in self.milestones], [one.of_cost for one in self.milestones]
 
     def to_row(self) -> Row:
         """Return the offer as plain strings, integers, lists and dicts, with the row version `v`."""
@@ -239,13 +287,14 @@ class Offer:
             "what_you_get": [text.to_row() for text in self.what_you_get],
             "brief": [_question_row(question) for question in self.brief],
             "checks": [text.to_row() for text in self.checks],
-            "milestones": [{"title": plan.title.to_row(), "weight": plan.weight} for plan in self.milestones],
+            "milestones": [_planned_row(plan, len(list(same))) for plan, same in groupby(self.milestones)],
             "clocks": _clocks_row(self.clocks),
             "extras": [_extra_row(extra) for extra in self.extras],
             "rights": None if self.rights is None else self.rights.to_row(),
             "status": str(self.status),
             "max_files": self.max_files,
             "image": self.image,
+            "units": self.units,
         }
 
     @classmethod
@@ -267,7 +316,7 @@ class Offer:
             brief=tuple(_question(question) for question in now["brief"]),
             checks=tuple(Text.from_row(text) for text in now["checks"]),
             milestones=tuple(
-                PlannedMilestone(Text.from_row(plan["title"]), int(plan["weight"])) for plan in now["milestones"]
+                one for plan in now["milestones"] for one in (_planned(plan),) * int(plan.get("times", 1))
             ),
             clocks=_clocks(now["clocks"]),
             extras=tuple(_extra(extra) for extra in now["extras"]),
@@ -275,6 +324,7 @@ class Offer:
             status=OfferStatus(now["status"]),
             max_files=int(now["max_files"]),
             image=now["image"],
+            units=int(now.get("units", 1)),
         )
 
 
@@ -298,6 +348,37 @@ def _question(row: Mapping[str, Any]) -> Question:
         row["multiline"],
         row["files"],
     )
+
+
+def _planned_row(plan: PlannedMilestone, times: int) -> Row:
+    """What so many milestones of a kind have of their own: ten of them stand in one row, which stays small."""
+    row: Row = {
+        "title": plan.title.to_row(),
+        "weight": plan.weight,
+        "times": None if times == 1 else times,
+        "cost_weight": plan.cost_weight,
+        "start": None if plan.start == _AT_ONCE else str(plan.start),
+        "promise": plan.promise,
+        "revisions": plan.revisions,
+        "brief": [_question_row(question) for question in plan.brief],
+    }
+    return {name: value for name, value in row.items() if value not in (None, [])}
+
+
+def _planned(row: Mapping[str, Any]) -> PlannedMilestone:
+    return PlannedMilestone(
+        title=Text.from_row(row["title"]),
+        weight=int(row["weight"]),
+        cost_weight=_count(row.get("cost_weight")),
+        start=_AT_ONCE if "start" not in row else Start.parse(row["start"]),
+        promise=_count(row.get("promise")),
+        revisions=_count(row.get("revisions")),
+        brief=tuple(_question(question) for question in row.get("brief", [])),
+    )
+
+
+def _count(value: Any) -> int | None:  # noqa: ANN401 - a number as the table returns it
+    return None if value is None else int(value)
 
 
 def _extra_row(extra: Extra) -> Row:

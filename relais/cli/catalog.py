@@ -8,7 +8,7 @@ import difflib
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, get_args
 
@@ -18,10 +18,10 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from relais.calendar import DEFAULT_ZONE, Away, Duration, Hours, Reminder, Rule, Unit
+from relais.calendar import DEFAULT_ZONE, Away, Calendar, Duration, Hours, Reminder, Rule, Unit, due_after
 from relais.cascade import Cascade
 from relais.errors import RelaisError
-from relais.margin import Regime, cover
+from relais.margin import PriceTooLowError, Regime, bear_refunds, cover
 from relais.money import EXPONENTS, parse_amount
 from relais.offer import (
     Bears,
@@ -40,11 +40,17 @@ from relais.offer import (
     Text,
 )
 from relais.roster import Freelancer, Kind, Rate, Score, Standing
+from relais.schedule import Start, schedule
 from relais.shop import Shop
 
 _MOST_PROPOSAL_AFTER = 8
+_MOST_MILESTONES = 25
+_MOST_DAYS = 300
+"""An order's last milestone ends within it (design: workflow 6)."""
 _LEAST_STARS = 100
 _MOST_STARS = 500
+_CHANGE = Duration(2, Unit.WORKING_DAYS)
+"""What a freelancer has for a change that the client asks for."""
 _SLUG = r"^[a-z0-9]+(-[a-z0-9]+)*$"
 _NAME = r"^[a-z0-9]+([-_][a-z0-9]+)*$"
 _EMAIL = r"^[^@\s]+@[^@\s]+\.[^@\s]+$"
@@ -102,7 +108,7 @@ def load(folder: Path, *, today: date | None = None) -> Catalog | CatalogErrors:
         shop_file.blame((), 'no offer found: put one file per offer into "offers/"', file="offers")
     _check_roster(roster_file, roster)
     for file, offer in zip(offer_files, offers, strict=True):
-        _check_offer(file, offer, roster)
+        _check_offer(file, offer, roster, shop)
     errors = [error for file in (shop_file, roster_file, *offer_files) for error in file.errors]
     if errors or shop is None:
         return CatalogErrors(tuple(sorted(errors, key=lambda error: (error.file, error.line, error.place))))
@@ -294,6 +300,7 @@ class _PromiseError(RelaisError):
 
 
 _Amount = Annotated[int, BeforeValidator(_read_amount)]
+_WeightNumber = Annotated[int, Field(ge=1, le=1000)]
 _Filled = Annotated[str, Field(min_length=1, max_length=2000)]
 _DurationText = Annotated[Duration, _by(Duration.parse)]
 _ReminderText = Annotated[Reminder, _by(Reminder.parse)]
@@ -342,11 +349,28 @@ class _ExtraSheet(_Sheet):
 
 
 class _MilestoneSheet(_Sheet):
-    title: _TextSheet
-    weight: Annotated[int, Field(ge=1, le=1000)] = 1
+    """One milestone, or `times` that many of the same kind."""
 
-    def build(self) -> PlannedMilestone:
-        return PlannedMilestone(self.title.build(), self.weight)
+    title: _TextSheet
+    times: Annotated[int, Field(ge=1, le=_MOST_MILESTONES)] = 1
+    weight: _WeightNumber = 1
+    cost_weight: _WeightNumber | None = None
+    start: Annotated[Start, _by(Start.parse)] | None = None
+    promise: Annotated[int, _by(_read_promise)] | None = None
+    revisions: Annotated[int, Field(ge=0, le=10)] | None = None
+    brief: Annotated[tuple[_QuestionSheet, ...], Field(max_length=10)] = ()
+
+    def build(self) -> tuple[PlannedMilestone, ...]:
+        one = PlannedMilestone(
+            title=self.title.build(),
+            weight=self.weight,
+            cost_weight=self.cost_weight,
+            start=self.start or Start(),
+            promise=self.promise,
+            revisions=self.revisions,
+            brief=tuple(question.build() for question in self.brief),
+        )
+        return (one,) * self.times
 
 
 _CASCADE = Cascade()
@@ -431,7 +455,8 @@ class _OfferSheet(_Sheet):
     what_you_get: Annotated[tuple[_TextSheet, ...], Field(min_length=1, max_length=10)]
     brief: Annotated[tuple[_QuestionSheet, ...], Field(min_length=1, max_length=30)]
     checks: Annotated[tuple[_TextSheet, ...], Field(max_length=30)] = ()
-    milestones: Annotated[tuple[_MilestoneSheet, ...], Field(max_length=25)] = ()
+    milestones: Annotated[tuple[_MilestoneSheet, ...], Field(max_length=_MOST_MILESTONES)] = ()
+    units: Annotated[int, Field(ge=1, le=100)] = 1
     clocks: _ClocksSheet = _ClocksSheet()
     extras: tuple[_ExtraSheet, ...] = ()
     rights: _TextSheet | None = None
@@ -465,7 +490,7 @@ class _OfferSheet(_Sheet):
             what_you_get=tuple(text.build() for text in self.what_you_get),
             brief=tuple(question.build() for question in self.brief),
             checks=tuple(text.build() for text in self.checks),
-            milestones=tuple(milestone.build() for milestone in self.milestones)
+            milestones=tuple(planned for milestone in self.milestones for planned in milestone.build())
             or (PlannedMilestone(self.title.build()),),
             clocks=self.clocks.build(),
             extras=tuple(extra.build() for extra in self.extras),
@@ -473,6 +498,7 @@ class _OfferSheet(_Sheet):
             status=self.status,
             max_files=self.max_files,
             image=self.image,
+            units=self.units,
         )
 
 
@@ -710,12 +736,19 @@ def _check_roster(file: _File, roster: Sequence[_FreelancerSheet | None]) -> Non
                 known[value] = index
 
 
-def _check_offer(file: _File, offer: _OfferSheet | None, roster: Sequence[_FreelancerSheet | None]) -> None:
+def _check_offer(
+    file: _File, offer: _OfferSheet | None, roster: Sequence[_FreelancerSheet | None], shop: _ShopSheet | None
+) -> None:
     if not isinstance(file.data, dict):
         return
     _check_name(file)
-    _check_unique(file, "brief")
-    _check_unique(file, "extras")
+    _check_unique(file, ("brief",))
+    _check_unique(file, ("extras",))
+    for index, _ in enumerate(offer.milestones if offer is not None else ()):
+        _check_unique(file, ("milestones", index, "brief"))
+    if offer is not None and shop is not None:
+        _check_refunds(file, offer, shop)
+        _check_length(file, offer, shop)
     if offer is None or offer.status is not OfferStatus.OPEN or None in roster:
         return
     skills = {skill for freelancer in roster if freelancer is not None for skill in freelancer.rates}
@@ -729,13 +762,55 @@ def _check_name(file: _File) -> None:
         file.blame(("slug",), f'the file is named "{stem}.yaml": write slug: {stem}, or rename the file')
 
 
-def _check_unique(file: _File, field: str) -> None:
-    items = file.data.get(field)
+def _check_refunds(file: _File, offer: _OfferSheet, shop: _ShopSheet) -> None:
+    """A price that loses money as soon as one client in ten is refunded is refused with the sum."""
+    try:
+        bear_refunds(offer.price, offer.cost, offer.currency, shop.regime, file.day)
+    except PriceTooLowError:
+        return  # said already, where the price was read
+    except RelaisError as error:
+        file.blame(("price",), str(error))
+
+
+def _check_length(file: _File, offer: _OfferSheet, shop: _ShopSheet) -> None:
+    """The worst order: every milestone late in nothing, each change asked for, each answer at its last instant."""
+    built = offer.build()
+    if len(built.milestones) > _MOST_MILESTONES:
+        file.blame(("milestones",), f"{len(built.milestones)} milestones: at most {_MOST_MILESTONES} in one order")
+        return
+    calendar = Calendar(shop.hours, shop.away)
+    began = datetime.combine(file.day, time(12), UTC)
+    for number, (dates, planned) in enumerate(
+        zip(schedule(built.plan, began, calendar), built.milestones, strict=True), start=1
+    ):
+        days = (_last_end(built, planned, dates.promised, calendar) - began).days
+        if days > _MOST_DAYS:
+            message = f"milestone {number} may end {days} days after the order's start: at most {_MOST_DAYS}"
+            file.blame(("milestones",), f"{message}; start it earlier, or sell it as an order of its own")
+            return
+
+
+def _last_end(offer: Offer, planned: PlannedMilestone, promised: datetime, calendar: Calendar) -> datetime:
+    """When a milestone's pay leaves at the latest: each included change asked for on the last day, then silence."""
+    clocks, at = offer.clocks, promised
+    changes = offer.policy.revisions if planned.revisions is None else planned.revisions
+    for _ in range(changes):
+        for wait in (clocks.acceptance.deadline, _CHANGE, clocks.review.deadline):
+            at = due_after(wait, at, calendar)
+    for wait in (clocks.acceptance.deadline, clocks.hold_silent):
+        at = due_after(wait, at, calendar)
+    return at
+
+
+def _check_unique(file: _File, place: _Path) -> None:
+    items: Any = file.data
+    for part in place:
+        items = items.get(part) if isinstance(items, dict) else items[int(part)] if isinstance(items, list) else None
     known: dict[object, int] = {}
     for index, item in enumerate(items if isinstance(items, list) else ()):
         key = item.get("key") if isinstance(item, dict) else None
         if key is not None and key in known:
-            first = file.lines[(field, known[key], "key")]
-            file.blame((field, index, "key"), f'"{key}" is taken already (line {first})')
+            first = file.lines[(*place, known[key], "key")]
+            file.blame((*place, index, "key"), f'"{key}" is taken already (line {first})')
         elif isinstance(key, str | int):
             known[key] = index

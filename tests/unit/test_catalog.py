@@ -49,12 +49,12 @@ def test_the_sample_shop_has_no_mistake() -> None:
     """The demo loads it, the guide quotes it."""
     catalog = sample()
     assert catalog.shop.brand == "Atelier Mistral"
-    assert [offer.slug for offer in catalog.offers] == ["logo"]
+    assert [offer.slug for offer in catalog.offers] == ["articles", "logo"]
 
 
 def test_the_sample_logo_is_the_one_of_the_design() -> None:
     """People 7, and what the main journey needs: no wait before proposals, every version reviewed."""
-    (logo,) = sample().offers
+    logo = next(offer for offer in sample().offers if offer.slug == "logo")
     assert (logo.price, logo.cost, logo.currency, logo.status) == (29_000, 13_000, "eur", OfferStatus.OPEN)
     assert (logo.policy.promise, str(logo.policy.reserve), logo.policy.revisions) == (5, "1 wd", 2)
     assert (logo.policy.release, logo.policy.review) == (Release.PREVIEW_FIRST, Review.EVERY_VERSION)
@@ -63,6 +63,45 @@ def test_the_sample_logo_is_the_one_of_the_design() -> None:
     assert len(logo.what_you_get) == 5
     assert len(logo.milestones) == 1
     assert net_margin(expected(logo, DAY), Regime.BNC, DAY) == 8_058
+
+
+def test_the_sample_articles_are_those_of_the_design() -> None:
+    """People 7: ten of a tenth each, one a week, one change each; 290.25 is left."""
+    articles = next(offer for offer in sample().offers if offer.slug == "articles")
+    assert (articles.price, articles.cost, articles.units, articles.policy.revisions) == (150_000, 80_000, 10, 1)
+    assert [str(one.start) for one in articles.milestones] == ["+7 d"] * 10
+    assert articles.weights() == ([1] * 10, [1] * 10)
+    assert [one.key for one in articles.questions_of(3)] == ["03.topic"]
+    assert len(articles.questions) == 5 + 10
+    assert net_margin(expected(articles, DAY), Regime.BNC, DAY) == 29_025
+
+
+def test_a_price_that_cannot_bear_refunds_is_refused_with_the_sum(folder: Path) -> None:
+    """People 7: with 100 for each article 90.25 would be left, and 21.05 lost at one refund in ten."""
+    shutil.copy(folder / "refused" / "articles-too-dear.yaml", folder / "offers")
+    assert mistakes(folder) == [
+        (
+            "offers/articles-too-dear.yaml:8: price: the price of 1500.00 leaves 90.25 after 1000.00 (cost), 22.75 "
+            "(card fee) and 387.00 (charges on receipts); refunds of 10 % cost another 111.30: short by 21.05 eur"
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("times: 10", "times: 26", "milestones[1].times: 26 is too large: at most 25"),
+        ("    start: +7 d", "    start: weekly", 'milestones[1].start: "weekly" is not a start'),
+        ("    start: +7 d", "    start: +30 d", "milestones: milestone 10 may end 301 days after the order's start"),
+        ("    times: 10\n", "    times: 25\n  - title: {fr: Bilan, en: Review}\n", "milestones: 26 milestones"),
+    ],
+)
+def test_an_order_longer_than_an_execution_lives_is_refused(folder: Path, old: str, new: str, says: str) -> None:
+    """Workflow 6: at most 25 milestones, the last ending within 300 days, each change and each silence counted in."""
+    file = folder / "offers" / "articles.yaml"
+    file.write_text(file.read_text(encoding="utf-8").replace(old, new), encoding="utf-8")
+    found = mistakes(folder)
+    assert any(says in line for line in found), found
 
 
 def test_the_sample_roster_asks_ines_and_then_the_agency() -> None:
@@ -179,7 +218,8 @@ def test_a_missing_file_is_a_mistake_of_its_own(folder: Path, name: str) -> None
 
 def test_a_shop_without_offers_is_refused(folder: Path) -> None:
     """Most likely the wrong folder was named."""
-    (folder / "offers" / "logo.yaml").unlink()
+    for offer in (folder / "offers").iterdir():
+        offer.unlink()
     assert mistakes(folder) == ['offers:1: no offer found: put one file per offer into "offers/"']
 
 
@@ -188,6 +228,7 @@ def test_any_content_gets_an_answer(folder: Path, content: bytes) -> None:
     """Whatever somebody saved there: a mistake with a line, never a crash."""
     (folder / "offers" / "logo.yaml").write_bytes(content)
     (folder / "roster.yaml").write_bytes(content)
+    (folder / "offers" / "articles.yaml").unlink()
     assert {line.split(":")[0] for line in mistakes(folder)} == {"offers/logo.yaml", "roster.yaml"}
 
 
@@ -196,7 +237,7 @@ def test_amounts_are_never_floats(folder: Path) -> None:
     change(folder / "offers" / "logo.yaml", 'price: "290.00"', "price: 290.10")
     catalog = load(folder, today=DAY)
     assert isinstance(catalog, Catalog)
-    assert catalog.offers[0].price == 29_010
+    assert [offer.price for offer in catalog.offers] == [150_000, 29_010]
 
 
 def _noon() -> datetime:

@@ -27,6 +27,7 @@ from relais.offer import (
     Review,
     Text,
 )
+from relais.schedule import Start
 from relais.shop import Shop
 
 words = st.text(max_size=40)
@@ -36,6 +37,12 @@ durations = st.builds(Duration.parse, st.sampled_from(["0 wh", "8 wh", "5 wd", "
 reminders = st.builds(Reminder.parse, st.sampled_from(["1 d", "-24 h", "half", "last day"]))
 rules = st.builds(Rule, durations, st.lists(reminders, max_size=4).map(tuple))
 paid = st.sampled_from(FreelancerPaid)
+questions = st.builds(Question, words, texts, texts, st.booleans(), st.booleans(), st.booleans())
+starts = st.builds(Start.parse, st.sampled_from(["at once", "+7 d", "order +6 wd", "+7 d, monday"]))
+few = st.none() | st.integers(0, 9)
+planned = st.builds(
+    PlannedMilestone, texts, st.integers(1, 100), few, starts, few, few, st.lists(questions, max_size=2).map(tuple)
+)
 offers = st.builds(
     Offer,
     slug=words,
@@ -60,11 +67,11 @@ offers = st.builds(
     ),
     guarantee=texts,
     what_you_get=st.lists(texts, max_size=3).map(tuple),
-    brief=st.lists(
-        st.builds(Question, words, texts, texts, st.booleans(), st.booleans(), st.booleans()), max_size=3
-    ).map(tuple),
+    brief=st.lists(questions, max_size=3).map(tuple),
     checks=st.lists(texts, max_size=3).map(tuple),
-    milestones=st.lists(st.builds(PlannedMilestone, texts, st.integers(1, 100)), max_size=3).map(tuple),
+    milestones=st.lists(st.tuples(planned, st.integers(1, 3)), max_size=3).map(
+        lambda kinds: tuple(one for one, times in kinds for _ in range(times))
+    ),
     clocks=st.builds(
         Clocks, rules, rules, rules, durations, st.lists(reminders, max_size=2).map(tuple), rules, rules, durations,
         durations,
@@ -76,6 +83,7 @@ offers = st.builds(
     status=st.sampled_from(OfferStatus),
     max_files=st.integers(1, 100),
     image=st.none() | words,
+    units=st.integers(1, 100),
 )  # fmt: skip
 
 
