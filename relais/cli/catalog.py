@@ -39,8 +39,10 @@ from relais.offer import (
     Review,
     Text,
 )
-from relais.roster import Freelancer, Kind, Rate, Score, Standing
+from relais.performer import Performer
+from relais.roster import Freelancer, Rate, Standing
 from relais.schedule import Start, schedule
+from relais.score import HALF_LIFE_DAYS, Score
 from relais.shop import Shop
 
 _MOST_PROPOSAL_AFTER = 8
@@ -542,7 +544,7 @@ class _FreelancerSheet(_WorkerSheet):
     email: _Email
     lang: _Lang
     languages: Annotated[tuple[Annotated[str, Field(pattern="^[a-z]{2}$")], ...], Field(min_length=1)]
-    kind: Kind
+    kind: Performer
     rates: Annotated[dict[_KeyText, _Amount], Field(min_length=1)]
     currency: _Currency = "eur"
     capacity: Annotated[int, Field(ge=1, le=100)]
@@ -592,6 +594,7 @@ class _ShopSheet(_WorkerSheet):
     address: str = ""
     mediator: _TextSheet | None = None
     regime: Regime = Regime.BNC
+    score_half_life: Annotated[int, Field(ge=1, le=3650)] = HALF_LIFE_DAYS
 
     def build(self) -> Shop:
         return Shop(
@@ -609,6 +612,7 @@ class _ShopSheet(_WorkerSheet):
             mediator=None if self.mediator is None else self.mediator.build(),
             regime=self.regime,
             away=self.away,
+            half_life=self.score_half_life,
         )
 
 

@@ -23,6 +23,7 @@ from relais.pages import words
 from relais.pages.views import (
     AnsweredView,
     BriefView,
+    Chosen,
     Frame,
     GateView,
     IndexView,
@@ -467,10 +468,55 @@ def _gate_facts(view: GateView) -> dict[str, Any]:
         "causes": tuple(RefundCause),
         "bears": lambda cause: bears_in_words(view.offer.policy.bears, cause, pay, lang),
         "we_checked": _we_checked(view),
+        "chosen": tuple(_chosen(one, view, lang) for one in view.chosen),
         "soonest": f"{view.frame.now + timedelta(days=1):%Y-%m-%d}",
         "park_why": park_reason(view.gate.shown.get("why"), lang),
         "candidates": tuple(_candidate(one, view, lang) for one in view.candidates),
     }
+
+
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """One line of a ranking: what is looked at, what was seen, the points it gave."""
+
+    label: str
+    value: str
+    points: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChosenLines:
+    """Somebody of a ranking, with the lines that add up to their points."""
+
+    name: str
+    points: int
+    lines: tuple[Weighed, ...]
+
+
+def _chosen(one: Chosen, view: GateView, lang: str) -> ChosenLines:
+    seen = {reason.key: reason.value for reason in one.reasons}
+    lines = tuple(
+        Weighed(words.say(lang, f"why.{key}"), _weighed(key, seen, view, lang), points)
+        for key in ("quality", "punctuality", "responsiveness", "rate", "load", "language")
+        if (points := seen.get(f"points_{key}")) is not None
+    )
+    return ChosenLines(one.name, one.points, lines)
+
+
+def _weighed(key: str, seen: Mapping[str, int], view: GateView, lang: str) -> str:
+    """What was seen of one number of a ranking, as the seller reads it."""
+    match key:
+        case "quality":
+            count = seen.get("quality_count", 0)
+            return words.say(lang, "candidate.rated", count=count, value=_stars(seen.get(key, 0), lang))
+        case "rate":
+            return words.money(seen.get(key, 0), view.order.currency, lang)
+        case "load":
+            return words.say(lang, "why.free", count=seen.get("free", 0))
+        case "language":
+            return words.say(lang, "why.yes" if seen.get(key) else "why.no")
+        case _:
+            return words.say(lang, "why.percent", value=seen.get(key, 0))
 
 
 def _can_be_given(view: GateView, choice: Choice) -> bool:

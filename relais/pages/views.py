@@ -129,6 +129,15 @@ class OrderView:
 
 
 @dataclass(frozen=True, slots=True)
+class Chosen:
+    """Somebody of the ranking that a proposal was made from, with the numbers behind it; the first was asked."""
+
+    name: str
+    points: int
+    reasons: tuple[Reason, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class GateView:
     """One gate's page, one template for all of them: facts, what to look at, the choices, what silence means.
 
@@ -136,8 +145,9 @@ class GateView:
     `brief` is the answered brief as (question, answer) pairs; `note` the last words that came with being sent back or
     revised; `margin` is for the seller only; `files` are to look at, `uploaded` those already sent with this form;
     `picked` what a form that comes back had chosen: an open question is never shown with an answer chosen. `candidates`
-    may be picked by the seller, best first, `own` is the seller where they can do it themself; `refund` is what a
-    choice of that name gives back, in minor units.
+    may be picked by the seller, best first, `own` is the seller where they can do it themself; `chosen` says to the
+    seller why this freelancer was asked, and who came next; `refund` is what a choice of that name gives back, in minor
+    units.
     """
 
     frame: Frame
@@ -162,6 +172,7 @@ class GateView:
     margin: int | None = None
     candidates: tuple[Freelancer, ...] = ()
     own: Freelancer | None = None
+    chosen: tuple[Chosen, ...] = ()
     refund: int | None = None
     picked: Choice | None = None
     typed: Mapping[str, str] = dataclasses.field(default_factory=dict)

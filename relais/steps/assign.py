@@ -145,6 +145,7 @@ def ranking(situation: Situation, people: Mapping[str, Freelancer], asked: _Hist
         most=ceiling(situation.offer, situation.now.date()),
         already=asked.ever,
         until=situation.order.promised,
+        half_life=situation.shop.half_life,
     )
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, assert_never
 
-from relais import ledger
+from relais import ledger, score
 from relais.calendar import Duration, Unit, promised_date, working_deadline
 from relais.errors import RelaisError
 from relais.gate import (
@@ -29,8 +29,8 @@ from relais.gate import (
 from relais.money import shares
 from relais.offer import RefundCause
 from relais.order import Engagement, MilestoneStage, OrderStage, engagement_row, stamp
-from relais.roster import Freelancer
-from relais.roster import Kind as Performer
+from relais.performer import Performer
+from relais.roster import Freelancer, tally_names
 from relais.rows import (
     Change,
     Check,
@@ -49,7 +49,9 @@ from relais.rows import (
     milestone_key,
     order_key,
     present,
+    score_key,
 )
+from relais.score import Axis, Cause
 from relais.steps.situation import Situation
 
 
@@ -160,9 +162,9 @@ def effects(situation: Situation, gate: Gate, answer: Answer) -> Effects:
         case Kind.PROPOSAL:
             return _proposal_answered(situation, gate, answer)
         case Kind.WORK:
-            return _delivered(situation, answer)
+            return _delivered(situation, gate, answer)
         case Kind.REVIEW:
-            return Effects(add={"rounds": 1}) if answer.choice is Choice.REWORK else Effects()
+            return Effects(add={"rounds": 1}) if answer.choice is Choice.REWORK else _approved(situation, gate, answer)
         case Kind.ACCEPTANCE:
             return _acceptance_answered(situation, answer)
         case Kind.PAYOUT:
@@ -230,7 +232,7 @@ def _stepped_back(situation: Situation, gate: Gate, answer: Answer, rivals: tupl
         guards=(equals("status", "open"), *_offered(gate, answer)),
     )
     still = Check(gate_key(gate.order, str(rivals[0].id)), (equals("status", "open"),))
-    return (close, still, hand_back(gate.owner))
+    return (close, still, *_said_no(situation, gate, answer))
 
 
 def _rivals_closed(situation: Situation, answer: Answer, rivals: tuple[Gate, ...]) -> tuple[Write, ...]:
@@ -318,14 +320,44 @@ def _proposal_answered(situation: Situation, gate: Gate, answer: Answer) -> Effe
         case Choice.EXHAUSTED:
             return Effects()
         case _:
-            return Effects(writes=(hand_back(gate.owner),) if gate.role is Role.FREELANCER else ())
+            return Effects(writes=_said_no(situation, gate, answer) if gate.role is Role.FREELANCER else ())
+
+
+def _said_no(situation: Situation, gate: Gate, answer: Answer) -> tuple[Write, ...]:
+    """A no gives the place back and costs nothing; silence counts (design: people 5)."""
+    if answer.via is Via.CLOCK:
+        return _scored(situation, gate, gate.owner, _Seen(Axis.RESPONSIVENESS, score.SILENT, Cause.LAPSED), back=True)
+    if answer.by != gate.owner:
+        return (hand_back(gate.owner),)
+    return _scored(situation, gate, gate.owner, _Seen(Axis.RESPONSIVENESS, score.ANSWERED, Cause.DECLINED), back=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    axis: Axis
+    value: int
+    cause: Cause
+
+
+def _scored(situation: Situation, gate: Gate, freelancer: str, what: _Seen, *, back: bool = False) -> tuple[Write, ...]:
+    """One change of a score with its cause, in the transaction that causes it; `back`: a place is given back too."""
+    weight = score.weight(situation.now, situation.shop.half_life)
+    total, weights = tally_names(what.axis)
+    event = score.Event(what.axis, what.value, what.cause, situation.now, gate.order, str(gate.id))
+    added = {total: what.value * weight, weights: weight} | ({"in_hand": -1} if back else {})
+    return (
+        Change(freelancer_key(freelancer), add=added, guards=(present("pk"),)),
+        Put(score_key(freelancer, stamp(situation.now), gate.order, str(gate.id)), event.to_row()),
+    )
 
 
 def _engaged(situation: Situation, gate: Gate) -> Effects:
     terms = gate.shown
     kind = Performer(terms.get("kind", Performer.FREELANCER))
     deadline = datetime.fromisoformat(terms["deadline"])
-    return _bound(situation, Engagement(gate.owner, terms["pay"], situation.now, deadline, kind))
+    bound = _bound(situation, Engagement(gate.owner, terms["pay"], situation.now, deadline, kind))
+    answered = _Seen(Axis.RESPONSIVENESS, score.ANSWERED, Cause.ACCEPTED)
+    return replace(bound, writes=(*bound.writes, *_scored(situation, gate, gate.owner, answered)))
 
 
 def _picked(situation: Situation, gate: Gate, answer: Answer) -> Effects:
@@ -403,7 +435,25 @@ def _bound(situation: Situation, whole: Engagement) -> Effects:
     )
 
 
-def _delivered(situation: Situation, answer: Answer) -> Effects:
+def _approved(situation: Situation, gate: Gate, answer: Answer) -> Effects:
+    """The seller's yes judges the work by how often it was sent back; an engine's yes judges nothing."""
+    milestone = situation.milestone
+    if milestone is None or milestone.engagement is None or milestone.engagement.by_hand or answer.via is Via.ENGINE:
+        return Effects()
+    judged = _Seen(Axis.QUALITY, score.quality_after(milestone.rounds), Cause.APPROVED)
+    return Effects(put={"rounds": 0}, writes=_scored(situation, gate, milestone.engagement.freelancer, judged))
+
+
+def _punctual(situation: Situation, gate: Gate) -> tuple[Write, ...]:
+    """Whether a version came by the working deadline that its gate names; the seller's own date judges nobody."""
+    if gate.role is not Role.FREELANCER or gate.deadline is None:
+        return ()
+    late = situation.now > gate.deadline
+    what = (score.LATE, Cause.LATE) if late else (score.ON_TIME, Cause.ON_TIME)
+    return _scored(situation, gate, gate.owner, _Seen(Axis.PUNCTUALITY, *what))
+
+
+def _delivered(situation: Situation, gate: Gate, answer: Answer) -> Effects:
     milestone = situation.milestone
     if milestone is None:
         raise ChoiceNotRoutedError(Kind.WORK, answer.choice)
@@ -416,7 +466,10 @@ def _delivered(situation: Situation, answer: Answer) -> Effects:
     } | ({"note": answer.note} if answer.note else {})
     return Effects(
         put={"version": version},
-        writes=(Put(deliverable_key(situation.order.id, milestone.number, version), row),),
+        writes=(
+            Put(deliverable_key(situation.order.id, milestone.number, version), row),
+            *_punctual(situation, gate),
+        ),
     )
 
 

@@ -7,9 +7,9 @@ from dataclasses import replace
 from datetime import datetime
 
 from relais.calendar import due_after
-from relais.gate import Gate, Kind, Role, gate_from_row
-from relais.order import Milestone
-from relais.pages.views import Frame, LetterView
+from relais.gate import Choice, Gate, Kind, Role, gate_from_row
+from relais.order import ORDER_LEVEL, Milestone
+from relais.pages.views import Chosen, Frame, LetterView
 from relais.ports import Ports
 from relais.roster import Freelancer, Reason
 from relais.rows import brief_key, gate_key
@@ -216,6 +216,31 @@ def reasons(gate: Gate | None) -> tuple[Reason, ...]:
         return ()
     mine = [one for one in gate.shown.get("ranking", []) if one["who"] == gate.owner]
     return tuple(Reason(key, value) for one in mine for key, value in one["why"].items())
+
+
+def ranking_of(ports: Ports, situation: Situation) -> tuple[Chosen, ...]:
+    """The ranking that the engaged freelancer was asked by: theirs first, then who came next. Empty where none was."""
+    milestone = situation.milestone
+    if milestone is None or milestone.engagement is None:
+        return ()
+    who = milestone.engagement.freelancer
+    numbers = dict.fromkeys((situation.number, ORDER_LEVEL))
+    rows = [row for number in numbers for row in ports.store.query(f"O#{situation.order.id}", f"G#{number}#proposal#")]
+    accepted = [gate for gate in map(gate_from_row, rows) if gate.owner == who and _said_yes(gate)]
+    if not accepted:
+        return ()
+    ranked = accepted[-1].shown.get("ranking", [])
+    names = {row["key"]: row["name"] for row in ports.store.query("ROSTER", "R#")}
+    found = sorted(ranked, key=lambda one: one["who"] != who)
+    return tuple(
+        Chosen(names.get(one["who"], one["who"]), one["points"], tuple(Reason(*pair) for pair in one["why"].items()))
+        for one in found
+        if who in {other["who"] for other in ranked}
+    )
+
+
+def _said_yes(gate: Gate) -> bool:
+    return gate.decision is not None and gate.decision.choice is Choice.ACCEPTED
 
 
 def pay_by(situation: Situation) -> datetime:
