@@ -6,7 +6,8 @@ Design: rules 5 (5), people 5b (proposal), failures 32.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from relais.roster import Kind, Ranked
+from relais.performer import Performer
+from relais.roster import Ranked
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,17 +36,17 @@ def round_of(askings: int, plan: Cascade) -> int:
 
 
 def next_asked(
-    ranked: Sequence[Ranked], kinds: Mapping[str, Kind], plan: Cascade, asked: Sequence[Kind]
+    ranked: Sequence[Ranked], kinds: Mapping[str, Performer], plan: Cascade, asked: Sequence[Performer]
 ) -> tuple[Ranked, ...]:
     """Return who is asked now, best first: one, several at once, or nobody any more.
 
     `ranked` holds who may still be asked, best first, with their `kinds`; `asked` has the kind of each asking so far.
     """
-    freelancers = [one for one in ranked if kinds[one.freelancer] is Kind.FREELANCER]
-    number = round_of(sum(kind is Kind.FREELANCER for kind in asked), plan)
+    freelancers = [one for one in ranked if kinds[one.freelancer] is Performer.FREELANCER]
+    number = round_of(sum(kind is Performer.FREELANCER for kind in asked), plan)
     if freelancers and number <= plan.rounds:
         return tuple(freelancers[: 1 if number == 1 else plan.at_once])
-    agencies = [one for one in ranked if kinds[one.freelancer] is Kind.AGENCY]
-    if agencies and sum(kind is Kind.AGENCY for kind in asked) < plan.agencies:
+    agencies = [one for one in ranked if kinds[one.freelancer] is Performer.AGENCY]
+    if agencies and sum(kind is Performer.AGENCY for kind in asked) < plan.agencies:
         return (agencies[0],)
     return ()

@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any
 
 from relais.errors import RelaisError
-from relais.roster import Kind
+from relais.performer import Performer
 from relais.rows import Row
 
 ORDER_ROW_VERSION = 1
@@ -71,7 +71,7 @@ class Engagement:
     agreed: int
     accepted_at: datetime
     deadline: datetime
-    kind: Kind = Kind.FREELANCER
+    kind: Performer = Performer.FREELANCER
     spent: int = 0
     bought_at: str = ""
     receipt: str = ""
@@ -79,7 +79,7 @@ class Engagement:
     @property
     def by_hand(self) -> bool:
         """Whether the seller hands the work in: no proposal, no transfer, no hold."""
-        return self.kind in {Kind.SELF, Kind.OUTSIDE}
+        return self.kind in {Performer.SELF, Performer.OUTSIDE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,7 +296,7 @@ def milestone_from_row(row: Row) -> Milestone:
             agreed=engaged["agreed"],
             accepted_at=datetime.fromisoformat(engaged["accepted_at"]),
             deadline=datetime.fromisoformat(engaged["deadline"]),
-            kind=Kind(engaged.get("kind", Kind.FREELANCER)),
+            kind=Performer(engaged.get("kind", Performer.FREELANCER)),
             spent=engaged.get("spent", 0),
             bought_at=engaged.get("bought_at", ""),
             receipt=engaged.get("receipt", ""),
@@ -349,4 +349,4 @@ def engagement_row(engagement: Engagement) -> dict[str, Any]:
         "accepted_at": stamp(engagement.accepted_at),
         "deadline": stamp(engagement.deadline),
         "kind": engagement.kind.value,
-    } | (bought if engagement.kind is Kind.OUTSIDE else {})
+    } | (bought if engagement.kind is Performer.OUTSIDE else {})

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from relais.calendar import Away, Calendar, Hours, working_time
 from relais.lift import Lift, Row, lift
+from relais.performer import Performer
 
 ROW_VERSION = 1
 _LIFTS: Mapping[int, Lift] = {}
@@ -24,15 +25,6 @@ _POINTS_RESPONSIVENESS = 100
 _POINTS_RATE = 150
 _POINTS_LOAD = 50
 _POINTS_LANGUAGE = 150
-
-
-class Kind(StrEnum):
-    """Who performs: a person, an agency, the seller, or somebody bought outside (design: people 3)."""
-
-    FREELANCER = "freelancer"
-    AGENCY = "agency"
-    SELF = "self"
-    OUTSIDE = "outside"
 
 
 class Standing(StrEnum):
@@ -56,7 +48,7 @@ _PRIOR_QUALITY = Score(400, 5)
 _PRIOR_PUNCTUALITY = Score(85, 5)
 _PRIOR_RESPONSIVENESS = Score(80, 5)
 
-_TIERS: Mapping[Kind, int] = {Kind.FREELANCER: 0, Kind.AGENCY: 1}
+_TIERS: Mapping[Performer, int] = {Performer.FREELANCER: 0, Performer.AGENCY: 1}
 """Whom the ranking may choose, and in which order."""
 
 
@@ -77,7 +69,7 @@ class Freelancer:
     email: str
     lang: str
     languages: tuple[str, ...]
-    kind: Kind
+    kind: Performer
     rates: tuple[Rate, ...]
     capacity: int
     currency: str = "eur"
@@ -143,7 +135,7 @@ class Freelancer:
             email=now["email"],
             lang=now["lang"],
             languages=tuple(now["languages"]),
-            kind=Kind(now["kind"]),
+            kind=Performer(now["kind"]),
             rates=tuple(Rate(skill, int(amount)) for skill, amount in sorted(now["rates"].items())),
             capacity=int(now["capacity"]),
             currency=now["currency"],

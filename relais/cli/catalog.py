@@ -39,7 +39,8 @@ from relais.offer import (
     Review,
     Text,
 )
-from relais.roster import Freelancer, Kind, Rate, Score, Standing
+from relais.performer import Performer
+from relais.roster import Freelancer, Rate, Score, Standing
 from relais.schedule import Start, schedule
 from relais.shop import Shop
 
@@ -542,7 +543,7 @@ class _FreelancerSheet(_WorkerSheet):
     email: _Email
     lang: _Lang
     languages: Annotated[tuple[Annotated[str, Field(pattern="^[a-z]{2}$")], ...], Field(min_length=1)]
-    kind: Kind
+    kind: Performer
     rates: Annotated[dict[_KeyText, _Amount], Field(min_length=1)]
     currency: _Currency = "eur"
     capacity: Annotated[int, Field(ge=1, le=100)]

@@ -29,8 +29,8 @@ from relais.gate import (
 from relais.money import shares
 from relais.offer import RefundCause
 from relais.order import Engagement, MilestoneStage, OrderStage, engagement_row, stamp
+from relais.performer import Performer
 from relais.roster import Freelancer
-from relais.roster import Kind as Performer
 from relais.rows import (
     Change,
     Check,

@@ -13,8 +13,9 @@ from relais.money import AmountFormatError, parse_amount
 from relais.offer import Offer
 from relais.order import Order, stamp
 from relais.pages.views import Problem
+from relais.performer import Performer
 from relais.ports import Ports
-from relais.roster import Freelancer, Kind, Standing
+from relais.roster import Freelancer, Standing
 from relais.rows import freelancer_key
 from relais.shop import Shop
 from relais.steps.situation import read_offer, read_shop
@@ -26,7 +27,7 @@ PICK_FIELDS = frozenset({"freelancer", "spent", "bought_at", "receipt", "until"}
 
 def pickable(freelancer: Freelancer, offer: Offer) -> bool:
     """Whether somebody does the offer's kind of work, has room, and is not suspended; the seller is a choice apart."""
-    does = freelancer.rate_for(offer.skill) is not None and freelancer.kind is not Kind.SELF
+    does = freelancer.rate_for(offer.skill) is not None and freelancer.kind is not Performer.SELF
     return does and _has_room(freelancer)
 
 
@@ -38,7 +39,7 @@ def candidates(ports: Ports, offer: Offer) -> tuple[Freelancer, ...]:
 
 def own(ports: Ports) -> Freelancer | None:
     """The seller on their own roster, if there is room in their hands."""
-    return next((one for one in _roster(ports) if one.kind is Kind.SELF and _has_room(one)), None)
+    return next((one for one in _roster(ports) if one.kind is Performer.SELF and _has_room(one)), None)
 
 
 def _roster(ports: Ports) -> list[Freelancer]:

@@ -19,8 +19,9 @@ from relais.order import (
     milestone_from_row,
     order_from_row,
 )
+from relais.performer import Performer
 from relais.ports import Ports, Store
-from relais.roster import Freelancer, Kind
+from relais.roster import Freelancer
 from relais.rows import SHOP_KEY, Key, freelancer_key, milestone_key, offer_key, order_key
 from relais.shop import Shop
 
@@ -142,7 +143,7 @@ def read_situation(ports: Ports, order: str, milestone: str) -> Situation:
 
 def _performer(store: Store, shop: Shop, engagement: Engagement) -> Freelancer:
     """Who does the work; what was bought outside is nobody of the roster: the seller answers for it."""
-    if engagement.kind is not Kind.OUTSIDE:
+    if engagement.kind is not Performer.OUTSIDE:
         return read_freelancer(store, engagement.freelancer)
     return Freelancer(
         key=engagement.freelancer,
@@ -150,7 +151,7 @@ def _performer(store: Store, shop: Shop, engagement: Engagement) -> Freelancer:
         email=shop.email,
         lang=shop.lang,
         languages=(shop.lang,),
-        kind=Kind.OUTSIDE,
+        kind=Performer.OUTSIDE,
         rates=(),
         capacity=1,
         hours=shop.hours,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from relais.roster import Freelancer, Kind, Score
+from relais.performer import Performer
+from relais.roster import Freelancer, Score
 from relais.rows import Put, freelancer_key
 from tests.support.world import INES, World
 
@@ -18,7 +19,7 @@ def hire(world: World, key: str, **changed: Any) -> Freelancer:
         key=key,
         name=key.capitalize(),
         email=f"{key}@roster.example",
-        kind=Kind.FREELANCER,
+        kind=Performer.FREELANCER,
         quality=Score(450, 3),
         capacity=1,
         in_hand=0,

@@ -9,15 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relais.cascade import Cascade, next_asked, round_of
-from relais.roster import Kind, Ranked
+from relais.performer import Performer
+from relais.roster import Ranked
 
 PEOPLE = ("a", "b", "c", "d", "e", "f", "g")
-KINDS = {**dict.fromkeys(PEOPLE, Kind.FREELANCER), "studio": Kind.AGENCY, "house": Kind.AGENCY}
-rosters = st.lists(st.sampled_from([Kind.FREELANCER, Kind.AGENCY]), max_size=40)
+KINDS = {**dict.fromkeys(PEOPLE, Performer.FREELANCER), "studio": Performer.AGENCY, "house": Performer.AGENCY}
+rosters = st.lists(st.sampled_from([Performer.FREELANCER, Performer.AGENCY]), max_size=40)
 plans = st.builds(Cascade, st.integers(1, 4), st.integers(1, 3), st.integers(1, 6), st.integers(0, 3))
 
 
-def play(keys: tuple[str, ...], kinds: dict[str, Kind], plan: Cascade) -> list[tuple[str, ...]]:
+def play(keys: tuple[str, ...], kinds: dict[str, Performer], plan: Cascade) -> list[tuple[str, ...]]:
     """Everybody declines."""
     asked: list[tuple[str, ...]] = []
     for turn in count():
@@ -49,7 +50,7 @@ def test_an_agency_is_asked_at_once_where_no_freelancer_is_left() -> None:
 
 
 @given(rosters, plans)
-def test_asking_is_bounded_and_asks_nobody_twice(kinds: list[Kind], plan: Cascade) -> None:
+def test_asking_is_bounded_and_asks_nobody_twice(kinds: list[Performer], plan: Cascade) -> None:
     """However large the roster (design: failures 32)."""
     known = {f"p{number:02d}": kind for number, kind in enumerate(kinds)}
     asked = play(tuple(known), known, plan)

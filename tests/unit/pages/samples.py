@@ -36,8 +36,8 @@ from relais.pages.views import (
     OrderView,
     Problem,
 )
+from relais.performer import Performer
 from relais.roster import Freelancer, Rate, Reason, Score, Standing
-from relais.roster import Kind as Performer
 from relais.shop import Shop
 
 HOME = "https://shop.example"
