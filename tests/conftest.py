@@ -1,14 +1,19 @@
 """What every room of the tests shares: the marker of its folder, who runs beside whom, no sockets where none belong."""
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import botocore.session
 import pytest
 from xdist.scheduler import LoadGroupScheduling
 
 TESTS = Path(__file__).parent
 # One synthesis, and one stack at a time: two would take each other's time.
 GROUPS = {"infra": "infra", "e2e": "stack", "browser": "stack"}
+
+# The descriptions of the services are 10 MB of JSON: read once in a process, not once for every session of the SDK.
+botocore.session.create_loader = cache(botocore.session.create_loader)
 
 
 class _ByRoom(LoadGroupScheduling):  # type: ignore[misc] # xdist ships no types

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from relais.adapters.dynamodb import DynamoStore
-from tests.support.tables import dynamodb_local, fresh_table
+from tests.support.tables import REGION, THREADS, dynamodb_local, fresh_table
+from tests.support.wire import WireClient
 
 
 @pytest.fixture(scope="session")
@@ -14,6 +15,14 @@ def dynamodb() -> Iterator[Any]:
     """A client of DynamoDB Local."""
     with dynamodb_local() as client:
         yield client
+
+
+@pytest.fixture(scope="session")
+def wire(dynamodb: Any) -> Iterator[WireClient]:
+    """The same without an SDK, for tests that make very many calls."""
+    client = WireClient(dynamodb.meta.endpoint_url, REGION, THREADS * 2)
+    yield client
+    client.close()
 
 
 @pytest.fixture

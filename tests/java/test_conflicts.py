@@ -1,12 +1,7 @@
-"""Two transactions that meet on a row: DynamoDB refuses one of them, though its guards would hold.
-
-DynamoDB Local never does, so that answer (docs.aws.amazon.com, TransactionConflict) is put in place of its own here.
-Design: workflow 5.
-"""
+"""Two transactions that meet on a row: the same again, a bounded number of times. Design: workflow 5."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -19,43 +14,10 @@ from relais.rows import Change, Key, Put, at_least, present
 from relais.steps.decisions import Answer
 from relais.steps.gates import answer
 from tests.support.doubles import FakePorts
+from tests.support.meeting import Meeting, refusal
 from tests.support.orders import Play, open_shop
 
 HEAD, OTHER = Key("O#a", "ORDER"), Key("O#a", "M#01")
-WRITES = frozenset({"transact_write_items", "put_item", "update_item"})
-CANCELLED = "TransactionCanceledException"
-
-
-def refusal(operation: str, *reasons: str) -> ClientError:
-    """What the client raises: a cancelled transaction with a reason for each write, or a single write's own error."""
-    if operation == "transact_write_items":
-        answered: Any = {"Error": {"Code": CANCELLED}, "CancellationReasons": [{"Code": one} for one in reasons]}
-        return ClientError(answered, operation)
-    return ClientError({"Error": {"Code": f"{reasons[0]}Exception"}}, operation)
-
-
-class Meeting:
-    """A client whose n-th write (from 1) meets another transaction: not done, and told so."""
-
-    def __init__(self, client: Any, meets: Callable[[int], bool]) -> None:
-        """Stand before a client."""
-        self._client = client
-        self._meets = meets
-        self.writes = 0
-
-    def __getattr__(self, name: str) -> Any:
-        real = getattr(self._client, name)
-        return self._counted(name, real) if name in WRITES else real
-
-    def _counted(self, name: str, real: Callable[..., Any]) -> Callable[..., Any]:
-        def write(**request: Any) -> Any:
-            self.writes += 1
-            if self._meets(self.writes):
-                actions = len(request.get("TransactItems", [1]))
-                raise refusal(name, "TransactionConflict", *["None"] * (actions - 1))
-            return real(**request)
-
-        return write
 
 
 def meeting(dynamodb: Any, table: str, *numbers: int) -> tuple[DynamoStore, Meeting, list[float]]:

@@ -128,6 +128,8 @@ class MemoryPayments:
     def settle(self, session: str, email: str = "marie@gmail.com") -> None:
         """Its client pays."""
         order = self.sessions[session].order
+        earlier = [one for one in self.sessions.values() if one.order == order and one.payment_intent]
+        name = f"{order}_{len(earlier)}" if earlier else order
         self.sessions[session] = replace(
             self.sessions[session],
             status="complete",
@@ -135,8 +137,8 @@ class MemoryPayments:
             url=None,
             email=email,
             name="Marie",
-            payment_intent=f"pi_{order}",
-            charge=f"ch_{order}",
+            payment_intent=f"pi_{name}",
+            charge=f"ch_{name}",
         )
 
     def expire(self, session: str) -> None:

@@ -115,10 +115,11 @@ class Play:
         self.id = order.id
         checkout(self.ports, order)
 
-    def event(self) -> Request:
-        """Stripe's word that the session is paid, signed."""
-        session = self.order.session or ""
-        self.ports.payments.settle(session)
+    def event(self, session: str | None = None) -> Request:
+        """Stripe's word that a session (its own) is paid, signed."""
+        if session is None:
+            session = self.order.session or ""
+            self.ports.payments.settle(session)
         return signed(
             self.ports, {"type": "checkout.session.completed", "object": {"id": session, "payment_status": "paid"}}
         )

@@ -78,6 +78,8 @@ def _command(port: int) -> list[str]:
     return [
         java,
         "-Xmx512m",
+        "-XX:+UseSerialGC",  # this and the next line: half of the processor time, for it lives a few minutes only
+        "-XX:TieredStopAtLevel=1",
         f"-Djava.library.path={library}",
         "-DDDB_LOCAL_TELEMETRY=0",
         "-jar",

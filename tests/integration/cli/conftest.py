@@ -11,8 +11,6 @@ from typing import Any
 
 import boto3
 import pytest
-from botocore.loaders import Loader
-from botocore.session import Session
 from moto import mock_aws
 from moto.core import DEFAULT_ACCOUNT_ID
 from moto.dynamodb.models import dynamodb_backends
@@ -376,20 +374,11 @@ class Said:
 
 
 Relais = Callable[..., Said]
-_LOADER = Loader(include_default_search_paths=True)
-
-
-def _session() -> Session:
-    """A session of its own that reads the services' descriptions once for all tests."""
-    session = Session()
-    session.register_component("data_loader", _LOADER)
-    return session
 
 
 @pytest.fixture
-def relais(monkeypatch: pytest.MonkeyPatch) -> Relais:
+def relais() -> Relais:
     """The command line, its output piped."""
-    monkeypatch.setattr("relais.cli.stack.get_session", _session)
 
     def run(*arguments: str, given: str | None = None) -> Said:
         done = CliRunner().invoke(app, list(arguments), input=given)
