@@ -106,11 +106,10 @@ def weight(at: datetime, half_life: int) -> int:
 def seen(known: Score, tally: Tally, now: datetime, half_life: int) -> Score:
     """Return what is known of somebody now: past observations of the catalogue, and what happened since, faded."""
     one = weight(now, half_life)
-    count = known.count * _ONE + tally.weight * _ONE // one
-    if count == 0:
+    weights = known.count * one + tally.weight
+    if weights == 0:
         return Score(0, 0)
-    total = known.mean * known.count * _ONE + tally.total * _ONE // one
-    return Score(min(total // count, BEST_QUALITY), -(-count // _ONE))
+    return Score((known.mean * known.count * one + tally.total) // weights, -(-weights // one))
 
 
 def quality_after(send_backs: int) -> int:

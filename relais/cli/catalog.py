@@ -594,7 +594,7 @@ class _ShopSheet(_WorkerSheet):
     address: str = ""
     mediator: _TextSheet | None = None
     regime: Regime = Regime.BNC
-    score_half_life: Annotated[int, Field(ge=1, le=3650)] = HALF_LIFE_DAYS
+    score_half_life: Annotated[int, Field(ge=60, le=3650)] = HALF_LIFE_DAYS
 
     def build(self) -> Shop:
         return Shop(

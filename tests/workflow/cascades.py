@@ -10,6 +10,7 @@ from relais.calendar import Away
 from relais.gate import Choice, Gate, Kind, Status
 from relais.roster import Freelancer
 from relais.rows import Change, freelancer_key
+from relais.score import Axis, Score
 from tests.support.journey import Journey
 from tests.support.people import hire
 from tests.support.world import World
@@ -241,3 +242,50 @@ def away_for_most_of_the_work(world: World) -> None:
     assert journey.open_gate.owner == "studio-nord"
     finish(journey)
     assert_completed(journey)
+
+
+def score_events(world: World, key: str) -> list[tuple[str, int, str]]:
+    """What changed somebody's scores, oldest first."""
+    return [(row["axis"], row["value"], row["cause"]) for row in world.rows(f"F#{key}")]
+
+
+@scenario
+def scores_follow_what_happens(world: World) -> None:
+    """Silence costs, a no does not; a date that was kept and a version that had to be sent back once count."""
+    hire(world, "anna", quality=Score(500, 40))
+    hire(world, "bruno", quality=Score(490, 40))
+    journey = Journey(world).to_assign()
+    deadline = journey.open_gate.deadline
+    assert (journey.open_gate.owner, deadline is not None) == ("anna", True)
+    world.go_to(deadline + timedelta(minutes=11))
+    journey.answer("proposal", "again")
+    assert score_events(world, "anna") == [("responsiveness", 0, "lapsed")]
+    assert score_events(world, "bruno") == [("responsiveness", 100, "declined")]
+    journey.answer_as(proposals(journey)[0].owner, "accepted")
+    maker = journey.milestone.engagement.freelancer
+    journey.deliver()
+    journey.answer("review", "rework", "Plus grand.")
+    due = journey.open_gate.deadline
+    assert due is not None
+    world.go_to(due + timedelta(minutes=11))
+    journey.deliver(b"\x89PNG 2")
+    journey.answer("review", "approve")
+    assert set(score_events(world, maker)) == {
+        ("responsiveness", 100, "accepted"),
+        ("punctuality", 100, "on_time"),
+        ("punctuality", 0, "late"),
+        ("quality", 400, "approved"),
+    }
+    silent = Freelancer.from_row(world.row(freelancer_key("anna")))
+    assert silent.seen(Axis.RESPONSIVENESS, world.now()).mean < Score(94, 26).mean
+
+
+@scenario
+def the_seller_is_shown_why(world: World) -> None:
+    """The ranking that the proposal was made from stands on the review page with its numbers."""
+    journey = Journey(world).to_review()
+    page = world.get(world.link("review", journey.id))
+    assert "Pourquoi Inès Moreau" in page.text
+    assert "Ensuite venaient" in page.text
+    assert "Studio Nord" in page.text
+    finish(journey)
