@@ -171,9 +171,8 @@ def _sayable(view: LetterView) -> Mapping[str, object]:
                 "refund_why": refund_reason(view.facts.get("cause"), view.order, lang),
             }
         case "freelancer":
-            why = (
-                words.say(lang, f"lost.why.{view.facts['why']}") if view.key == "lost" and view.facts.get("why") else ""
-            )
+            lost = f"lost.why.{view.facts.get('why', '')}"
+            why = words.say(lang, lost) if words.has(lost) else ""
             return shared | {"offer": view.offer.skill, "pay": pay, "lost_why": why}
         case _:
             return shared | {

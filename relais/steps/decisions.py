@@ -110,7 +110,9 @@ def stage_after(gate: Gate, choice: Choice, parked_from: str | None) -> str:
         return MilestoneStage.PARK.value
     if choice is Choice.CANCELLED:
         return OrderStage.UNWIND.value if gate.id.of_order else MilestoneStage.REFUND.value
-    if choice in {Choice.REASSIGNED, Choice.GIVE_UP} and gate.id.kind in REASSIGNABLE and not gate.id.of_order:
+    given_up = (gate.id.kind, choice) == (Kind.WORK, Choice.GIVE_UP)
+    taken_away = choice is Choice.REASSIGNED and gate.id.kind in REASSIGNABLE
+    if (given_up or taken_away) and not gate.id.of_order:
         return MilestoneStage.REASSIGN.value
     if not gate.id.of_order and gate.id.kind in {Kind.PROPOSAL, Kind.PICK}:
         return _stage_after_asking_again(gate.id.kind, choice)
