@@ -294,6 +294,12 @@ def kill_fee(*, order: str, milestone: str, amount: int, freelancer: str, curren
     return Entry(f"kill:{order}:{milestone}", EntryKind.KILL_FEE, at, order, postings)
 
 
+def kill_fee_of(*, order: str, gate: str, amount: int, freelancer: str, currency: str, at: datetime) -> Entry:
+    """Row 7 where the work went to somebody else: what the one who lost it is paid all the same (minor units)."""
+    postings = _move(KILL_FEE, payable(freelancer), amount, currency)
+    return Entry(f"kill:{order}:{gate}", EntryKind.KILL_FEE, at, order, postings)
+
+
 def refund_decided(*, order: str, milestone: str, amount: int, currency: str, at: datetime) -> Entry:
     """Row 8, decided: what a client paid and has not accepted is promised back (minor units)."""
     postings = _move(client_funds(order), refund_payable(order), amount, currency)

@@ -46,6 +46,8 @@ class MilestoneStage(StrEnum):
     HOLD = "hold"
     PAYOUT = "payout"
     REFUND = "refund"
+    REASSIGN = "reassign"
+    PICK = "pick"
     PARK = "park"
     CLOSED = "closed"
 
@@ -83,6 +85,16 @@ class Engagement:
 
 
 @dataclass(frozen=True, slots=True)
+class Lost:
+    """Who had the work before it went to somebody else, why, and what they are paid all the same (minor units)."""
+
+    freelancer: str
+    why: str
+    pay: int
+    told: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Milestone:
     """One deliverable's life inside an order. `left_to_send` is what of the agreed cost no act has reserved yet."""
 
@@ -112,6 +124,7 @@ class Milestone:
     cause: str | None = None
     picked: str | None = None
     wait_until: datetime | None = None
+    lost: Lost | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -315,6 +328,7 @@ def milestone_from_row(row: Row) -> Milestone:
         cause=row.get("cause"),
         picked=row.get("picked"),
         wait_until=instant(row.get("wait_until")),
+        lost=None if row.get("lost") is None else Lost(**row["lost"]),
     )
 
 

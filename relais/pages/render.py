@@ -49,8 +49,8 @@ _STEPS = ("paid", "brief", "work", "answer", "done")
 GIVEN: Mapping[Kind, tuple[Choice, ...]] = {
     Kind.BRIEF: (Choice.HAND_IN,),
     Kind.PROPOSAL: (Choice.ACCEPTED, Choice.AGAIN),
-    Kind.WORK: (Choice.DELIVER,),
-    Kind.REVIEW: (Choice.APPROVE, Choice.REWORK),
+    Kind.WORK: (Choice.DELIVER, Choice.GIVE_UP),
+    Kind.REVIEW: (Choice.APPROVE, Choice.REWORK, Choice.REASSIGN),
     Kind.ACCEPTANCE: (Choice.ACCEPT, Choice.REVISE, Choice.REFUND),
     Kind.HOLD: (),
     Kind.PAYOUT: (),
@@ -63,6 +63,8 @@ GIVEN: Mapping[Kind, tuple[Choice, ...]] = {
         Choice.ACCEPTANCE,
         Choice.HOLD,
         Choice.PAYOUT,
+        Choice.REASSIGN,
+        Choice.PICK,
         Choice.REFUND,
         Choice.CLOSED,
     ),
@@ -70,7 +72,7 @@ GIVEN: Mapping[Kind, tuple[Choice, ...]] = {
 }
 """The answers that a person gives, in the order in which they are shown; a gate offers those of them that it routes."""
 
-NOTED = frozenset({Choice.AGAIN, Choice.DELIVER, Choice.REWORK, Choice.REVISE})
+NOTED = frozenset({Choice.AGAIN, Choice.DELIVER, Choice.GIVE_UP, Choice.REWORK, Choice.REASSIGN, Choice.REVISE})
 """The answers that words may come with."""
 
 
@@ -415,7 +417,7 @@ def _answered(key: str, brief: BriefView, *, files: bool) -> bool:
 
 def _reached(stage: MilestoneStage) -> str:
     match stage:
-        case MilestoneStage.PENDING | MilestoneStage.WORK:
+        case MilestoneStage.PENDING | MilestoneStage.WORK | MilestoneStage.REASSIGN | MilestoneStage.PICK:
             return "work"
         case MilestoneStage.REVIEW:
             return "review"
@@ -460,7 +462,7 @@ def _gate_facts(view: GateView) -> dict[str, Any]:
     return {
         "subject": _subject(view.offer, view.gate, lang),
         "choices": choices,
-        "noted": NOTED.intersection(choices),
+        "noted": NOTED.intersection(choices) if words.has(f"note.{kind.value}") else frozenset(),
         "picked": _picked(view),
         "choice_facts": _choice_facts(view, lang),
         "freelancer_name": view.freelancer.name if view.freelancer else words.say(lang, "fact.unknown"),
@@ -627,6 +629,8 @@ def _answered_key(view: AnsweredView) -> str:
         return f"cancelled.{_reader(view.gate)}"
     if choice is Choice.TAKEN:
         return "taken"
+    if choice is Choice.REASSIGNED:
+        return f"reassigned.{_reader(view.gate)}"
     if not view.yours:
         return _answered_by_others(kind, view.decision.via)
     if words.has(f"answered.{kind.value}.{choice.value}"):

@@ -216,8 +216,9 @@ class LetterView:
 
     Keys: `brief`, `proposal`, `work`, `rework`, `revision`, `review`, `acceptance`, `accepted`, `to_pay` (to the
     freelancer: accepted, will be paid), `paid`, `completed`, `parked`, `late`, `pick`, `stuck`, `taken` (to the
-    freelancer: another was faster), `refunded` (to the client: `facts` hold the `amount` in minor units, its `currency`
-    where it is not the order's, the `cause`),
+    freelancer: another was faster), `lost` (to the freelancer whose work goes on without them: `facts` hold `why`),
+    `refunded` (to the client: `facts` hold the `amount` in minor units, its `currency` where it is not the order's, the
+    `cause`),
     `cancelled` (to the freelancer: `pay` is what is paid all the same, 0 if nothing is due, None if nobody was engaged;
     `facts` may hold the `cause`), and `<key>.reminder` for a reminder. The client's date is the promised one, the
     freelancer's the working one. What may be shown depends on the reader (`role`), as on `GateView`.

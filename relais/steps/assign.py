@@ -32,6 +32,7 @@ from relais.steps.gates import (
     rivals_of,
     send_first,
 )
+from relais.steps.reassign import settle_lost
 from relais.steps.situation import Situation, read_situation
 
 
@@ -41,6 +42,7 @@ def open_proposal(ports: Ports, call: GateCall) -> None:
     fence(situation, call.run)
     if resume_decided(ports, situation, call):
         return
+    settle_lost(ports, situation)
     first = find_gate(ports, situation, Kind.PROPOSAL) or _propose(ports, situation)
     gates = (first, *rivals_of(ports, first))
     for gate in gates:

@@ -11,6 +11,7 @@ from typing import Any, assert_never
 
 from relais.calendar import Calendar, Duration, Rule, due_after, remind_at
 from relais.gate import Choice, Default, Gate, GateId, Kind, Role
+from relais.money import shares
 from relais.offer import Release
 from relais.order import ORDER_LEVEL, Engagement, Milestone, stamp
 from relais.roster import Freelancer, Ranked
@@ -24,6 +25,7 @@ RANKING_SHOWN = 5
 MOST_ORDINAL_TO_ASK = 100
 """Beyond it nobody is asked any more, so that no order goes on for ever (design: failures 32)."""
 AFTER_SENT_BACK = Duration.parse("1 wd")
+TAKEN_OVER = Duration.parse("2 wd")
 AFTER_REVISION = Duration.parse("2 wd")
 
 
@@ -116,9 +118,9 @@ def proposal(  # noqa: PLR0917 - a proposal is what all of these make
         reminders=remind_at(clocks.proposal.reminders, send_after, deadline, asked.calendar),
         send_after=send_after if send_after > situation.now else None,
         shown={
-            "pay": one.rate,
+            "pay": _pay(situation, one.rate),
             "kind": asked.kind.value,
-            "deadline": stamp(working_date(situation, asked)),
+            "deadline": stamp(_work_due(situation, asked, send_after)),
             "ranking": [
                 {"who": best.freelancer, "points": best.points, "why": {r.key: r.value for r in best.reasons}}
                 for best in ranked[:RANKING_SHOWN]
@@ -126,6 +128,20 @@ def proposal(  # noqa: PLR0917 - a proposal is what all of these make
         },
     )
     return replace(gate, id=replace(gate.id, seat=seat))
+
+
+def _pay(situation: Situation, rate: int) -> int:
+    """What a proposal offers, in minor units: the rate, or the milestone's share of it."""
+    if situation.milestone is None:
+        return rate
+    weights = [planned.weight for planned in situation.offer.milestones] or [1]
+    return shares(rate, weights)[int(situation.milestone.number) - 1]
+
+
+def _work_due(situation: Situation, asked: Freelancer, send_after: datetime) -> datetime:
+    """The working deadline; who takes work over gets two working days at least."""
+    usual = working_date(situation, asked)
+    return usual if situation.milestone is None else max(usual, due_after(TAKEN_OVER, send_after, asked.calendar))
 
 
 def waiting(situation: Situation, link_key: str) -> Gate:
@@ -190,7 +206,7 @@ def _work(situation: Situation, link_key: str) -> Gate:
         role=Role.SELLER if by_hand else Role.FREELANCER,
         owner="seller" if by_hand else freelancer.key,
         lang=situation.shop.lang if by_hand else freelancer.lang,
-        choices=(Choice.DELIVER,),
+        choices=(Choice.DELIVER,) if by_hand else (Choice.DELIVER, Choice.GIVE_UP),
         default=Default.STAY,
         deadline=deadline,
         reminders=remind_at(situation.offer.clocks.work, situation.now, deadline, freelancer.calendar),
@@ -211,7 +227,7 @@ def _review(situation: Situation, link_key: str) -> Gate:
         role=Role.SELLER,
         owner="seller",
         lang=situation.shop.lang,
-        choices=(Choice.APPROVE, Choice.REWORK),
+        choices=(Choice.APPROVE, Choice.REWORK, Choice.REASSIGN),
         default=Default.STAY,
         deadline=deadline,
         reminders=reminders,
@@ -379,6 +395,8 @@ def _ways_back(situation: Situation) -> tuple[Choice, ...]:
             return (Choice.REFUND, *closed)
         case "closed":
             return (Choice.CLOSED,)
+        case "reassign" | "pick":
+            return (Choice.REASSIGN, Choice.PICK, Choice.REFUND)
         case _:
             seen = (Choice.REVIEW, Choice.ACCEPTANCE) if milestone.version else ()
-            return (Choice.WORK, *seen, Choice.REFUND)
+            return (Choice.WORK, *seen, Choice.REASSIGN, Choice.REFUND)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from enum import StrEnum
 from typing import Any, assert_never
 
 from relais import ledger, score
@@ -27,7 +28,7 @@ from relais.gate import (
     due_shard,
 )
 from relais.money import shares
-from relais.offer import RefundCause
+from relais.offer import FreelancerPaid, RefundCause
 from relais.order import Engagement, MilestoneStage, OrderStage, engagement_row, stamp
 from relais.performer import Performer
 from relais.roster import Freelancer, tally_names
@@ -53,6 +54,19 @@ from relais.rows import (
 )
 from relais.score import Axis, Cause
 from relais.steps.situation import Situation
+
+REASSIGNABLE = frozenset({Kind.WORK, Kind.REVIEW, Kind.ACCEPTANCE, Kind.PARK})
+"""The gates at which the work can go to somebody else: before its acceptance."""
+
+
+class LostWhy(StrEnum):
+    """Why work went to somebody else."""
+
+    GAVE_UP = "gave_up"
+    LATE = "late"
+    REWORK_FAILED = "rework_failed"
+    SUSPENDED = "suspended"
+    SELLER = "seller"
 
 
 class ChoiceNotRoutedError(RelaisError):
@@ -96,6 +110,12 @@ def stage_after(gate: Gate, choice: Choice, parked_from: str | None) -> str:
         return MilestoneStage.PARK.value
     if choice is Choice.CANCELLED:
         return OrderStage.UNWIND.value if gate.id.of_order else MilestoneStage.REFUND.value
+    given_up = (gate.id.kind, choice) == (Kind.WORK, Choice.GIVE_UP)
+    taken_away = choice is Choice.REASSIGNED and gate.id.kind in REASSIGNABLE
+    if (given_up or taken_away) and not gate.id.of_order:
+        return MilestoneStage.REASSIGN.value
+    if not gate.id.of_order and gate.id.kind in {Kind.PROPOSAL, Kind.PICK}:
+        return _stage_after_asking_again(gate.id.kind, choice)
     match gate.id.kind, choice:
         case Kind.BRIEF, Choice.HAND_IN:
             return OrderStage.ASSIGN.value
@@ -115,6 +135,8 @@ def stage_after(gate: Gate, choice: Choice, parked_from: str | None) -> str:
             return MilestoneStage.REVIEW.value
         case Kind.REVIEW, Choice.APPROVE:
             return MilestoneStage.ACCEPTANCE.value
+        case Kind.REVIEW, Choice.REASSIGN:
+            return MilestoneStage.REASSIGN.value
         case (Kind.REVIEW, Choice.REWORK) | (Kind.ACCEPTANCE, Choice.REVISE):
             return MilestoneStage.WORK.value
         case Kind.ACCEPTANCE, Choice.ACCEPT:
@@ -138,11 +160,28 @@ def stage_after(gate: Gate, choice: Choice, parked_from: str | None) -> str:
             | Choice.HOLD
             | Choice.PAYOUT
             | Choice.REFUND
+            | Choice.REASSIGN
+            | Choice.PICK
             | Choice.CLOSED
         ):
             return choice.value
         case _:
             raise ChoiceNotRoutedError(gate.id.kind, choice)
+
+
+def _stage_after_asking_again(kind: Kind, choice: Choice) -> str:
+    """The same questions, asked for one milestone whose work goes to somebody else."""
+    match kind, choice:
+        case (Kind.PROPOSAL, Choice.ACCEPTED) | (Kind.PICK, (Choice.SELF | Choice.OUTSIDE)):
+            return MilestoneStage.WORK.value
+        case (Kind.PROPOSAL, Choice.AGAIN) | (Kind.PICK, (Choice.PICKED | Choice.WAIT)):
+            return MilestoneStage.REASSIGN.value
+        case Kind.PROPOSAL, Choice.EXHAUSTED:
+            return MilestoneStage.PICK.value
+        case Kind.PICK, Choice.REFUND:
+            return MilestoneStage.REFUND.value
+        case _:
+            raise ChoiceNotRoutedError(kind, choice)
 
 
 def steps_back(gate: Gate, choice: Choice, rivals: tuple[Gate, ...]) -> bool:
@@ -156,6 +195,8 @@ def effects(situation: Situation, gate: Gate, answer: Answer) -> Effects:
         return _parked(situation, str(answer.facts["why"]))
     if answer.choice is Choice.CANCELLED:
         return _cancelled(situation, gate, answer)
+    if answer.choice in {Choice.REASSIGNED, Choice.REASSIGN, Choice.GIVE_UP}:
+        return _reassigned(situation, gate, answer)
     match gate.id.kind:
         case Kind.BRIEF:
             return _brief_handed_in(situation, answer)
@@ -410,7 +451,16 @@ def _own_date(situation: Situation) -> datetime:
 
 
 def _bound(situation: Situation, whole: Engagement) -> Effects:
-    """Somebody is bound to every milestone of the order, each at its share of what was agreed for the whole."""
+    """Somebody is bound to every milestone of the order, each at its share of what was agreed for the whole.
+
+    Where one milestone is asked for alone, to that one.
+    """
+    if situation.milestone is not None:
+        return Effects(
+            put={"engagement": engagement_row(whole), "left_to_send": whole.agreed},
+            remove=("picked", "wait_until", "lost"),
+            writes=(Check(order_key(situation.order.id), (not_interrupted(situation),)),),
+        )
     weights = [planned.weight for planned in situation.offer.milestones] or [1]
     engaged = [
         replace(whole, agreed=agreed, spent=spent)
@@ -433,6 +483,72 @@ def _bound(situation: Situation, whole: Engagement) -> Effects:
             for number, engagement in enumerate(engaged, start=1)
         ),
     )
+
+
+def _reassigned(situation: Situation, gate: Gate, answer: Answer) -> Effects:
+    """The work is taken from whoever has it; what was handed in stays.
+
+    What they are paid all the same follows from the cause by the frozen policy (design: people 5), and is booked here.
+    """
+    milestone = situation.milestone
+    if milestone is None or milestone.engagement is None:
+        return Effects(remove=("parked_from", "parked_why"))
+    engagement = milestone.engagement
+    why = (
+        LostWhy.GAVE_UP if answer.choice is Choice.GIVE_UP else LostWhy(answer.facts.get("why", LostWhy.REWORK_FAILED))
+    )
+    keeps = min(milestone.left_to_send, kept_when_lost(situation, why))
+    lost = {"freelancer": engagement.freelancer, "why": why.value, "pay": keeps}
+    writes = _closed(situation).writes
+    if keeps:
+        entry = ledger.kill_fee_of(
+            order=gate.order,
+            gate=str(gate.id),
+            amount=keeps,
+            freelancer=engagement.freelancer,
+            currency=situation.order.currency,
+            at=situation.now,
+        )
+        writes = (*writes, entry_put(entry))
+    else:
+        writes = (*writes, Check(order_key(gate.order), (not_interrupted(situation),)))
+    return Effects(
+        put={"left_to_send": 0, "rounds": 0} | ({} if engagement.by_hand else {"lost": lost}),
+        remove=("engagement", "parked_from", "parked_why", "picked", "wait_until"),
+        guards=(equals("left_to_send", milestone.left_to_send), equals("in_transit", 0)),
+        writes=writes,
+    )
+
+
+def kept_when_lost(situation: Situation, why: LostWhy) -> int:
+    """What somebody who loses the work is paid all the same, in minor units, by the frozen policy."""
+    milestone = situation.milestone
+    if milestone is None or milestone.engagement is None:
+        return 0
+    agreed, bears = milestone.engagement.agreed, situation.offer.policy.bears
+    match why:
+        case LostWhy.GAVE_UP:
+            return 0
+        case LostWhy.LATE:
+            kept = bears.on(RefundCause.LATE)
+        case LostWhy.REWORK_FAILED | LostWhy.SUSPENDED:
+            kept = bears.on(RefundCause.BRIEF_NOT_MET)
+        case LostWhy.SELLER:
+            kept = bears.on(RefundCause.SELLER_FAULT)
+        case _:
+            assert_never(why)
+    return kept_share(kept, agreed)
+
+
+def kept_share(kept: FreelancerPaid, agreed: int) -> int:
+    """The part of the agreed cost that is kept (minor units); nothing counts as delivered yet in a pro-rata."""
+    match kept:
+        case FreelancerPaid.FULL:
+            return agreed
+        case FreelancerPaid.HALF:
+            return agreed - agreed // 2
+        case FreelancerPaid.NOTHING | FreelancerPaid.PRO_RATA:
+            return 0
 
 
 def _approved(situation: Situation, gate: Gate, answer: Answer) -> Effects:

@@ -72,7 +72,7 @@ GATE_FIELDS = frozenset({"nonce", "choice", "note", "file"}) | PICK_FIELDS
 CHECKOUT_FIELDS = frozenset({"nonce"})
 ADDRESS = re.compile(r"[^@\s<>\"',;]+@[^@\s<>\"',;]+\.[^@\s<>\"',;.]{2,}")
 ADDRESS_LIMIT = 254
-NOTE_NEEDED = frozenset({Choice.REWORK, Choice.REVISE})
+NOTE_NEEDED = frozenset({Choice.REWORK, Choice.REVISE, Choice.REASSIGN})
 
 
 def guarded(ports: Ports, request: Request) -> Shown | Response:
@@ -256,7 +256,7 @@ def post_gate(ports: Ports, request: Request, opened: OpenedGate) -> Shown | Res
         return gate_page(ports, opened, typed=_with(typed, Problem("choice_missing", "choice")))
     choice, note = Choice(chosen), request.first("note")
     uploads: list[dict[str, Any]] = []
-    problems = note_problems(note, required=choice in NOTE_NEEDED)
+    problems = note_problems(note, required=choice in NOTE_NEEDED and gate.id.kind is not Kind.PARK)
     if choice is Choice.DELIVER:
         uploads, missing = _measure(ports, files)
         problems += missing if files else (Problem("files_required", "file"),)

@@ -32,7 +32,7 @@ from relais.gate import (
 )
 from relais.metrics import Metric
 from relais.offer import Review
-from relais.order import OrderStage, order_from_row, stamp
+from relais.order import MilestoneStage, OrderStage, order_from_row, stamp
 from relais.ports import ConditionFailedError, MailRefusedError, Ports
 from relais.rows import (
     Change,
@@ -52,8 +52,14 @@ from relais.steps.situation import Situation, read_situation
 
 CANCELLED = "Cancelled"
 """The error that an interrupted gate fails its state with; caught by every gate, never retried."""
+REASSIGNED = "Reassigned"
+"""The error that a gate fails its state with when the work goes to somebody else; never retried."""
 PARKED = "Parked"
 """The error that a parked gate fails its state with; never retried by the definition."""
+
+
+FAILING = frozenset({Choice.PARK, Choice.CANCELLED, Choice.REASSIGNED})
+"""What no gate offers: it fails the state, which catches it."""
 
 
 class SupersededError(RelaisError):
@@ -191,7 +197,7 @@ def _entry(attempt: str) -> str:
 def stage_of(kind: Kind, *, of_order: bool) -> str:
     """The stage at which a gate of this kind stands: their names agree, but for the proposal and the way out."""
     if kind is Kind.PROPOSAL:
-        return OrderStage.ASSIGN.value
+        return OrderStage.ASSIGN.value if of_order else MilestoneStage.REASSIGN.value
     return OrderStage.UNWIND.value if kind is Kind.REFUND and of_order else kind.value
 
 
@@ -402,7 +408,7 @@ def answer(ports: Ports, situation: Situation, gate: Gate, given: Answer, extra:
     """
     if gate.status is not Status.OPEN:
         raise AlreadyAnsweredError(gate)
-    if given.choice not in gate.choices and given.choice not in {Choice.PARK, Choice.CANCELLED}:
+    if given.choice not in gate.choices and given.choice not in FAILING:
         raise ChoiceNotOfferedError(gate, given.choice.value)
     rivals = _commit(ports, situation, gate, given, extra)
     decided = read_gate(ports, gate.order, str(gate.id))
@@ -470,6 +476,9 @@ def answer_token(ports: Ports, gate: Gate, token: str) -> None:
         return
     if decision.choice is Choice.CANCELLED:
         ports.machine.fail(token, CANCELLED, f"gate {gate.id} was interrupted")
+        return
+    if decision.choice in {Choice.REASSIGNED, Choice.GIVE_UP}:
+        ports.machine.fail(token, REASSIGNED, f"gate {gate.id}: the work goes to somebody else")
         return
     ports.machine.succeed(token, decision.choice.value)
 

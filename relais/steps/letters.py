@@ -8,7 +8,7 @@ from datetime import datetime
 
 from relais.calendar import due_after
 from relais.gate import Choice, Gate, Kind, Role, gate_from_row
-from relais.order import ORDER_LEVEL, Milestone
+from relais.order import ORDER_LEVEL, Lost, Milestone
 from relais.pages.views import Chosen, Frame, LetterView
 from relais.ports import Ports
 from relais.roster import Freelancer, Reason
@@ -57,6 +57,12 @@ def withdrawn(ports: Ports, situation: Situation, gate: Gate) -> LetterView:
 def taken(ports: Ports, situation: Situation, gate: Gate) -> LetterView:
     """The mail to a freelancer who was asked together with others, one of whom said yes first."""
     return _to_freelancer(ports, situation, read_freelancer(ports.store, gate.owner), "taken", None)
+
+
+def lost(ports: Ports, situation: Situation, lost: Lost) -> LetterView:
+    """The mail to a freelancer whose work went to somebody else: why, and what is paid all the same."""
+    letter = _to_freelancer(ports, situation, read_freelancer(ports.store, lost.freelancer), "lost", None)
+    return replace(letter, pay=lost.pay, facts={"why": lost.why})
 
 
 def new_link(ports: Ports, situation: Situation) -> LetterView:

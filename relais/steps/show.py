@@ -370,6 +370,7 @@ def _gate_view(ports: Ports, situation: Situation, gate: Gate, typed: Typed) -> 
     seller, maker = gate.role is Role.SELLER, gate.role is Role.FREELANCER
     released = seller or situation.offer.policy.release is Release.FILES
     looks = gate.id.kind in {Kind.REVIEW, Kind.ACCEPTANCE}
+    before = gate.id.kind is Kind.WORK and milestone is not None and milestone.version > 0
     return GateView(
         frame=frame(ports, situation.shop, gate.lang, path),
         gate=gate,
@@ -385,7 +386,9 @@ def _gate_view(ports: Ports, situation: Situation, gate: Gate, typed: Typed) -> 
         deadline=letters.work_deadline(gate) if maker or gate.id.kind is Kind.WORK else order.promised,
         brief=letters.read_brief(ports, situation) if reads_brief else (),
         brief_files=_brief_files(ports, order) if reads_brief else (),
-        files=delivered(ports, order.id, milestone, released=released) if looks and milestone else (),
+        files=delivered(ports, order.id, milestone, released=released or before)
+        if (looks or before) and milestone
+        else (),
         uploaded=tuple(_uploaded(ports, key) for key in typed.files),
         delivery_note=_delivery_note(ports, order.id, milestone) if looks else None,
         note=letters.last_note(ports, situation) if gate.id.kind is Kind.WORK else None,

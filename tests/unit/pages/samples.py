@@ -270,8 +270,8 @@ OWNERS = {
 ROUTED = {
     Kind.BRIEF: (Choice.HAND_IN,),
     Kind.PROPOSAL: (Choice.ACCEPTED, Choice.AGAIN, Choice.EXHAUSTED),
-    Kind.WORK: (Choice.DELIVER,),
-    Kind.REVIEW: (Choice.APPROVE, Choice.REWORK),
+    Kind.WORK: (Choice.DELIVER, Choice.GIVE_UP),
+    Kind.REVIEW: (Choice.APPROVE, Choice.REWORK, Choice.REASSIGN),
     Kind.ACCEPTANCE: (Choice.ACCEPT, Choice.REVISE, Choice.REFUND),
     Kind.HOLD: (Choice.RELEASE,),
     Kind.PAYOUT: (Choice.PAID, Choice.NOTHING_DUE),
@@ -284,6 +284,8 @@ ROUTED = {
         Choice.HOLD,
         Choice.PAYOUT,
         Choice.REFUND,
+        Choice.REASSIGN,
+        Choice.PICK,
         Choice.CLOSED,
     ),
     Kind.STUCK: (Choice.RESUME,),
@@ -325,6 +327,7 @@ LETTERS = (
     "refunded",
     "cancelled",
     "taken",
+    "lost",
     "late",
 )
 
