@@ -141,7 +141,7 @@ def compile_all(place: Path, root: Path, python: str) -> None:
 class Rebuilt:
     """A folder with the digest of its inputs beside it: gives a new place to fill if they differ, else None.
 
-    The new folder takes the old one's place only when it is complete. Of several at once one builds, and the others wait
+    The new folder takes the old one's place only when it is complete. Of several at once one builds, the others wait
     for what it made; the lock ends with its process.
     """
 
