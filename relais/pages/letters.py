@@ -26,6 +26,7 @@ from relais.pages.render import (
     why_you,
 )
 from relais.pages.views import LetterView, Mail
+from relais.performer import Performer
 
 REMINDER = ".reminder"
 PREHEADER_LENGTH = 120
@@ -249,9 +250,10 @@ def _revisions(view: LetterView) -> str:
 
 
 def _maker(view: LetterView) -> str:
-    """The freelancer's name, where the offer lets the client know it."""
+    """The freelancer's name, where the offer lets the client know it; never where something was bought."""
     by_name = view.offer.policy.disclosure is Disclosure.BY_NAME
-    return view.freelancer.name if by_name and view.freelancer else ""
+    known = view.freelancer is not None and view.freelancer.kind is not Performer.OUTSIDE
+    return view.freelancer.name if by_name and known and view.freelancer else ""
 
 
 def _freelancer_facts(view: LetterView, named: str) -> list[tuple[str, str]]:

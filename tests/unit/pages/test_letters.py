@@ -14,6 +14,7 @@ from relais.offer import Disclosure, RefundCause
 from relais.pages import words
 from relais.pages.letters import compose, write
 from relais.pages.views import Mail
+from relais.performer import Performer
 from tests.unit.pages import samples
 from tests.unit.pages.document import HOSTILE, Document
 
@@ -260,3 +261,13 @@ def test_a_client_whose_name_is_not_known_is_greeted_all_the_same() -> None:
     """Some payments bring no name."""
     mail = write(samples.letter_view("en", "brief", Role.CLIENT, order=replace(samples.ORDER, client_name=None)))
     assert mail.text.startswith("Hello,\n")
+
+
+def test_where_something_was_bought_is_never_told_to_the_client() -> None:
+    """The seller is promised so where they type it, whatever the offer discloses."""
+    assert samples.OFFER.policy.disclosure is not Disclosure.BY_NAME
+    offer = replace(samples.OFFER, policy=replace(samples.OFFER.policy, disclosure=Disclosure.BY_NAME))
+    platform = replace(samples.FREELANCER, name="Une plateforme", kind=Performer.OUTSIDE)
+    for key in samples.LETTERS:
+        told = whole(write(samples.letter_view("fr", key, Role.CLIENT, offer=offer, freelancer=platform)))
+        assert "Une plateforme" not in told
