@@ -26,6 +26,7 @@ HEARTBEAT = timedelta(hours=25)
 """Every open order is looked at by the clock at least this often (design: workflow section 4)."""
 JITTER_SECONDS = 600
 OWED_TRIES = 10
+MOST_ORDINAL_DIGITS = 6
 
 
 class Kind(StrEnum):
@@ -33,6 +34,7 @@ class Kind(StrEnum):
 
     BRIEF = "brief"
     PROPOSAL = "proposal"
+    START = "start"
     WORK = "work"
     REVIEW = "review"
     ACCEPTANCE = "acceptance"
@@ -62,6 +64,7 @@ class Choice(StrEnum):
     ACCEPTED = "accepted"
     AGAIN = "again"
     EXHAUSTED = "exhausted"
+    BEGIN = "begin"
     DELIVER = "deliver"
     APPROVE = "approve"
     REWORK = "rework"
@@ -71,6 +74,7 @@ class Choice(StrEnum):
     PAID = "paid"
     NOTHING_DUE = "nothing_due"
     RETRY = "retry"
+    START = "start"
     WORK = "work"
     REVIEW = "review"
     ACCEPTANCE = "acceptance"
@@ -105,6 +109,7 @@ class Default(StrEnum):
     STAY = "stay"
     """Nothing is decided: the owner is reminded and the seller told, every working day."""
     AGAIN = "again"
+    BEGIN = "begin"
     ACCEPT = "accept"
     RELEASE = "release"
     REFUND = "refund"
@@ -174,7 +179,7 @@ class GateId:
         except (ValueError, TypeError):
             raise MalformedGateIdError(text) from None
         numbered = len(milestone) == len(ORDER_LEVEL) and milestone.isascii() and milestone.isdigit()
-        if not numbered or str(found) != text:
+        if not numbered or len(ordinal) > MOST_ORDINAL_DIGITS or str(found) != text:
             raise MalformedGateIdError(text)
         return found
 

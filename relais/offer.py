@@ -262,7 +262,19 @@ class Offer:
     @property
     def plan(self) -> tuple[tuple[Start, int], ...]:
         """Each milestone's start and its promise in working days."""
-        return tuple((one.start, one.promise or self.policy.promise) for one in self.milestones)
+        planned = tuple((one.start, one.promise or self.policy.promise) for one in self.milestones)
+        return planned or ((_AT_ONCE, self.policy.promise),)
+
+    def waits(self, number: int) -> bool:
+        """Whether a milestone (from 1) waits for a date of its own instead of beginning with the order."""
+        if not 1 <= number <= len(self.milestones):
+            return False
+        return not self.milestones[number - 1].start.at_once(first=number == 1)
+
+    def revisions_of(self, number: int) -> int:
+        """How many changes one milestone (from 1) includes."""
+        own = self.milestones[number - 1].revisions if number <= len(self.milestones) else None
+        return self.policy.revisions if own is None else own
 
     def weights(self) -> tuple[list[int], list[int]]:
         """How price and cost are shared among the milestones; one that is not named has all."""

@@ -19,6 +19,9 @@ MILESTONE_ROW_VERSION = 1
 
 ORDER_LEVEL = "00"
 """The milestone number that stands for the order itself."""
+ID_LETTERS = "0123456789abcdefghjkmnpqrstvwxyz"
+"""Of order ids: Crockford's base 32, without letters that are mistaken for others."""
+ID_LENGTH = 12
 
 
 class OrderStage(StrEnum):
@@ -40,6 +43,7 @@ class MilestoneStage(StrEnum):
     """Where one milestone is; the definition routes each of them."""
 
     PENDING = "pending"
+    START = "start"
     WORK = "work"
     REVIEW = "review"
     ACCEPTANCE = "acceptance"
@@ -95,8 +99,27 @@ class Lost:
 
 
 @dataclass(frozen=True, slots=True)
+class Interrupt:
+    """A decision on an order that every open gate is answered with, or on one milestone (design: workflow section 2).
+
+    `seq` counts those on the order; one on a milestone has none (0): it stands on its row until it is handled.
+    """
+
+    seq: int
+    kind: str
+    cause: str
+    by: str
+    at: datetime
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Milestone:
-    """One deliverable's life inside an order. `left_to_send` is what of the agreed cost no act has reserved yet."""
+    """One deliverable's life inside an order. `left_to_send` is what of the agreed cost no act has reserved yet.
+
+    `promised` is the client's own date for it and `starts` when it begins, where it doesn't begin with the order;
+    `began` is when it did. `interrupt` is a decision on this milestone alone that no gate has been answered with yet.
+    """
 
     order: str
     number: str
@@ -125,18 +148,15 @@ class Milestone:
     picked: str | None = None
     wait_until: datetime | None = None
     lost: Lost | None = None
+    promised: datetime | None = None
+    starts: datetime | None = None
+    began: datetime | None = None
+    interrupt: Interrupt | None = None
 
-
-@dataclass(frozen=True, slots=True)
-class Interrupt:
-    """A decision on the whole order that every open gate is answered with (design: workflow section 2)."""
-
-    seq: int
-    kind: str
-    cause: str
-    by: str
-    at: datetime
-    note: str | None = None
+    @property
+    def unbegun(self) -> bool:
+        """Whether it has a date of its own to start on, and has not."""
+        return self.starts is not None and self.began is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +218,11 @@ class Order:
     def is_open(self) -> bool:
         """Whether money or work can still be owed on it: paid and not yet completed."""
         return self.stage not in {OrderStage.DRAFT, OrderStage.COMPLETED}
+
+
+def is_order_id(text: str) -> bool:
+    """Whether a text may name an order: what cannot is never looked up, and never logged."""
+    return len(text) == ID_LENGTH and set(text) <= set(ID_LETTERS)
 
 
 def instant(text: str | None) -> datetime | None:
@@ -329,6 +354,10 @@ def milestone_from_row(row: Row) -> Milestone:
         picked=row.get("picked"),
         wait_until=instant(row.get("wait_until")),
         lost=None if row.get("lost") is None else Lost(**row["lost"]),
+        promised=instant(row.get("promised")),
+        starts=instant(row.get("starts")),
+        began=instant(row.get("began")),
+        interrupt=_interrupt(row.get("interrupt"), 0),
     )
 
 

@@ -63,6 +63,12 @@ class Start:
         counted = f"order +{self.wait}" if self.after is After.ORDER else f"+{self.wait}"
         return counted if self.weekday is None else f"{counted}, {_WEEKDAYS[self.weekday]}"
 
+    def at_once(self, *, first: bool) -> bool:
+        """Whether it begins with the order whatever the date: nothing to wait for, nor anything before it."""
+        return self.weekday is None and (
+            (first and self.after is After.PREVIOUS) or (self.after is After.ORDER and not self.wait.count)
+        )
+
     @classmethod
     def parse(cls, text: str) -> Start:
         """Read "at once", "+7 d", "order +6 wd" or "+7 d, monday"; raises StartFormatError."""
@@ -85,7 +91,7 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class Dates:
-    """One milestone's dates. `starts` is None where it begins with the order; `promised` is the client's date."""
+    """One milestone's dates: `starts` is None where it begins with the order; `promised` is the client's date."""
 
     starts: datetime | None
     promised: datetime
@@ -104,7 +110,7 @@ def schedule(plan: Sequence[tuple[Start, int]], began: datetime, calendar: Calen
         day = _day(start, today, before, calendar)
         if start.weekday is not None:
             day += timedelta(days=(start.weekday - day.weekday()) % _WEEK)
-        starts = None if day <= today else opening_on(day, calendar)
+        starts = None if start.at_once(first=before is None) else max(opening_on(day, calendar), began)
         dates.append(Dates(starts, promised_date(starts or began, promise, calendar)))
         before = day
     return tuple(dates)

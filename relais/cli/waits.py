@@ -70,6 +70,8 @@ def waiting_for(kind: Kind) -> tuple[Role, ...]:
             return (Role.CLIENT,)
         case Kind.WORK:
             return (Role.SELLER, Role.CLIENT)
+        case Kind.START:
+            return (Role.CLIENT, Role.FREELANCER)
         case Kind.ACCEPTANCE | Kind.HOLD | Kind.PAYOUT:
             return (Role.FREELANCER,)
         case Kind.PARK:
@@ -89,6 +91,8 @@ def otherwise(gate: Gate) -> str:
             return "the roster is asked again, those who were not asked before"
         case Default.AGAIN:
             return "it counts as lapsed, and the next of the roster is asked"
+        case Default.BEGIN:
+            return "the work on this milestone begins"
         case Default.ACCEPT:
             return "silence accepts, if a mail has reached the client"
         case Default.RELEASE:

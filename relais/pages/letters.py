@@ -21,7 +21,9 @@ from relais.pages.render import (
     minutes_for,
     paid_all_the_same,
     park_reason,
+    part_label,
     refund_reason,
+    several_in_words,
     speech,
     why_you,
 )
@@ -84,7 +86,7 @@ def compose(view: LetterView) -> Letter:
     """What a mail says, free of its setting."""
     lang = words.language(view.frame.lang)
     named, reminded = view.key.removesuffix(REMINDER), view.key.endswith(REMINDER)
-    key = _words_of(named, view.role)
+    key = _words_of(named, view)
     given = _sayable(view)
     proposal = named == "proposal" and view.role is Role.FREELANCER
     subject = words.say(lang, f"{key}.subject", **given)
@@ -130,10 +132,13 @@ def _after_lead(view: LetterView, named: str) -> tuple[str, ...]:
             return ()
 
 
-def _words_of(named: str, role: Role) -> str:
-    reader = _reader(role)
-    key = f"mail.{named}.{reader}"
-    return key if words.has(f"{key}.subject") else f"mail.any.{reader}"
+def _words_of(named: str, view: LetterView) -> str:
+    """Where a mail is about one of several milestones, words that don't speak of the whole order, if there are any."""
+    reader = _reader(view.role)
+    part = (f"mail.{named}.part.{reader}",) if _part(view) else ()
+    keys = [*part, f"mail.{named}.{reader}", f"mail.any.{reader}"]
+    found: str = next(key for key in keys if words.has(f"{key}.subject"))
+    return found
 
 
 def _reader(role: Role) -> str:
@@ -152,9 +157,10 @@ def _sayable(view: LetterView) -> Mapping[str, object]:
     lang = words.language(view.frame.lang)
     price = words.money(view.order.price, view.order.currency, lang)
     pay = "" if view.pay is None else words.money(view.pay, view.order.currency, lang)
+    part = _part(view)
     shared: dict[str, object] = {
-        "offer": view.offer.title.in_(lang),
-        "skill": view.offer.skill,
+        "offer": _about(view),
+        "skill": part or view.offer.skill,
         "count": len(view.offer.brief),
         "minutes": minutes_for(view.offer),
         "until": _short(view, view.gate.deadline if view.gate else None, "soon"),
@@ -169,12 +175,12 @@ def _sayable(view: LetterView) -> Mapping[str, object]:
             return shared | {
                 "price": price,
                 "refund": _refund(view),
-                "refund_why": refund_reason(view.facts.get("cause"), view.order, lang),
+                "refund_why": refund_reason(view.facts.get("cause"), view.order, lang, part=bool(part)),
             }
         case "freelancer":
             lost = f"lost.why.{view.facts.get('why', '')}"
             why = words.say(lang, lost) if words.has(lost) else ""
-            return shared | {"offer": view.offer.skill, "pay": pay, "lost_why": why}
+            return shared | {"offer": part or view.offer.skill, "pay": pay, "lost_why": why}
         case _:
             return shared | {
                 "price": price,
@@ -182,6 +188,18 @@ def _sayable(view: LetterView) -> Mapping[str, object]:
                 "why": park_reason(view.facts.get("why"), lang),
                 "awaited": words.say(lang, _awaited(view)),
             }
+
+
+def _part(view: LetterView) -> str:
+    """Which of several milestones a mail is about."""
+    number = None if view.milestone is None else view.milestone.number
+    return part_label(view.offer, number, words.language(view.frame.lang))
+
+
+def _about(view: LetterView) -> str:
+    """What was ordered, and which part of it the mail is about."""
+    title, part = view.offer.title.in_(view.frame.lang), _part(view)
+    return f"{title} · {part}" if part else title
 
 
 def _refund(view: LetterView) -> str:
@@ -230,7 +248,7 @@ def _client_facts(view: LetterView, named: str) -> list[tuple[str, str]]:
     price = words.money(view.order.price, view.order.currency, lang) if named in {"to_pay", "paid", "brief"} else ""
     asked = named in ASKING and named != "parked" and view.gate is not None
     return [
-        ("offer", view.offer.title.in_(lang)),
+        ("offer", _about(view)),
         ("maker", _maker(view)),
         ("price", price),
         ("refund", _refund(view) if named == "refunded" else ""),
@@ -263,7 +281,7 @@ def _freelancer_facts(view: LetterView, named: str) -> list[tuple[str, str]]:
     unpaid = view.pay is None or (cancelled and not view.pay)
     cause = view.facts.get("cause") if cancelled and view.pay is not None else None
     return [
-        ("offer", view.offer.skill.capitalize()),
+        ("offer", _part(view) or view.offer.skill.capitalize()),
         ("why", words.say(lang, f"cause.{cause}") if cause in set(RefundCause) else ""),
         ("pay", "" if unpaid else words.money(view.pay or 0, view.order.currency, lang)),
         ("due", _short(view, view.deadline if due else None, "moment")),
@@ -277,7 +295,7 @@ def _seller_facts(view: LetterView, named: str) -> list[tuple[str, str]]:
     awaited = view.facts.get("kind") == Kind.WORK.value
     phone = view.freelancer.phone if view.freelancer and late and awaited else ""
     return [
-        ("offer", view.offer.title.in_(lang)),
+        ("offer", _about(view)),
         ("client", view.order.client_name or view.order.client_email or ""),
         ("by", view.freelancer.name if view.freelancer else ""),
         ("phone", phone),
@@ -293,7 +311,9 @@ def _terms(view: LetterView, lang: str) -> tuple[str, ...]:
     if view.pay_by is not None:
         paid += " " + words.say(lang, "bind.paid_by", date=_short(view, view.pay_by, "day"))
     rights = (words.say(lang, "bind.rights", rights=offer.rights.in_(lang)),) if offer.rights else ()
+    several = several_in_words(offer, view.gate, view.order.currency, lang, view.frame.zone)
     return (
+        *((several,) if several else ()),
         words.say(lang, "bind.revisions", count=policy.revisions),
         paid,
         words.say(lang, f"bind.portfolio.{policy.portfolio.name.lower()}"),

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, assert_never
 from zoneinfo import ZoneInfo
 
 from relais.gate import Choice, Gate, GateId, Kind, Role, Via
+from relais.money import shares
 from relais.offer import Bears, FreelancerPaid, Offer, OfferStatus, RefundCause, Review
 from relais.order import Milestone, MilestoneStage, Order, OrderStage
 from relais.pages import words
@@ -30,6 +31,7 @@ from relais.pages.views import (
     NoticeView,
     OfferView,
     OrderView,
+    PartView,
     Problem,
 )
 from relais.roster import Freelancer, Reason, Standing
@@ -53,11 +55,13 @@ GIVEN: Mapping[Kind, tuple[Choice, ...]] = {
     Kind.REVIEW: (Choice.APPROVE, Choice.REWORK, Choice.REASSIGN),
     Kind.ACCEPTANCE: (Choice.ACCEPT, Choice.REVISE, Choice.REFUND),
     Kind.HOLD: (),
+    Kind.START: (),
     Kind.PAYOUT: (),
     Kind.PICK: (Choice.PICKED, Choice.SELF, Choice.OUTSIDE, Choice.WAIT, Choice.REFUND),
     Kind.REFUND: (),
     Kind.PARK: (
         Choice.RETRY,
+        Choice.START,
         Choice.WORK,
         Choice.REVIEW,
         Choice.ACCEPTANCE,
@@ -95,6 +99,15 @@ def page(view: Page) -> str:
             assert_never(view)
 
 
+def bare_page(lang: str, key: str) -> str:
+    """A notice in no shop's dress, for when the shop itself cannot be read."""
+    from markupsafe import Markup
+
+    facts = {"lang": words.language(lang), "t": partial(words.say, lang), "key": f"notice.{key}"}
+    style = Markup(_source("style.css"))  # noqa: S704 (our own file)
+    return environment().get_template("bare.html").render(facts | {"style": style})
+
+
 def security_headers(files_origin: str, checkout_origins: tuple[str, ...]) -> dict[str, str]:
     """Headers of every page: nothing of third parties, no framing, no referrer, nothing kept by caches.
 
@@ -105,8 +118,8 @@ def security_headers(files_origin: str, checkout_origins: tuple[str, ...]) -> di
         "default-src": "'none'",
         "style-src": _source_hash("style.css"),
         "script-src": _source_hash("upload.js"),
-        "img-src": f"'self' data: {files_origin}",
-        "connect-src": f"'self' {files_origin}",
+        "img-src": f"'self' data: {files_origin}".strip(),
+        "connect-src": f"'self' {files_origin}".strip(),
         "form-action": " ".join(("'self'", *checkout_origins)),
         "base-uri": "'none'",
         "frame-ancestors": "'none'",
@@ -145,14 +158,25 @@ def park_reason(why: object, lang: str) -> str:
     return words.say(lang, key if words.has(key) else "park.why.any")
 
 
-def refund_reason(cause: object, order: Order, lang: str) -> str:
-    """Why a client is refunded, in words for the client: a cause of the policy, "amount", or none.
+def refund_reason(cause: object, order: Order, lang: str, *, part: bool = False) -> str:
+    """Why a client is refunded, in words for the client: a cause of the policy, "amount", or none; for a part of it.
 
     Without cause either the brief was never handed in, or nobody took the order, which is ours to answer for.
     """
     known = str(cause or (RefundCause.SELLER_FAULT.value if order.handed_in else "unanswered"))
     key = f"refunded.why.{known}"
+    key = f"{key}.part" if part and words.has(f"{key}.part") else key
     return words.say(lang, key if words.has(key) else "refunded.why.any")
+
+
+def part_label(offer: Offer, number: str | None, lang: str) -> str:
+    """One of several milestones in words: "Article 3 sur 10", "Maquette (1 sur 3)"; empty where there is but one."""
+    if number is None or not offer.several or not 1 <= int(number) <= len(offer.milestones):
+        return ""
+    titles = [one.title for one in offer.milestones]
+    title = titles[int(number) - 1]
+    key = "part.repeated" if titles.count(title) > 1 else "part.named"
+    return words.say(lang, key, title=title.in_(lang), number=int(number), count=len(titles))
 
 
 def paid_all_the_same(pay: int | None, currency: str, lang: str) -> str:
@@ -160,6 +184,17 @@ def paid_all_the_same(pay: int | None, currency: str, lang: str) -> str:
     if pay is None:
         return ""
     return words.say(lang, "cancelled.paid" if pay else "cancelled.unpaid", pay=words.money(pay, currency, lang))
+
+
+def several_in_words(offer: Offer, gate: Gate | None, currency: str, lang: str, zone: str) -> str:
+    """What a proposal of several milestones comes to: how many, what each pays, when each is due; empty for one."""
+    due = [] if gate is None else [datetime.fromisoformat(at) for at in gate.shown.get("deadlines", [])]
+    if not due:
+        return ""
+    pays = sorted(set(shares(gate.shown["pay"], offer.weights()[1]))) if gate is not None else []
+    each = words.join([words.money(pay, currency, lang) for pay in pays], lang)
+    dates = words.join([words.when(at, lang, zone, "short") for at in due], lang)
+    return words.say(lang, "bind.several", count=len(due), pay=each, dates=dates)
 
 
 def why_you(reasons: tuple[Reason, ...], skill: str, lang: str) -> str:
@@ -253,7 +288,7 @@ def _questioned(problem: Problem, view: Page) -> Problem:
     if not isinstance(view, OrderView) or "question" not in problem.facts:
         return problem
     lang = view.frame.lang
-    asked = {f"q_{question.key}": question.text.in_(lang) for question in view.offer.brief}
+    asked = {f"q_{question.key}": question.text.in_(lang) for question in view.offer.questions}
     named = asked.get(problem.field or "", str(problem.facts["question"]))
     return replace(problem, facts={**problem.facts, "question": named})
 
@@ -302,9 +337,12 @@ def _order_facts(view: OrderView) -> dict[str, Any]:
         "upload_at": next((question.key for question in view.offer.brief if question.files), None),
         "refresh": _refresh(view, state),
         "suggested": _suggested(view),
+        "typed_address": _typed_address(view),
         "back": back,
         "back_amount": words.money(back.amount, view.order.currency, view.frame.lang),
         "back_why": refund_reason(back.cause, view.order, view.frame.lang),
+        "part_label": lambda number: part_label(view.offer, number, words.language(view.frame.lang)),
+        "part_state": part_state,
     }
 
 
@@ -367,6 +405,18 @@ def _back_of(milestone: Milestone) -> int:
     return milestone.price if milestone.stage is MilestoneStage.REFUND else milestone.refunded
 
 
+def part_state(part: PartView) -> str:
+    """Where one of several milestones is, for its client: the name of a sentence."""
+    if part.refunded:
+        return "refunded"
+    if part.stage is MilestoneStage.CLOSED:
+        return "done"
+    if part.leaving or part.stage is MilestoneStage.REFUND:
+        return "refund"
+    reached = _reached(part.stage)
+    return "done" if reached == "hold" else reached
+
+
 def order_state(view: OrderView) -> str:
     """Which of its faces the order's page shows: the template of that name."""
     back = money_back(view)
@@ -401,7 +451,7 @@ def progress(view: OrderView) -> str:
     if order.stage is not OrderStage.MILESTONES or not view.milestones:
         return "hold" if order.stage is OrderStage.COMPLETED else "assign"
     reached = [_reached(milestone.stage) for milestone in view.milestones]
-    behind = ("park", "work", "review", "answer", "refund", "hold")
+    behind = ("park", "work", "review", "answer", "refund", "start", "hold")
     return next(name for name in behind if name in reached)
 
 
@@ -417,6 +467,8 @@ def _answered(key: str, brief: BriefView, *, files: bool) -> bool:
 
 def _reached(stage: MilestoneStage) -> str:
     match stage:
+        case MilestoneStage.START:
+            return "start"
         case MilestoneStage.PENDING | MilestoneStage.WORK | MilestoneStage.REASSIGN | MilestoneStage.PICK:
             return "work"
         case MilestoneStage.REVIEW:
@@ -434,7 +486,9 @@ def _reached(stage: MilestoneStage) -> str:
 
 
 def _steps(now: str) -> list[tuple[str, str]]:
-    at = {"assign": 2, "work": 2, "review": 2, "park": 2, "answer": 3, "refund": 4, "hold": len(_STEPS)}[now]
+    at = {"assign": 2, "start": 2, "work": 2, "review": 2, "park": 2, "answer": 3, "refund": 4, "hold": len(_STEPS)}[
+        now
+    ]
     return [(step, "done" if i < at else "now" if i == at else "todo") for i, step in enumerate(_STEPS)]
 
 
@@ -447,11 +501,14 @@ def _refresh(view: OrderView, state: str) -> int | None:
 
 
 def _suggested(view: OrderView) -> str:
-    typed = view.typed or (view.brief.typed if view.brief else {})
-    if "address" in typed:
-        return typed["address"]
+    """The address that was probably meant, to be read and chosen; empty where there is none."""
     address = view.order.client_email or ""
-    return f"{address.rpartition('@')[0]}@{view.address_hint}" if view.address_hint else address
+    return f"{address.rpartition('@')[0]}@{view.address_hint}" if view.address_hint else ""
+
+
+def _typed_address(view: OrderView) -> str:
+    """What the form holds: what was typed, else the present address, so that sending it untouched changes nothing."""
+    return view.typed.get("address", view.order.client_email or "")
 
 
 def _gate_facts(view: GateView) -> dict[str, Any]:
@@ -472,6 +529,7 @@ def _gate_facts(view: GateView) -> dict[str, Any]:
         "we_checked": _we_checked(view),
         "chosen": tuple(_chosen(one, view, lang) for one in view.chosen),
         "soonest": f"{view.frame.now + timedelta(days=1):%Y-%m-%d}",
+        "several": several_in_words(view.offer, view.gate, view.order.currency, lang, view.frame.zone),
         "park_why": park_reason(view.gate.shown.get("why"), lang),
         "candidates": tuple(_candidate(one, view, lang) for one in view.candidates),
     }
@@ -574,7 +632,11 @@ def _against(freelancer: Freelancer, view: GateView, lang: str, *, paid: bool) -
 
 def _subject(offer: Offer, gate: Gate, lang: str) -> str:
     """What a gate is about: a freelancer is told the skill, since the offer's title leads to its price and date."""
-    return offer.skill.capitalize() if gate.role is Role.FREELANCER else words.typeset(offer.title.in_(lang), lang)
+    part = part_label(offer, None if gate.id.of_order else gate.id.milestone, lang)
+    if gate.role is Role.FREELANCER:
+        return part or offer.skill.capitalize()
+    title = words.typeset(offer.title.in_(lang), lang)
+    return f"{title} · {part}" if part else title
 
 
 def _picked(view: GateView) -> str:

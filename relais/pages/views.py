@@ -6,10 +6,12 @@ by the steps.
 Forms post these fields; `typed` everywhere holds them by the same names, as they were posted or saved: offer
 `client_kind` (consumer|business), `start_now`, `ends_when_done` ("yes"), `lang`; checkout `nonce`; address `nonce`,
 `action` (address), `address`; brief `nonce`, `q_<key>`, `skip_<key>` ("yes"), `file` (an upload's key, repeated),
-`action` (save|hand_in); gate `nonce`, `choice`, `note`, `file` (repeated); of a pick also `freelancer` (the key of
-who is picked), `spent`, `bought_at`, `receipt` (what was bought outside) and `until` (a date).
+`action` (save|hand_in), `ready` ("yes": needed to hand in, and never ticked by us); gate `nonce`, `choice`, `note`,
+`file` (repeated); of a pick also `freelancer` (the key of who is picked), `spent`, `bought_at`, `receipt` (what was
+bought outside) and `until` (a date).
 Uploads are asked for as form fields `nonce` and `name`, `size`, `type`, each repeated in the same order; the answer is
-JSON, `{"files": [{"name", "key", "url", "fields"}], "problems": [{"name", "message"}]}`, either list may be missing. A
+JSON, `{"files": [{"at", "name", "key", "url", "fields"}], "problems": [{"at", "name", "message"}]}`, either list may be
+missing; `at` is which of the files asked for, from 0, and missing or null where a problem is of none in particular. A
 `Problem.field` is one of those names (`file` for the uploads).
 """
 
@@ -22,7 +24,7 @@ from datetime import datetime
 
 from relais.gate import Choice, Decision, Gate, Kind, Role
 from relais.offer import Offer
-from relais.order import Milestone, Order
+from relais.order import Milestone, MilestoneStage, Order
 from relais.roster import Freelancer, Reason
 from relais.shop import Shop
 
@@ -79,6 +81,7 @@ class OfferView:
     offer: Offer
     delivered_by: datetime
     action: str
+    last_by: datetime | None = None
     problems: tuple[Problem, ...] = ()
     typed: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
@@ -95,7 +98,28 @@ class BriefView:
     files: tuple[FileView, ...]
     saved_at: datetime | None
     promised_if_today: datetime
+    last_if_today: datetime | None = None
     problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PartView:
+    """One of several milestones on the order's page: where it is, its dates, what waits there for the client.
+
+    `waiting` is the link to the client's open question; `drop` leads to where it may be given up, `dropping` shows what
+    that means and asks once more; `refund` is what it gives back, in minor units.
+    """
+
+    number: str
+    stage: MilestoneStage
+    starts: datetime | None
+    promised: datetime | None
+    refund: int
+    refunded: bool = False
+    leaving: bool = False
+    waiting: str | None = None
+    drop: str | None = None
+    dropping: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +129,7 @@ class OrderView:
     `checkout_action` is set while it can be paid; `brief` while the brief is open; `waiting` is the client's open gate
     elsewhere (its link); `address_action` lets the address be corrected, `address_hint` is the domain that was probably
     meant ("gmail.com"), `typed` what a refused correction held. `refunded_at` is when Stripe took the refund; `files`
-    holds none of a refunded milestone.
+    holds none of a refunded milestone. `parts` are the milestones of an order that has several.
     """
 
     frame: Frame
@@ -124,6 +148,7 @@ class OrderView:
     answers: tuple[tuple[str, str], ...] = ()
     files: tuple[FileView, ...] = ()
     refunded_at: datetime | None = None
+    parts: tuple[PartView, ...] = ()
     problems: tuple[Problem, ...] = ()
     typed: Mapping[str, str] = dataclasses.field(default_factory=dict)
 

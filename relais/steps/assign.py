@@ -144,9 +144,9 @@ def ranking(situation: Situation, people: Mapping[str, Freelancer], asked: _Hist
         situation.order.lang,
         people.values(),
         situation.now,
-        most=ceiling(situation.offer, situation.now.date()),
+        most=ceiling(situation.offer, situation.now.date()) // situation.offer.units,
         already=asked.ever,
-        until=situation.order.promised,
+        until=situation.promised,
         half_life=situation.shop.half_life,
     )
 
@@ -155,7 +155,8 @@ def _picked(situation: Situation, one: Freelancer | None, asked: _History) -> tu
     if one is None or any(one.key in together for together in asked.since):
         return ()
     rate = one.rate_for(situation.offer.skill)
-    return (Ranked(one.key, situation.offer.cost if rate is None else rate, 0, (Reason("picked", 1),)),)
+    usual = situation.offer.cost // situation.offer.units
+    return (Ranked(one.key, usual if rate is None else rate, 0, (Reason("picked", 1),)),)
 
 
 def _next(

@@ -26,7 +26,7 @@ from relais.gate import (
     next_due,
 )
 from relais.metrics import Metric
-from relais.order import Order, OrderStage, order_from_row, stamp
+from relais.order import MilestoneStage, Order, OrderStage, order_from_row, stamp
 from relais.ports import ConditionFailedError, Ports
 from relais.rows import Change, Key, Row, equals, gate_key, order_key
 from relais.steps import letters
@@ -36,6 +36,7 @@ from relais.steps.gates import (
     AlreadyAnsweredError,
     answer,
     default_choice,
+    end,
     person_owned,
     read_gate,
     resume,
@@ -248,6 +249,9 @@ def _resume_again(ports: Ports, gate: Gate) -> None:
     tries = int(gate.owes.get(Owed.RESUME.value, 0)) + 1
     _claim_owed(ports, gate, Owed.RESUME, tries)
     ports.counter.count(Metric.RESUME_REPEATED)
+    if _ended_alone(ports, gate):
+        end(ports, gate)
+        return
     if tries > 1:  # the first repeat comes two minutes after the decision, the second four minutes later
         ports.counter.count(Metric.RESUME_OVERDUE)
     resume(ports, gate)
@@ -255,6 +259,14 @@ def _resume_again(ports: Ports, gate: Gate) -> None:
         row = ports.store.get(order_key(gate.order))
         if row is not None:
             next_run(ports, order_from_row(row), "a decision was not taken up")
+
+
+def _ended_alone(ports: Ports, gate: Gate) -> bool:
+    """Whether it is the last decision of a milestone that ended while others of its order run: no gate follows it."""
+    if gate.id.of_order:
+        return False
+    situation = read_situation(ports, gate.order, gate.id.milestone)
+    return situation.stage == MilestoneStage.CLOSED.value and bool(situation.siblings)
 
 
 def _mail_again(ports: Ports, situation: Situation, gate: Gate) -> None:

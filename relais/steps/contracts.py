@@ -15,7 +15,7 @@ from relais.money import shares
 from relais.offer import Release
 from relais.order import ORDER_LEVEL, Engagement, Milestone, stamp
 from relais.roster import Freelancer, Ranked
-from relais.steps.decisions import working_date
+from relais.steps.decisions import working_dates
 from relais.steps.situation import Situation
 
 PARK_RULE = Rule.parse("1 wd; half")
@@ -34,6 +34,8 @@ def contract(situation: Situation, kind: Kind, link_key: str) -> Gate:
     match kind:
         case Kind.BRIEF:
             return _brief(situation, link_key)
+        case Kind.START:
+            return _start(situation, link_key)
         case Kind.WORK:
             return _work(situation, link_key)
         case Kind.REVIEW:
@@ -120,7 +122,7 @@ def proposal(  # noqa: PLR0917 - a proposal is what all of these make
         shown={
             "pay": _pay(situation, one.rate),
             "kind": asked.kind.value,
-            "deadline": stamp(_work_due(situation, asked, send_after)),
+            **_dates_shown(situation, asked, send_after),
             "ranking": [
                 {"who": best.freelancer, "points": best.points, "why": {r.key: r.value for r in best.reasons}}
                 for best in ranked[:RANKING_SHOWN]
@@ -131,17 +133,12 @@ def proposal(  # noqa: PLR0917 - a proposal is what all of these make
 
 
 def _pay(situation: Situation, rate: int) -> int:
-    """What a proposal offers, in minor units: the rate, or the milestone's share of it."""
+    """What a proposal offers, in minor units: the rate of every unit, or the milestone's share of it."""
+    whole = rate * situation.offer.units
     if situation.milestone is None:
-        return rate
-    weights = [planned.weight for planned in situation.offer.milestones] or [1]
-    return shares(rate, weights)[int(situation.milestone.number) - 1]
-
-
-def _work_due(situation: Situation, asked: Freelancer, send_after: datetime) -> datetime:
-    """The working deadline; who takes work over gets two working days at least."""
-    usual = working_date(situation, asked)
-    return usual if situation.milestone is None else max(usual, due_after(TAKEN_OVER, send_after, asked.calendar))
+        return whole
+    _, weights = situation.offer.weights()
+    return shares(whole, weights)[int(situation.milestone.number) - 1]
 
 
 def waiting(situation: Situation, link_key: str) -> Gate:
@@ -157,6 +154,18 @@ def waiting(situation: Situation, link_key: str) -> Gate:
         default=Default.AGAIN,
         deadline=situation.wait_until,
     )
+
+
+def _dates_shown(situation: Situation, asked: Freelancer, send_after: datetime) -> dict[str, Any]:
+    """The freelancer's first date; of several milestones each, in their order.
+
+    Who takes one over gets two working days at least.
+    """
+    dates = working_dates(situation, asked)
+    if situation.milestone is not None:
+        own = dates[int(situation.milestone.number) - 1]
+        return {"deadline": stamp(max(own, due_after(TAKEN_OVER, send_after, asked.calendar)))}
+    return {"deadline": stamp(dates[0])} | ({"deadlines": [stamp(at) for at in dates]} if len(dates) > 1 else {})
 
 
 def exhausted(situation: Situation, link_key: str) -> Gate:
@@ -190,6 +199,22 @@ def _engaged(situation: Situation) -> _Engaged:
 
 class NobodyEngagedError(TypeError):
     """A gate of the work opened on a milestone that nobody accepted: a mistake in the table or the definition."""
+
+
+def _start(situation: Situation, link_key: str) -> Gate:
+    """Nobody is asked: the milestone begins by itself on its date."""
+    starts = None if situation.milestone is None else situation.milestone.starts
+    return _gate(
+        situation,
+        Kind.START,
+        link_key,
+        role=Role.CLOCK,
+        owner="clock",
+        lang=situation.shop.lang,
+        choices=(Choice.BEGIN,),
+        default=Default.BEGIN,
+        deadline=max(starts or situation.now, situation.now),
+    )
 
 
 def _work(situation: Situation, link_key: str) -> Gate:
@@ -397,6 +422,8 @@ def _ways_back(situation: Situation) -> tuple[Choice, ...]:
             return (Choice.CLOSED,)
         case "reassign" | "pick":
             return (Choice.REASSIGN, Choice.PICK, Choice.REFUND)
+        case "start":
+            return (Choice.START, Choice.REFUND)
         case _:
             seen = (Choice.REVIEW, Choice.ACCEPTANCE) if milestone.version else ()
             return (Choice.WORK, *seen, Choice.REASSIGN, Choice.REFUND)

@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Any, assert_never
 
 from relais import ledger, score
-from relais.calendar import Duration, Unit, promised_date, working_deadline
+from relais.calendar import Duration, Unit, working_deadline
 from relais.errors import RelaisError
 from relais.gate import (
     OWED_AFTER,
@@ -29,7 +29,7 @@ from relais.gate import (
 )
 from relais.money import shares
 from relais.offer import FreelancerPaid, RefundCause
-from relais.order import Engagement, MilestoneStage, OrderStage, engagement_row, stamp
+from relais.order import Engagement, Interrupt, Milestone, MilestoneStage, OrderStage, engagement_row, stamp
 from relais.performer import Performer
 from relais.roster import Freelancer, tally_names
 from relais.rows import (
@@ -38,11 +38,13 @@ from relais.rows import (
     Guard,
     Put,
     Write,
+    absent,
     at_least,
     below_attribute,
     brief_key,
     contains,
     deliverable_key,
+    differs,
     entry_key,
     equals,
     freelancer_key,
@@ -52,6 +54,7 @@ from relais.rows import (
     present,
     score_key,
 )
+from relais.schedule import Dates, schedule
 from relais.score import Axis, Cause
 from relais.steps.situation import Situation
 
@@ -131,6 +134,8 @@ def stage_after(gate: Gate, choice: Choice, parked_from: str | None) -> str:
             return OrderStage.MILESTONES.value
         case Kind.PICK, Choice.REFUND:
             return OrderStage.UNWIND.value
+        case Kind.START, Choice.BEGIN:
+            return MilestoneStage.WORK.value
         case Kind.WORK, Choice.DELIVER:
             return MilestoneStage.REVIEW.value
         case Kind.REVIEW, Choice.APPROVE:
@@ -154,7 +159,8 @@ def stage_after(gate: Gate, choice: Choice, parked_from: str | None) -> str:
         case Kind.PARK, Choice.RETRY if parked_from is not None:
             return parked_from
         case Kind.PARK, (
-            Choice.WORK
+            Choice.START
+            | Choice.WORK
             | Choice.REVIEW
             | Choice.ACCEPTANCE
             | Choice.HOLD
@@ -202,6 +208,8 @@ def effects(situation: Situation, gate: Gate, answer: Answer) -> Effects:
             return _brief_handed_in(situation, answer)
         case Kind.PROPOSAL:
             return _proposal_answered(situation, gate, answer)
+        case Kind.START:
+            return Effects(put={"began": stamp(situation.now)}, guards=(absent("interrupt"),))
         case Kind.WORK:
             return _delivered(situation, gate, answer)
         case Kind.REVIEW:
@@ -305,7 +313,15 @@ def not_interrupted(situation: Situation) -> Guard:
 
 def interrupted(situation: Situation) -> bool:
     """Whether there is an interrupt that this milestone, or the order itself, has not handled."""
-    return situation.order.interrupt_seq > (situation.milestone or situation.order).handled
+    return unhandled(situation) is not None
+
+
+def unhandled(situation: Situation) -> Interrupt | None:
+    """The interrupt that has not been handled yet: the order's before the milestone's own."""
+    order, milestone = situation.order, situation.milestone
+    if order.interrupt_seq > (milestone or order).handled:
+        return order.interrupt
+    return None if milestone is None else milestone.interrupt
 
 
 def entry_put(entry: ledger.Entry) -> Put:
@@ -330,13 +346,13 @@ def _parked(situation: Situation, why: str) -> Effects:
 
 def _cancelled(situation: Situation, gate: Gate, answer: Answer) -> Effects:
     """The way out begins: what it is for is kept, and an open proposal gives its place back."""
-    interrupt = situation.order.interrupt
-    handled = {"handled": situation.order.interrupt_seq} if interrupted(situation) else {}
-    cause = interrupt.cause if interrupt is not None and handled else str(answer.facts.get("cause", ""))
+    interrupt = unhandled(situation)
+    handled = {"handled": interrupt.seq} if interrupt is not None and interrupt.seq else {}
+    cause = interrupt.cause if interrupt is not None else str(answer.facts.get("cause", ""))
     proposed = gate.id.kind is Kind.PROPOSAL and gate.role is Role.FREELANCER
     return Effects(
         put=handled | {"cause": cause},
-        remove=("parked_from", "parked_why"),
+        remove=("parked_from", "parked_why", *(() if situation.milestone is None else ("interrupt",))),
         # Money under way is not called back: it arrives first.
         guards=() if situation.milestone is None else (equals("in_transit", 0),),
         writes=(hand_back(gate.owner),) if proposed else (),
@@ -344,13 +360,21 @@ def _cancelled(situation: Situation, gate: Gate, answer: Answer) -> Effects:
 
 
 def _brief_handed_in(situation: Situation, answer: Answer) -> Effects:
-    promise = situation.offer.policy.promise
+    """Every date is counted from the complete brief: the order is promised when its last milestone is."""
+    dates = schedule(situation.offer.plan, situation.now, situation.shop.calendar)
+    kept = Put(brief_key(situation.order.id), {"v": 1, "at": stamp(situation.now), **answer.facts}, guards=())
     return Effects(
-        put={
-            "handed_in": stamp(situation.now),
-            "promised": stamp(promised_date(situation.now, promise, situation.shop.calendar)),
-        },
-        writes=(Put(brief_key(situation.order.id), {"v": 1, "at": stamp(situation.now), **answer.facts}, guards=()),),
+        put={"handed_in": stamp(situation.now), "promised": stamp(max(one.promised for one in dates))},
+        writes=(kept, *(_dated(situation, one, own) for one, own in zip(situation.milestones, dates, strict=False))),
+    )
+
+
+def _dated(situation: Situation, milestone: Milestone, dates: Dates) -> Change:
+    starts = {} if dates.starts is None else {"starts": stamp(dates.starts)}
+    return Change(
+        milestone_key(situation.order.id, milestone.number),
+        put={"promised": stamp(dates.promised)} | starts,
+        guards=(equals("stage", MilestoneStage.PENDING.value),),
     )
 
 
@@ -393,12 +417,31 @@ def _scored(situation: Situation, gate: Gate, freelancer: str, what: _Seen, *, b
 
 
 def _engaged(situation: Situation, gate: Gate) -> Effects:
+    """The whole order is taken at once, or one milestone of it that somebody takes over.
+
+    Each milestone's engagement is from now on the only truth about who does it.
+    """
     terms = gate.shown
     kind = Performer(terms.get("kind", Performer.FREELANCER))
-    deadline = datetime.fromisoformat(terms["deadline"])
-    bound = _bound(situation, Engagement(gate.owner, terms["pay"], situation.now, deadline, kind))
+    deadlines = [datetime.fromisoformat(at) for at in terms.get("deadlines", [terms["deadline"]])]
+    bound = _bound(situation, Engagement(gate.owner, terms["pay"], situation.now, deadlines[0], kind), deadlines)
     answered = _Seen(Axis.RESPONSIVENESS, score.ANSWERED, Cause.ACCEPTED)
-    return replace(bound, writes=(*bound.writes, *_scored(situation, gate, gate.owner, answered)))
+    beside = _held_beside(situation, gate.owner)
+    scored = _scored(situation, gate, gate.owner, answered, back=bool(beside))
+    return replace(bound, writes=(*bound.writes, *beside, *scored))
+
+
+def _held_beside(situation: Situation, freelancer: str) -> tuple[Write, ...]:
+    """Whether somebody who takes a milestone over has a place for another of the order already: one is enough.
+
+    Written as the condition that the other is still open.
+    """
+    beside = [one for one in situation.siblings if one.engagement and one.engagement.freelancer == freelancer]
+    if situation.milestone is None or not beside:
+        return ()
+    return (
+        Check(milestone_key(situation.order.id, beside[-1].number), (differs("stage", MilestoneStage.CLOSED.value),)),
+    )
 
 
 def _picked(situation: Situation, gate: Gate, answer: Answer) -> Effects:
@@ -411,8 +454,9 @@ def _picked(situation: Situation, gate: Gate, answer: Answer) -> Effects:
         case Choice.SELF:
             maker = str(answer.facts["freelancer"])
             room = Change(freelancer_key(maker), add={"in_hand": 1}, guards=(below_attribute("in_hand", "capacity"),))
-            bound = _bound(situation, Engagement(maker, 0, situation.now, _own_date(situation), Performer.SELF))
-            return replace(bound, writes=(*bound.writes, room))
+            dates = _own_dates(situation)
+            bound = _bound(situation, Engagement(maker, 0, situation.now, dates[0], Performer.SELF), dates)
+            return replace(bound, writes=(*bound.writes, *(_held_beside(situation, maker) or (room,))))
         case Choice.OUTSIDE:
             return _bought(situation, gate, answer)
         case _:
@@ -420,18 +464,18 @@ def _picked(situation: Situation, gate: Gate, answer: Answer) -> Effects:
 
 
 def _bought(situation: Situation, gate: Gate, answer: Answer) -> Effects:
-    facts = answer.facts
+    facts, dates = answer.facts, _own_dates(situation)
     engagement = Engagement(
         freelancer=Performer.OUTSIDE.value,
         agreed=0,
         accepted_at=situation.now,
-        deadline=_own_date(situation),
+        deadline=dates[0],
         kind=Performer.OUTSIDE,
         spent=int(facts["spent"]),
         bought_at=str(facts["bought_at"]),
         receipt=str(facts["receipt"]),
     )
-    bound = _bound(situation, engagement)
+    bound = _bound(situation, engagement, dates)
     if not engagement.spent:
         return bound
     entry = ledger.bought_outside(
@@ -444,13 +488,14 @@ def _bought(situation: Situation, gate: Gate, answer: Answer) -> Effects:
     return replace(bound, writes=(*bound.writes, entry_put(entry)))
 
 
-def _own_date(situation: Situation) -> datetime:
-    """The seller's own date is the client's: nobody else has to look before."""
-    promise = situation.offer.policy.promise
-    return situation.order.promised or promised_date(situation.now, promise, situation.shop.calendar)
+def _own_dates(situation: Situation) -> list[datetime]:
+    """The seller's own dates are the client's: nobody else has to look before."""
+    if situation.milestone is not None or not situation.milestones:
+        return [situation.promised or situation.now]
+    return [one.promised or situation.promised or situation.now for one in situation.milestones]
 
 
-def _bound(situation: Situation, whole: Engagement) -> Effects:
+def _bound(situation: Situation, whole: Engagement, deadlines: list[datetime]) -> Effects:
     """Somebody is bound to every milestone of the order, each at its share of what was agreed for the whole.
 
     Where one milestone is asked for alone, to that one.
@@ -461,10 +506,11 @@ def _bound(situation: Situation, whole: Engagement) -> Effects:
             remove=("picked", "wait_until", "lost"),
             writes=(Check(order_key(situation.order.id), (not_interrupted(situation),)),),
         )
-    weights = [planned.weight for planned in situation.offer.milestones] or [1]
+    _, weights = situation.offer.weights()
+    agreed, spent = shares(whole.agreed, weights), shares(whole.spent, weights)
     engaged = [
-        replace(whole, agreed=agreed, spent=spent)
-        for agreed, spent in zip(shares(whole.agreed, weights), shares(whole.spent, weights), strict=True)
+        replace(whole, agreed=part, spent=cost, deadline=deadline)
+        for part, cost, deadline in zip(agreed, spent, deadlines, strict=True)
     ]
     return Effects(
         remove=("picked", "wait_until"),
@@ -472,8 +518,8 @@ def _bound(situation: Situation, whole: Engagement) -> Effects:
         writes=tuple(
             Change(
                 key=milestone_key(situation.order.id, f"{number:02d}"),
-                put={
-                    "stage": MilestoneStage.WORK.value,
+                put=_first_stage(situation, number)
+                | {
                     "engagement": engagement_row(engagement),
                     "left_to_send": engagement.agreed,
                     "handled": situation.order.handled,
@@ -483,6 +529,12 @@ def _bound(situation: Situation, whole: Engagement) -> Effects:
             for number, engagement in enumerate(engaged, start=1)
         ),
     )
+
+
+def _first_stage(situation: Situation, number: int) -> dict[str, str]:
+    """A milestone with a date of its own waits for it; the run was told so when it entered, before dates were known."""
+    waits = situation.offer.waits(number)
+    return {"stage": (MilestoneStage.START if waits else MilestoneStage.WORK).value}
 
 
 def _reassigned(situation: Situation, gate: Gate, answer: Answer) -> Effects:
@@ -603,7 +655,7 @@ def _refund_right_used(situation: Situation) -> Effects:
     """Once the included revisions are used the client may have everything back (promise 5: by the frozen policy)."""
     return Effects(
         put={"cause": RefundCause.REFUND_RIGHT.value},
-        guards=(equals("revisions_left", 0),),
+        guards=(equals("revisions_left", 0), absent("interrupt")),
         writes=(Check(order_key(situation.order.id), (not_interrupted(situation),)),),
     )
 
@@ -623,6 +675,7 @@ def _accepted(situation: Situation, answer: Answer) -> Effects:
     )
     return Effects(
         put={"spoken": answer.via is not Via.CLOCK, "accepted": True},
+        guards=(absent("interrupt"),),
         writes=(Check(order_key(situation.order.id), (not_interrupted(situation),)), entry_put(entry)),
     )
 
@@ -635,7 +688,22 @@ def _closed(situation: Situation) -> Effects:
     milestone = situation.milestone
     if milestone is None or milestone.engagement is None or milestone.engagement.kind is Performer.OUTSIDE:
         return Effects()
-    return Effects(writes=(hand_back(milestone.engagement.freelancer),))
+    return Effects(writes=(place_given_back(situation, milestone.engagement.freelancer),))
+
+
+def place_given_back(situation: Situation, freelancer: str) -> Write:
+    """An order takes one place in a freelancer's hands, however many of its milestones are theirs.
+
+    The last one gives it back; while another is open the place stays, on the condition that it still is.
+    """
+    open_still = [
+        one for one in situation.siblings if one.engagement is not None and one.engagement.freelancer == freelancer
+    ]
+    if not open_still:
+        return hand_back(freelancer)
+    return Check(
+        milestone_key(situation.order.id, open_still[-1].number), (differs("stage", MilestoneStage.CLOSED.value),)
+    )
 
 
 def _unparked(situation: Situation, answer: Answer) -> Effects:
@@ -650,14 +718,25 @@ def hand_back(freelancer: str) -> Change:
     return Change(freelancer_key(freelancer), add={"in_hand": -1}, guards=(present("pk"),))
 
 
-def working_date(situation: Situation, freelancer: Freelancer) -> datetime:
-    """The freelancer's date for this order: the promised date less the reserve (design: people section 1)."""
-    policy = situation.offer.policy
-    promised = situation.order.promised or promised_date(situation.now, policy.promise, situation.shop.calendar)
-    return working_deadline(
-        promised,
-        Duration(policy.promise, Unit.WORKING_DAYS),
-        situation.shop.calendar,
-        reserve=policy.reserve,
-        worker=freelancer.calendar,
+def working_dates(situation: Situation, freelancer: Freelancer) -> tuple[datetime, ...]:
+    """The freelancer's date for each milestone: its promised date less the reserve (design: people section 1)."""
+    offer, calendar = situation.offer, situation.shop.calendar
+    began = situation.order.handed_in or situation.now
+    planned = [one.promised for one in schedule(offer.plan, began, calendar)]
+    stored = [(one.starts, one.promised) for one in situation.milestones] or [(None, situation.order.promised)]
+    return tuple(
+        _working_date(situation, freelancer, starts, own or computed, promise)
+        for (starts, own), computed, (_, promise) in zip(stored, planned, offer.plan, strict=False)
     )
+
+
+def _working_date(
+    situation: Situation, freelancer: Freelancer, starts: datetime | None, promised: datetime, promise: int
+) -> datetime:
+    """Whoever is away for the whole of it is told the date all the same: it can't be due before it starts."""
+    reserve, calendar = situation.offer.policy.reserve, situation.shop.calendar
+    turnaround = Duration(promise, Unit.WORKING_DAYS)
+    own = working_deadline(promised, turnaround, calendar, reserve=reserve, worker=freelancer.calendar)
+    if starts is None or own > starts:
+        return own
+    return working_deadline(promised, turnaround, calendar, reserve=reserve)

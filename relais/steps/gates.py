@@ -36,18 +36,28 @@ from relais.order import MilestoneStage, OrderStage, order_from_row, stamp
 from relais.ports import ConditionFailedError, MailRefusedError, Ports
 from relais.rows import (
     Change,
+    Key,
     Put,
     Write,
     below,
     equals,
     gate_key,
+    milestone_key,
     order_key,
     present,
     token_key,
 )
 from relais.steps import letters
 from relais.steps.contracts import contract
-from relais.steps.decisions import Answer, Effects, decision_writes, hand_back, interrupted, steps_back
+from relais.steps.decisions import (
+    Answer,
+    Effects,
+    decision_writes,
+    hand_back,
+    interrupted,
+    stage_after,
+    steps_back,
+)
 from relais.steps.situation import Situation, read_situation
 
 CANCELLED = "Cancelled"
@@ -330,7 +340,8 @@ def after_opening(ports: Ports, situation: Situation, gate: Gate, call: GateCall
         answer(ports, situation, now, Answer(Choice.CANCELLED, "engine", Via.ENGINE))
         return
     if _answers_itself(situation, now):
-        answer(ports, situation, now, Answer(Choice.APPROVE, "engine", Via.ENGINE))
+        choice = Choice.BEGIN if now.id.kind is Kind.START else Choice.APPROVE
+        answer(ports, situation, now, Answer(choice, "engine", Via.ENGINE))
         return
     if Owed.MAIL.value in now.owes:
         send_first(ports, situation, now)
@@ -345,11 +356,13 @@ def send_first(ports: Ports, situation: Situation, gate: Gate) -> None:
 
 
 def _answers_itself(situation: Situation, gate: Gate) -> bool:
-    """Later versions go straight to the client where the offer reviews the first one only (design.
+    """Later versions go straight to the client where the offer reviews the first one only (design: people 4).
 
-    People section 4).
+    A milestone whose date has come while nobody had taken it yet begins at once.
     """
     milestone = situation.milestone
+    if gate.id.kind is Kind.START:
+        return gate.deadline is None or gate.deadline <= situation.now
     if gate.id.kind is not Kind.REVIEW or milestone is None:
         return False
     by_hand = milestone.engagement is not None and milestone.engagement.by_hand  # the seller has seen it
@@ -410,26 +423,39 @@ def answer(ports: Ports, situation: Situation, gate: Gate, given: Answer, extra:
         raise AlreadyAnsweredError(gate)
     if given.choice not in gate.choices and given.choice not in FAILING:
         raise ChoiceNotOfferedError(gate, given.choice.value)
-    rivals = _commit(ports, situation, gate, given, extra)
+    committed = _commit(ports, situation, gate, given, extra)
+    if committed is None:
+        again = read_situation(ports, gate.order, gate.id.milestone)
+        return answer(ports, again, read_gate(ports, gate.order, str(gate.id)), given, extra)
+    rivals = committed
     decided = read_gate(ports, gate.order, str(gate.id))
     ports.counter.count(Metric.GATE_ANSWERED)
-    if not steps_back(gate, given.choice, rivals):
+    if situation.milestones and stage_after(gate, given.choice, situation.parked_from) == MilestoneStage.CLOSED.value:
+        end(ports, decided)
+    elif not steps_back(gate, given.choice, rivals):
         resume(ports, decided)
     for rival in rivals:
         tell_taken(ports, situation, read_gate(ports, rival.order, str(rival.id)))
     return decided
 
 
-def _commit(ports: Ports, situation: Situation, gate: Gate, given: Answer, extra: Effects | None) -> tuple[Gate, ...]:
-    """Write the answer; returns the rivals it met. One who answers at the same instant makes it look again."""
+def _commit(
+    ports: Ports, situation: Situation, gate: Gate, given: Answer, extra: Effects | None
+) -> tuple[Gate, ...] | None:
+    """Write the answer; returns the rivals it met, or None where a sibling moved: then it is decided again.
+
+    A rival who answers at the same instant makes it look once more.
+    """
     rivals = _open_rivals(ports, gate)
     while True:
         try:
             ports.store.write(*decision_writes(situation, gate, given, extra, rivals))
-        except ConditionFailedError:
+        except ConditionFailedError as failed:
             now = read_gate(ports, gate.order, str(gate.id))
             if now.status is not Status.OPEN:
                 raise AlreadyAnsweredError(now) from None
+            if _of_a_sibling(situation, failed.key):
+                return None
             still = _open_rivals(ports, gate)
             if len(still) == len(rivals):
                 raise
@@ -459,6 +485,45 @@ def tell_taken(ports: Ports, situation: Situation, gate: Gate) -> None:
         ports.store.write(told)
     except ConditionFailedError:
         return
+
+
+def _of_a_sibling(situation: Situation, key: Key) -> bool:
+    """Whether another milestone of the order moved meanwhile: this one's answer is then decided again."""
+    return any(key == milestone_key(situation.order.id, one.number) for one in situation.siblings)
+
+
+def end(ports: Ports, gate: Gate) -> bool:
+    """One of several milestones has ended: its people are told, and its state goes on while the others run.
+
+    No gate follows that would settle what its last decision owes: it is settled here, or by the order's end. False
+    where the post took no mail: the clock comes back.
+    """
+    told = told_of_end(ports, gate.order, str(gate.id))
+    resume(ports, gate)
+    if told and read_situation(ports, gate.order, gate.id.milestone).siblings:
+        key = gate_key(gate.order, str(gate.id))
+        ports.store.write(Change(key, remove=("owes", "due", "due_shard"), guards=(present("pk"),)))
+    return told
+
+
+def told_of_end(ports: Ports, order: str, last: str) -> bool:
+    """Tell those whom the end of one of several milestones concerns, then mark its last gate.
+
+    False if the post refuses.
+    """
+    key = gate_key(order, last)
+    row = ports.store.get(key)
+    if row is None or "told" in row:
+        return True
+    situation = read_situation(ports, order, GateId.parse(last).milestone)
+    try:
+        for letter in letters.milestone_ended(ports, situation):
+            ports.mailer.send(letter)
+    except MailRefusedError:
+        ports.counter.count(Metric.MAIL_PUT_OFF)
+        return False
+    ports.store.write(Change(key, put={"told": True}, guards=(present("pk"),)))
+    return True
 
 
 def resume(ports: Ports, gate: Gate) -> None:
@@ -498,6 +563,8 @@ def default_choice(gate: Gate) -> Choice | None:
             return None
         case Default.AGAIN:
             return Choice.AGAIN
+        case Default.BEGIN:
+            return Choice.BEGIN
         case Default.ACCEPT:
             return Choice.ACCEPT
         case Default.RELEASE:

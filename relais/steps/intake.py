@@ -20,6 +20,7 @@ from relais.money import shares
 from relais.offer import Offer, OfferStatus
 from relais.order import (
     ORDER_LEVEL,
+    Milestone,
     MilestoneStage,
     Order,
     OrderStage,
@@ -187,17 +188,23 @@ def enter(ports: Ports, order_id: str, run: int) -> dict[str, Any]:
     else:
         _entered(ports, order)
     milestones = [milestone_from_row(row) for row in ports.store.query(f"O#{order_id}", "M#")]
-    stages = {one.number: one.stage for one in milestones}
+    offer = read_offer(ports.store, order.offer, order.offer_version) if len(milestones) > 1 else None
+    stages = {one.number: _entered_at(one, offer) for one in milestones}
     at = order.stage.value
     if order.stage is OrderStage.MILESTONES and all(stage is MilestoneStage.CLOSED for stage in stages.values()):
         at = "close"
     return {
         "at": at,
-        "milestones": [
-            {"id": number, "at": MilestoneStage.WORK.value if stage is MilestoneStage.PENDING else stage.value}
-            for number, stage in stages.items()
-        ],
+        "milestones": [{"id": number, "at": stage.value} for number, stage in stages.items()],
     }
+
+
+def _entered_at(milestone: Milestone, offer: Offer | None) -> MilestoneStage:
+    """Where a run enters a milestone: one that nobody has taken yet is entered at its first stage, once it is taken."""
+    if milestone.stage is not MilestoneStage.PENDING:
+        return milestone.stage
+    waits = offer is not None and offer.waits(int(milestone.number))
+    return MilestoneStage.START if waits else MilestoneStage.WORK
 
 
 def _entered(ports: Ports, order: Order) -> None:
@@ -291,10 +298,10 @@ def _check_payment(order: Order, session: PaidSession) -> None:
 
 
 def _milestones(order: Order, offer: Offer) -> tuple[Put, ...]:
-    weights = [planned.weight for planned in offer.milestones] or [1]
-    prices, costs = shares(order.price, weights), shares(offer.cost, weights)
+    of_price, of_cost = offer.weights()
+    prices, costs = shares(order.price, of_price), shares(offer.cost, of_cost)
     return tuple(
-        Put(milestone_key(order.id, f"{number:02d}"), milestone_row(price, cost, offer.policy.revisions))
+        Put(milestone_key(order.id, f"{number:02d}"), milestone_row(price, cost, offer.revisions_of(number)))
         for number, (price, cost) in enumerate(zip(prices, costs, strict=True), start=1)
     )
 
@@ -323,8 +330,12 @@ def draft_text_key(order: str) -> str:
 
 
 def save_brief(ports: Ports, order: Order, answers: dict[str, str], files: tuple[str, ...]) -> None:
-    """Keep an unfinished brief; it can be gone on with at any time."""
-    body = {"answers": answers, "files": list(files), "saved_at": stamp(ports.now())}
+    """Keep an unfinished brief; it can be gone on with at any time. What is saved already is not saved again."""
+    typed = {name: value for name, value in answers.items() if value}
+    saved = saved_brief(ports, order)
+    if (typed, files) == (saved.answers, saved.files):
+        return
+    body = {"answers": typed, "files": list(files), "saved_at": stamp(ports.now())}
     ports.files.put_text(draft_text_key(order.id), json.dumps(body, ensure_ascii=False))
 
 
@@ -357,7 +368,7 @@ def correct_address(ports: Ports, order: Order, address: str) -> Order:
     )
     asked = _asked(ports, order)
     try:
-        ports.store.write(head, *([] if asked is None else [_owe_mail(ports, asked)]))
+        ports.store.write(head, *(_owe_mail(ports, gate) for gate in asked))
     except ConditionFailedError:
         # Either another correction came first, or the question was answered this instant.
         now = read_order(ports.store, order.id)
@@ -370,10 +381,10 @@ def correct_address(ports: Ports, order: Order, address: str) -> Order:
     return corrected
 
 
-def _asked(ports: Ports, order: Order) -> Gate | None:
-    """The open gate that waits for the client, if there is one."""
+def _asked(ports: Ports, order: Order) -> tuple[Gate, ...]:
+    """The open gates that wait for the client: of several milestones each may have one."""
     gates = map(gate_from_row, ports.store.query(f"O#{order.id}", "G#"))
-    return next((gate for gate in gates if gate.status is Status.OPEN and gate.role is Role.CLIENT), None)
+    return tuple(gate for gate in gates if gate.status is Status.OPEN and gate.role is Role.CLIENT)
 
 
 def _owe_mail(ports: Ports, gate: Gate) -> Change:
@@ -389,9 +400,9 @@ def _owe_mail(ports: Ports, gate: Gate) -> Change:
     )
 
 
-def _send_new_link(ports: Ports, order: Order, asked: Gate | None) -> None:
-    """The open question again, or the link to the order's page alone."""
-    if asked is None:
+def _send_new_link(ports: Ports, order: Order, asked: tuple[Gate, ...]) -> None:
+    """The open questions again, or the link to the order's page alone."""
+    if not asked:
         ports.mailer.send(letters.new_link(ports, read_situation(ports, order.id, ORDER_LEVEL)))
-        return
-    send_opening(ports, read_situation(ports, order.id, asked.id.milestone), asked)
+    for gate in asked:
+        send_opening(ports, read_situation(ports, order.id, gate.id.milestone), gate)

@@ -1,4 +1,6 @@
-"""Interrupts: a decision on the whole order that every open gate is answered with. Design: workflow section 2.
+"""Interrupts: a decision on an order, or on one milestone, that its open gates are answered with.
+
+Design: workflow section 2.
 
 Two steps. The decision itself is one small transaction on the order's head. Then each open gate is answered with it,
 one transaction each, inline and by the clock until none is left; a gate that opens later finds the interrupt and
@@ -13,9 +15,9 @@ from relais.metrics import Metric
 from relais.offer import RefundCause
 from relais.order import Milestone, MilestoneStage, Order, OrderStage, milestone_from_row, stamp
 from relais.ports import ConditionFailedError, MailRefusedError, Ports
-from relais.rows import Change, equals, gate_key, order_key, present
+from relais.rows import Change, absent, equals, gate_key, milestone_key, order_key, present
 from relais.steps import letters
-from relais.steps.decisions import Answer, interrupted
+from relais.steps.decisions import Answer, unhandled
 from relais.steps.gates import CANCELLED, AlreadyAnsweredError, answer, interruptible
 from relais.steps.intake import keep_text
 from relais.steps.situation import read_order, read_situation
@@ -29,6 +31,26 @@ class NothingToCancelError(RelaisError):
         super().__init__(f"order {order} is {stage}: nothing of it can be cancelled; see `relais order show {order}`")
         self.order = order
         self.stage = stage
+
+
+class MilestoneBegunError(RelaisError):
+    """A milestone that its client may no longer drop: its work has begun, or has ended."""
+
+    def __init__(self, order: str, number: str) -> None:
+        """Keep which."""
+        super().__init__(f"milestone {number} of order {order} has begun: only what has not may be dropped")
+        self.order = order
+        self.number = number
+
+
+class MilestoneNotFoundError(RelaisError):
+    """An order has no milestone of this number."""
+
+    def __init__(self, order: str, number: str) -> None:
+        """Keep which."""
+        super().__init__(f"order {order} has no milestone {number}: see `relais order show {order}`")
+        self.order = order
+        self.number = number
 
 
 class InterruptMetError(RelaisError):
@@ -83,6 +105,57 @@ def cancel(ports: Ports, order_id: str, *, by: str, cause: RefundCause, reason: 
     return read_order(ports.store, order_id)
 
 
+def cancel_milestone(
+    ports: Ports, order_id: str, number: str, *, by: Role, cause: RefundCause, reason: str = ""
+) -> Milestone:
+    """Cancel one milestone and give its share back; the others go on.
+
+    The client may do so until it begins, the seller until its pay is on its way. Raises `OrderNotFoundError`,
+    `MilestoneNotFoundError`, `MilestoneBegunError`, `NothingToCancelError`, `InterruptMetError`.
+    """
+    order = read_order(ports.store, order_id)
+    row = ports.store.get(milestone_key(order_id, number))
+    if row is None:
+        raise MilestoneNotFoundError(order_id, number)
+    milestone = milestone_from_row(row)
+    if order.stage is not OrderStage.MILESTONES or _over(milestone):
+        raise NothingToCancelError(order_id, f"{order.stage.value}, milestone {number} {milestone.stage.value}")
+    if by is Role.CLIENT and not droppable(order, milestone):
+        raise MilestoneBegunError(order_id, number)
+    if milestone.interrupt is not None or order.interrupt_seq > milestone.handled:
+        raise InterruptMetError(order_id)
+    interrupt = {"kind": CANCELLED, "cause": cause.value, "by": by.value, "at": stamp(ports.now())}
+    if reason:
+        interrupt["note"] = keep_text(ports, order_id, f"interrupt-{number}", reason)
+    decided = Change(
+        milestone_key(order_id, number),
+        put={"interrupt": interrupt},
+        guards=(
+            equals("stage", milestone.stage.value),
+            equals("ordinal", milestone.ordinal),
+            equals("in_transit", 0),
+            absent("interrupt"),
+        ),
+    )
+    swept = Change(
+        order_key(order_id),
+        put={"owes_sweep": 0, "due": stamp(ports.now() + OWED_AFTER), "due_shard": due_shard(order_id)},
+        guards=(equals("stage", order.stage.value), equals("interrupt_seq", order.interrupt_seq)),
+    )
+    try:
+        ports.store.write(decided, swept)
+    except ConditionFailedError:
+        raise InterruptMetError(order_id) from None
+    sweep(ports, order_id)
+    return milestone_from_row(ports.store.get(milestone_key(order_id, number)) or row)
+
+
+def droppable(order: Order, milestone: Milestone) -> bool:
+    """Whether a client may still drop a milestone: it waits for its date and nobody has called it back."""
+    waits = order.stage is OrderStage.MILESTONES and milestone.stage is MilestoneStage.START
+    return waits and milestone.interrupt is None and order.interrupt_seq <= milestone.handled
+
+
 def _over(milestone: Milestone) -> bool:
     """Whether a milestone is beyond calling back: its money is on its way, or the way out has begun already."""
     way_out = milestone.stage in {MilestoneStage.REFUND, MilestoneStage.CLOSED}
@@ -109,11 +182,12 @@ def sweep(ports: Ports, order_id: str) -> int:
 
 def _answer(ports: Ports, gate: Gate) -> bool:
     situation = read_situation(ports, gate.order, gate.id.milestone)
-    interrupt = situation.order.interrupt
-    if interrupt is None or not interrupted(situation) or not interruptible(situation, gate):
+    interrupt = unhandled(situation)
+    if interrupt is None or not interruptible(situation, gate):
         return False
+    via = Via.LINK if interrupt.by == Role.CLIENT.value else Via.COMMAND
     try:
-        answer(ports, situation, gate, Answer(Choice.CANCELLED, interrupt.by, Via.COMMAND))
+        answer(ports, situation, gate, Answer(Choice.CANCELLED, interrupt.by, via))
     except (AlreadyAnsweredError, ConditionFailedError):
         return False
     return True

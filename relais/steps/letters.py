@@ -8,6 +8,7 @@ from datetime import datetime
 
 from relais.calendar import due_after
 from relais.gate import Choice, Gate, Kind, Role, gate_from_row
+from relais.offer import Question
 from relais.order import ORDER_LEVEL, Lost, Milestone
 from relais.pages.views import Chosen, Frame, LetterView
 from relais.ports import Ports
@@ -20,7 +21,7 @@ from relais.steps.situation import Situation, read_freelancer
 def expected(gate: Gate) -> bool:
     """Whether the opening of this gate sends mails."""
     waits = gate.id.kind is Kind.PROPOSAL and gate.role is Role.CLOCK
-    return gate.role is not Role.ENGINE and not waits
+    return gate.role is not Role.ENGINE and gate.id.kind is not Kind.START and not waits
 
 
 def opening(ports: Ports, situation: Situation, gate: Gate) -> tuple[LetterView, ...]:
@@ -28,7 +29,7 @@ def opening(ports: Ports, situation: Situation, gate: Gate) -> tuple[LetterView,
     match gate.id.kind:
         case Kind.HOLD:
             return _accepted(ports, situation, gate)
-        case Kind.PAYOUT:
+        case Kind.PAYOUT | Kind.START:
             return ()
         case _:
             return (to_owner(ports, situation, gate, _opening_key(situation, gate)),)
@@ -91,6 +92,11 @@ def by_hand(situation: Situation) -> bool:
 def kept(milestone: Milestone) -> int:
     """What a freelancer is paid for a milestone once its refund is planned, in minor units: zero is an answer."""
     return milestone.left_to_send + milestone.in_transit + milestone.sent
+
+
+def milestone_ended(ports: Ports, situation: Situation) -> tuple[LetterView, ...]:
+    """The mails of one milestone's end while the order goes on: who accepted it has been thanked already."""
+    return tuple(letter for letter in completed(ports, situation) if letter.key != "completed")
 
 
 def completed(ports: Ports, situation: Situation) -> tuple[LetterView, ...]:
@@ -163,7 +169,7 @@ def _to_client(ports: Ports, situation: Situation, key: str, gate: Gate | None) 
         offer=situation.offer,
         gate=gate,
         milestone=situation.milestone,
-        deadline=situation.order.promised,
+        deadline=situation.promised,
     )
 
 
@@ -179,7 +185,7 @@ def _to_seller(ports: Ports, situation: Situation, key: str, gate: Gate) -> Lett
         gate=gate,
         milestone=situation.milestone,
         freelancer=situation.freelancer,
-        deadline=situation.order.promised,
+        deadline=situation.promised,
         facts={"why": str(gate.shown.get("why", ""))},
     )
 
@@ -255,7 +261,7 @@ def pay_by(situation: Situation) -> datetime:
     Acceptance by silence, then the longer hold.
     """
     clocks = situation.offer.clocks
-    start = situation.order.promised or situation.now
+    start = situation.promised or situation.now
     silent = due_after(clocks.acceptance.deadline, start, situation.client_calendar)
     return due_after(clocks.hold_silent, silent, situation.shop.calendar)
 
@@ -270,9 +276,16 @@ def read_brief(ports: Ports, situation: Situation) -> tuple[tuple[str, str], ...
     lang = situation.order.lang
     return tuple(
         (question.text.in_(lang), answers.get(question.key, ""))
-        for question in situation.offer.brief
+        for question in _asked_of(situation)
         if not question.files
     )
+
+
+def _asked_of(situation: Situation) -> tuple[Question, ...]:
+    """A milestone's people read the order's questions and its own; on the order itself all are read."""
+    if situation.milestone is None:
+        return situation.offer.questions
+    return (*situation.offer.brief, *situation.offer.questions_of(int(situation.milestone.number)))
 
 
 def last_note(ports: Ports, situation: Situation) -> str | None:

@@ -50,6 +50,7 @@ from relais.steps.gates import (
     park_act,
     read_gate,
     resume_decided,
+    told_of_end,
 )
 from relais.steps.reassign import pay_former
 from relais.steps.refund import give_back_strays, open_refund, refund_gates, settle_refunds
@@ -147,9 +148,12 @@ def _taken_up(ports: Ports, situation: Situation, milestone: Milestone, act: Act
 
 
 def _plan(ports: Ports, situation: Situation, milestone: Milestone, gate: Gate) -> Act:
-    """Reserve and write the intent. What the order no longer holds is the seller's to bear, by the frozen policy."""
+    """Reserve and write the intent. What its own share no longer holds is the seller's to bear, by the frozen policy.
+
+    A milestone never draws on another's share: what a client may get back is there whatever else was paid.
+    """
     amount = milestone.left_to_send
-    held = min(amount, situation.order.left)
+    held = min(amount, milestone.price - milestone.refunded - milestone.refund_in_transit)
     operation = f"{gate.order}:{ActKind.TRANSFER.value}:{milestone.number}:{gate.id.ordinal}"
     act = Act(
         order=gate.order,
@@ -175,7 +179,11 @@ def _plan(ports: Ports, situation: Situation, milestone: Milestone, gate: Gate) 
         Change(
             milestone_key(act.order, milestone.number),
             add={"left_to_send": -amount, "in_transit": amount},
-            guards=(at_least("left_to_send", amount), equals("stage", MilestoneStage.PAYOUT.value)),
+            guards=(
+                at_least("left_to_send", amount),
+                equals("stage", MilestoneStage.PAYOUT.value),
+                absent("interrupt"),
+            ),
         ),
     )
 
@@ -379,6 +387,9 @@ def close(ports: Ports, order_id: str, run: int) -> None:
 def tell_completed(ports: Ports, order: Order) -> None:
     """Send what the end of an order owes, then mark it sent; a fee that is not known yet keeps the clock looking."""
     milestones = [milestone_from_row(row) for row in ports.store.query(f"O#{order.id}", "M#")]
+    lasts = [one.last for one in milestones if one.last is not None] if len(milestones) > 1 else []
+    if not all(told_of_end(ports, order.id, last) for last in lasts):
+        return
     for letter in _last_letters(ports, order, milestones):
         ports.mailer.send(letter)
     quiet = at_rest(order)
@@ -399,6 +410,8 @@ def at_rest(order: Order) -> bool:
 
 
 def _last_letters(ports: Ports, order: Order, milestones: list[Milestone]) -> list[LetterView]:
+    if len(milestones) > 1 and milestones[0].engagement is not None:
+        return _last_of_several(ports, order, milestones)
     began = [one for one in milestones if one.engagement is not None]
     if not began:
         return list(letters.refunded(ports, read_situation(ports, order.id, ORDER_LEVEL)))
@@ -407,3 +420,14 @@ def _last_letters(ports: Ports, order: Order, milestones: list[Milestone]) -> li
         mails = letters.completed(ports, read_situation(ports, order.id, milestone.number))
         written += [letter for letter in mails if letter.role is not Role.CLIENT or not written]
     return written
+
+
+def _last_of_several(ports: Ports, order: Order, milestones: list[Milestone]) -> list[LetterView]:
+    """Each milestone's people were told at its own end; the order's end is one mail to the client, if any was kept."""
+    kept = [one for one in milestones if not one.refunded]
+    if not kept:
+        return []
+    situation = read_situation(ports, order.id, kept[-1].number)
+    return [
+        replace(letter, milestone=None) for letter in letters.completed(ports, situation) if letter.role is Role.CLIENT
+    ]

@@ -142,8 +142,11 @@ def owed_back(situation: Situation) -> int:
 def paid_all_the_same(situation: Situation, agreed: int) -> int:
     """What the freelancer keeps of the agreed cost when the client is refunded, by the frozen policy (minor units).
 
-    Pro-rata of a delivery comes with the withdrawal; until then it counts as nothing delivered.
+    Pro-rata of a delivery comes with the withdrawal; until then it counts as nothing delivered. For a milestone that
+    never began nobody is paid, whatever the cause: nothing of it was done.
     """
+    if situation.milestone is not None and situation.milestone.unbegun:
+        return 0
     cause = RefundCause(_cause(situation))
     return kept_share(situation.offer.policy.bears.on(cause), agreed)
 

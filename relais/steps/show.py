@@ -6,13 +6,12 @@ No decision, no write, no call to Stripe, however often a link is opened (promis
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from relais.calendar import promised_date
 from relais.gate import Choice, Gate, GateId, Kind, MalformedGateIdError, Role, Status, gate_from_row
-from relais.offer import OfferStatus, Release
+from relais.offer import Offer, OfferStatus, Release
 from relais.order import (
     ORDER_LEVEL,
     Milestone,
@@ -20,6 +19,7 @@ from relais.order import (
     Order,
     OrderNotFoundError,
     OrderStage,
+    is_order_id,
     milestone_from_row,
 )
 from relais.pages.views import (
@@ -32,14 +32,17 @@ from relais.pages.views import (
     NoticeView,
     OfferView,
     OrderView,
+    PartView,
     Problem,
 )
 from relais.ports import Ports
 from relais.rows import brief_key, deliverable_key, gate_key
+from relais.schedule import schedule
 from relais.shop import Shop
 from relais.steps import letters
 from relais.steps.gates import GateNotFoundError, read_gate
 from relais.steps.intake import brief_gate, current_offer, saved_brief
+from relais.steps.interrupt import droppable
 from relais.steps.links import (
     LinkRefusedError,
     OpenedGate,
@@ -78,6 +81,7 @@ COMMON_DOMAINS = (
     "laposte.net",
     "icloud.com",
 )
+READING = ("GET", "HEAD")
 MOST_SLIPS = 2
 """Of the finger, in the domain of an address."""
 
@@ -88,6 +92,7 @@ class Shown:
 
     view: View
     status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 def language(request: Request, otherwise: str = "fr") -> str:
@@ -123,15 +128,19 @@ def notice(ports: Ports, lang: str, key: str, status: int, **facts: str | int) -
 
 
 def show(ports: Ports, request: Request) -> Shown:
-    """The page at a path."""
+    """The page at a path; whatever else is asked of it is told what may be."""
     lang = language(request)
+    if request.method not in READING:
+        return _not_so(ports, lang, ", ".join(READING))
     try:
         match request.parts:
             case ():
                 return index(ports, lang)
+            case ("hooks", "stripe") | ("g", _, _, _, "files"):
+                return _not_so(ports, lang, "POST")
             case ("offer", slug):
                 return offer_page(ports, slug, lang)
-            case ("o", order, secret):
+            case ("o", order, secret) | ("o", order, secret, "checkout"):
                 return order_page(ports, open_order(ports, order, secret), request)
             case ("g", order, gate, secret):
                 opened = open_gate_link(ports, order, gate, secret)
@@ -142,6 +151,11 @@ def show(ports: Ports, request: Request) -> Shown:
         return notice(ports, lang, "dead_link", 404)
     except OfferNotFoundError:
         return notice(ports, lang, "not_found", 404)
+
+
+def _not_so(ports: Ports, lang: str, allowed: str) -> Shown:
+    """A method that nothing answers here (RFC 9110, 15.5.6)."""
+    return replace(notice(ports, lang, "method", 405), headers={"allow": allowed})
 
 
 def index(ports: Ports, lang: str) -> Shown:
@@ -158,11 +172,13 @@ def offer_page(
     offer = current_offer(ports, slug)
     shop, _ = read_shop(ports.store)
     path = f"/offer/{offer.slug}"
+    dates = schedule(offer.plan, ports.now(), shop.calendar)
     view = OfferView(
         frame=frame(ports, shop, lang, path, switch=True),
         offer=offer,
-        delivered_by=promised_date(ports.now(), offer.policy.promise, shop.calendar),
+        delivered_by=dates[0].promised,
         action=path,
+        last_by=max(one.promised for one in dates) if offer.several else None,
         problems=problems,
         typed=typed or {},
     )
@@ -171,15 +187,22 @@ def offer_page(
 
 def open_order(ports: Ports, order_id: str, presented: str) -> Order:
     """The order that a link leads to. Raises `LinkRefusedError`, `OrderNotFoundError`."""
-    order = read_order(ports.store, order_id)
+    order = _named(ports, order_id)
     check_order(ports, order, presented)
     return order
+
+
+def _named(ports: Ports, order_id: str) -> Order:
+    """The order of a path: what cannot name one is not looked up. Raises `OrderNotFoundError`."""
+    if not is_order_id(order_id):
+        raise OrderNotFoundError(order_id)
+    return read_order(ports.store, order_id)
 
 
 def open_gate_link(ports: Ports, order_id: str, gate_id: str, presented: str) -> OpenedGate:
     """The gate that a link leads to. Raises `LinkRefusedError`, `OrderNotFoundError`, `GateNotFoundError`."""
     GateId.parse(gate_id)
-    order = read_order(ports.store, order_id)
+    order = _named(ports, order_id)
     gate = read_gate(ports, order_id, gate_id)
     check_gate(ports, order, gate, presented)
     return OpenedGate(order, gate)
@@ -219,9 +242,7 @@ def order_page(ports: Ports, order: Order, request: Request, typed: Typed | None
         or (order.stage is OrderStage.BRIEF and brief is None),
         cancelled=draft and "cancelled" in request.query,
         checkout_action=f"{path}/checkout" if draft else None,
-        brief=None
-        if brief is None
-        else _brief_view(ports, order, brief, shop=shop, promise=offer.policy.promise, typed=typed),
+        brief=None if brief is None else _brief_view(ports, order, brief, shop=shop, offer=offer, typed=typed),
         waiting=None if waiting is None else gate_link(ports, order, waiting),
         waiting_kind=None if waiting is None else waiting.id.kind,
         address_action=path if order.is_open else None,
@@ -229,6 +250,7 @@ def order_page(ports: Ports, order: Order, request: Request, typed: Typed | None
         answers=() if draft or brief else _answers(ports, order),
         files=_released(ports, order, milestones),
         refunded_at=_refunded_at(ports, order, milestones),
+        parts=_parts(ports, order, milestones, path, request) if offer.several else (),
         problems=() if typed is None else typed.problems,
         typed={} if typed is None else typed.fields,
     )
@@ -239,7 +261,8 @@ def _milestones(ports: Ports, order: Order) -> tuple[Milestone, ...]:
     return tuple(milestone_from_row(row) for row in ports.store.query(f"O#{order.id}", "M#"))
 
 
-def _brief_view(ports: Ports, order: Order, gate: Gate, *, shop: Shop, promise: int, typed: Typed | None) -> BriefView:
+def _brief_view(ports: Ports, order: Order, gate: Gate, *, shop: Shop, offer: Offer, typed: Typed | None) -> BriefView:
+    dates = schedule(offer.plan, ports.now(), shop.calendar)
     saved = saved_brief(ports, order)
     typed = typed if typed is not None and typed.of_brief else None
     files = saved.files if typed is None else typed.files
@@ -251,7 +274,8 @@ def _brief_view(ports: Ports, order: Order, gate: Gate, *, shop: Shop, promise: 
         typed=saved.answers if typed is None else typed.fields,
         files=tuple(_uploaded(ports, key) for key in files),
         saved_at=None if saved.saved_at is None else datetime.fromisoformat(saved.saved_at),
-        promised_if_today=promised_date(ports.now(), promise, shop.calendar),
+        promised_if_today=dates[0].promised,
+        last_if_today=max(one.promised for one in dates) if offer.several else None,
         problems=() if typed is None else typed.problems,
     )
 
@@ -273,14 +297,39 @@ def _answers(ports: Ports, order: Order) -> tuple[tuple[str, str], ...]:
 
 def client_gate(ports: Ports, order: Order, milestones: tuple[Milestone, ...]) -> Gate | None:
     """The open gate that waits for the client, first milestone first."""
-    for milestone in milestones:
-        if milestone.stage is not MilestoneStage.ACCEPTANCE:
-            continue
-        key = gate_key(order.id, str(GateId(milestone.number, Kind.ACCEPTANCE, milestone.ordinal)))
-        row = ports.store.get(key)
-        if row is not None:
-            return gate_from_row(row)
-    return None
+    gates = (_acceptance_gate(ports, order, milestone) for milestone in milestones)
+    return next((gate for gate in gates if gate is not None), None)
+
+
+def _acceptance_gate(ports: Ports, order: Order, milestone: Milestone) -> Gate | None:
+    if milestone.stage is not MilestoneStage.ACCEPTANCE:
+        return None
+    row = ports.store.get(gate_key(order.id, str(GateId(milestone.number, Kind.ACCEPTANCE, milestone.ordinal))))
+    return None if row is None else gate_from_row(row)
+
+
+def _parts(
+    ports: Ports, order: Order, milestones: tuple[Milestone, ...], path: str, request: Request
+) -> tuple[PartView, ...]:
+    """The milestones of an order that has several, each with its own dates and with what the client may do there."""
+    asked = request.query.get("drop")
+    parts = []
+    for one in milestones:
+        gate = _acceptance_gate(ports, order, one)
+        part = PartView(
+            number=one.number,
+            stage=one.stage,
+            starts=one.starts,
+            promised=one.promised,
+            refund=one.price,
+            refunded=bool(one.refunded),
+            leaving=one.interrupt is not None,
+            waiting=None if gate is None else gate_link(ports, order, gate),
+            drop=f"{path}?drop={one.number}#part-{one.number}" if droppable(order, one) else None,
+            dropping=droppable(order, one) and asked == one.number,
+        )
+        parts.append(part)
+    return tuple(parts)
 
 
 def _released(ports: Ports, order: Order, milestones: tuple[Milestone, ...]) -> tuple[FileView, ...]:
@@ -383,7 +432,7 @@ def _gate_view(ports: Ports, situation: Situation, gate: Gate, typed: Typed) -> 
         freelancer=situation.freelancer if not maker else read_freelancer(ports.store, gate.owner),
         pay=gate.shown.get("pay") if maker else None,
         pay_by=letters.pay_by(situation) if maker else None,
-        deadline=letters.work_deadline(gate) if maker or gate.id.kind is Kind.WORK else order.promised,
+        deadline=letters.work_deadline(gate) if maker or gate.id.kind is Kind.WORK else situation.promised,
         brief=letters.read_brief(ports, situation) if reads_brief else (),
         brief_files=_brief_files(ports, order) if reads_brief else (),
         files=delivered(ports, order.id, milestone, released=released or before)
@@ -421,7 +470,11 @@ def _margin(situation: Situation) -> int | None:
     milestone = situation.milestone
     if milestone is None or milestone.engagement is None:
         return None
-    return situation.order.paid - (situation.order.fee or 0) - milestone.engagement.agreed - milestone.engagement.spent
+    order, fee = situation.order, situation.order.fee or 0
+    cost = milestone.engagement.agreed + milestone.engagement.spent
+    if not situation.milestones:
+        return order.paid - fee - cost
+    return milestone.price - fee * milestone.price // order.price - cost
 
 
 def _refund_shown(situation: Situation, gate: Gate) -> int | None:

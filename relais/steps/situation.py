@@ -14,6 +14,7 @@ from relais.order import (
     ORDER_LEVEL,
     Engagement,
     Milestone,
+    MilestoneStage,
     Order,
     OrderNotFoundError,
     milestone_from_row,
@@ -62,6 +63,8 @@ class Situation:
     shop: Shop
     freelancer: Freelancer | None
     now: datetime
+    milestones: tuple[Milestone, ...] = ()
+    """All of the order's, where it has several; each goes its own way."""
 
     @property
     def stage(self) -> str:
@@ -106,6 +109,19 @@ class Situation:
         return (self.milestone or self.order).parked_from
 
     @property
+    def promised(self) -> datetime | None:
+        """The client's date: the milestone's own, else the order's."""
+        own = None if self.milestone is None else self.milestone.promised
+        return own or self.order.promised
+
+    @property
+    def siblings(self) -> tuple[Milestone, ...]:
+        """The other milestones of the order that have not ended."""
+        return tuple(
+            one for one in self.milestones if one.number != self.number and one.stage is not MilestoneStage.CLOSED
+        )
+
+    @property
     def client_calendar(self) -> Calendar:
         """The hours that bind the client's clocks: the shop's."""
         return self.shop.calendar
@@ -129,16 +145,23 @@ def read_situation(ports: Ports, order: str, milestone: str) -> Situation:
         raise OrderNotFoundError(order)
     head = order_from_row(rows[order_key(order)])
     part = None if milestone == ORDER_LEVEL else milestone_from_row(rows[milestone_key(order, milestone)])
+    offer = read_offer(ports.store, head.offer, head.offer_version)
     return Situation(
         order=head,
         milestone=part,
-        offer=read_offer(ports.store, head.offer, head.offer_version),
+        offer=offer,
         shop=shop_from(rows.get(SHOP_KEY)),
         freelancer=None
         if part is None or part.engagement is None
         else _performer(ports.store, shop_from(rows.get(SHOP_KEY)), part.engagement),
         now=ports.now(),
+        milestones=read_milestones(ports.store, order) if offer.several else (),
     )
+
+
+def read_milestones(store: Store, order: str) -> tuple[Milestone, ...]:
+    """The milestones of an order, first to last; a draft has none yet."""
+    return tuple(milestone_from_row(row) for row in store.query(f"O#{order}", "M#"))
 
 
 def _performer(store: Store, shop: Shop, engagement: Engagement) -> Freelancer:

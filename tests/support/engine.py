@@ -1,7 +1,8 @@
 """Step Functions and Lambda in this process: moto runs the shipped definition, our handlers answer it.
 
 moto's shortcomings are mended where they would hide what AWS does: a retried token task gets a fresh token, a token is
-good for one answer, a stopped execution ends at once, an error is told by its class. Pauses before a retry are noted,
+good for one answer, a stopped execution ends at once, an iteration of a map that fails ends the others, an error is
+told by its class. Pauses before a retry are noted,
 never waited for. `settle` tells when every execution waits in a gate or has ended, so no test ever sleeps.
 """
 
@@ -27,6 +28,10 @@ from moto.dynamodb.models.dynamo_type import DynamoType
 from moto.stepfunctions.parser import models
 from moto.stepfunctions.parser.api import ExecutionStatus
 from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
+from moto.stepfunctions.parser.asl.component.state.exec.state_map.iteration.inline_iteration_component import (
+    InlineIterationComponent,
+)
+from moto.stepfunctions.parser.asl.component.state.exec.state_map.iteration.job import Job, JobPool
 from moto.stepfunctions.parser.asl.component.state.exec.state_task import lambda_eval_utils
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service_callback import (
     StateTaskServiceCallback,
@@ -128,6 +133,7 @@ class Engine(Calls):
         self._waiting: dict[str, CallbackEndpoint] = {}
         self._spent: set[str] = set()
         self._stopped: set[str] = set()
+        self._mapping = threading.local()
 
     def invoke(self, function: str, _qualifier: str | None, body: Any, headers: Any, answer: dict[str, str]) -> bytes:
         """Lambda's Invoke: errors are told as Lambda tells them; an asynchronous call waits for `settle`."""
@@ -151,11 +157,11 @@ class Engine(Calls):
     # Coming to rest -------------------------------------------------------------------------------------------------
 
     def rest(self) -> None:
-        """Return when every execution waits for an answer or has ended."""
+        """Return when every execution, in each iteration of its map, waits for an answer or has ended."""
         with self._changed:
             if not self._changed.wait_for(lambda: self._live == len(self._waiting), PATIENCE):
                 raise RestlessEngineError(
-                    f"{self._live} executions live, {len(self._waiting)} wait; last {self.calls[-5:]}"
+                    f"{self._live} lines of states live, {len(self._waiting)} wait; last {self.calls[-5:]}"
                 )
 
     def time_out(self, token: str) -> None:
@@ -227,6 +233,31 @@ class Engine(Calls):
                 self._spent.add(token)
                 self._waiting.pop(token).interrupt_all()
 
+    def _map(self, component: InlineIterationComponent, env: Any, evaluate: Callable[..., None]) -> None:
+        self._mapping.env = env
+        evaluate(component, env)
+
+    def _side_by_side(self, pool: JobPool, count: int) -> None:
+        """A map begins: its iterations live, the line that waits for them does not."""
+        pool.tokens = self._mapping.env.callback_pool_manager  # type: ignore[attr-defined]
+        with self._changed:
+            self._live += count - 1
+
+    def _iteration_over(self, pool: JobPool, job: Job, close: Callable[..., None]) -> None:
+        """An iteration ends; one that fails ends its map, and no answer reaches the others any more."""
+        with self._changed:
+            if not pool._is_terminated():
+                others = pool._jobs_number - len(pool._closed_jobs) - 1
+                if isinstance(job.job_output, Exception):
+                    self._live -= others
+                    for token in [one for one in self._waiting if pool.tokens.get(one) is not None]:  # type: ignore[attr-defined]
+                        self._spent.add(token)
+                        self._waiting.pop(token)
+                elif others:
+                    self._live -= 1
+                self._changed.notify_all()
+        close(pool, job)
+
     def _terminated(self, execution: Execution) -> None:
         if execution.name in self._stopped:
             execution.exec_status = ExecutionStatus.ABORTED
@@ -253,6 +284,11 @@ def mended_moto(engine: Engine) -> Iterator[None]:
     reflect = BaseExecutionWorkerCommunication.terminated
     attempt = StateTaskServiceCallback._evaluate_with_timeout
     running = StepFunctionsParserBackend._get_executions
+    begin, close, evaluate = JobPool.__init__, JobPool.close_job, InlineIterationComponent._eval_body
+
+    def side_by_side(pool: Any, job_program: Any, job_inputs: list[Any]) -> None:
+        begin(pool, job_program, job_inputs)
+        engine._side_by_side(pool, len(job_inputs))
 
     def terminated(communication: Any) -> None:
         reflect(communication)
@@ -290,6 +326,9 @@ def mended_moto(engine: Engine) -> Iterator[None]:
             (Execution, "start", lambda execution: engine._start(execution, start)),
             (Execution, "stop", lambda execution, **given: engine._stop(execution, stop, **given)),
             (BaseExecutionWorkerCommunication, "terminated", terminated),
+            (InlineIterationComponent, "_eval_body", lambda one, env: engine._map(one, env, evaluate)),
+            (JobPool, "__init__", side_by_side),
+            (JobPool, "close_job", lambda pool, job: engine._iteration_over(pool, job, close)),
         ):
             stack.enter_context(patch.object(target, name, value))
         yield

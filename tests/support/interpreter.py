@@ -1,7 +1,8 @@
 """The shipped definition, walked state by state in this thread: for tests that need thousands of orders.
 
 It reads the definition itself, so it routes where that routes, and knows only what the definition uses: tasks with and
-without a token, choices on one variable, one map, pass, succeed and fail; retriers and catchers by error name.
+without a token, choices on one variable, one map whose iterations run side by side, pass, succeed and fail; retriers
+and catchers by error name.
 `tests/workflow` runs the same definition on moto; one test shows that both walk the same way.
 """
 
@@ -37,8 +38,27 @@ class Walk:
     status: str = "RUNNING"
     entered: list[str] = field(default_factory=list)
     transitions: list[tuple[str, str]] = field(default_factory=list)
-    steps: Generator[str, tuple[str, str], None] | None = None
+    threads: list[Thread] = field(default_factory=list)
+
+
+Answer = tuple[str, str]
+"""An error, or nothing, and an outcome."""
+
+
+@dataclass
+class Thread:
+    """One line of states of an execution: the main one, or one iteration of its map."""
+
+    walk: Walk
+    parent: Thread | None = None
+    steps: Steps | None = None
     waits_for: str | None = None
+    over: bool = False
+    children: list[Thread] = field(default_factory=list)
+
+
+Steps = Generator[str | list[Thread], Answer, None]
+"""A walk through states: it asks for the answer to a token, or for the end of a map's iterations."""
 
 
 class Interpreter(Calls):
@@ -49,8 +69,8 @@ class Interpreter(Calls):
         self.definition = definition
         self.walks: dict[str, Walk] = {}
         self.pauses: list[float] = []
-        self._answers: deque[tuple[Walk, str, tuple[str, str]]] = deque()
-        self._new: deque[Walk] = deque()
+        self._answers: deque[tuple[Thread, str, Answer]] = deque()
+        self._new: deque[Thread] = deque()
         self._counter = 0
 
     # The port -------------------------------------------------------------------------------------------------------
@@ -61,8 +81,7 @@ class Interpreter(Calls):
         if name in self.walks:
             return
         walk = self.walks[name] = Walk(name)
-        walk.steps = self._program(walk, order, run)
-        self._new.append(walk)
+        self._new.append(self._thread(walk, None, self.definition, {"order": order, "run": run}, {}))
 
     def succeed(self, token: str, outcome: str) -> None:
         """Answer a token; one that waits no longer is no error."""
@@ -83,11 +102,22 @@ class Interpreter(Calls):
         if walk is not None and walk.status == "RUNNING":
             self._end(walk, "ABORTED")
 
-    def _answer(self, token: str, answer: tuple[str, str]) -> None:
-        for walk in self.walks.values():
-            if walk.waits_for == token:
-                walk.waits_for = None
-                self._answers.append((walk, token, answer))
+    def _answer(self, token: str, answer: Answer) -> None:
+        for thread in self._threads():
+            if thread.waits_for == token:
+                thread.waits_for = None
+                self._answers.append((thread, token, answer))
+
+    def _threads(self) -> list[Thread]:
+        return [thread for walk in self.walks.values() for thread in walk.threads]
+
+    def _thread(
+        self, walk: Walk, parent: Thread | None, program: Mapping[str, Any], given: Any, variables: dict[str, Any]
+    ) -> Thread:
+        thread = Thread(walk, parent)
+        thread.steps = self._walk(thread, program, given, variables)
+        walk.threads.append(thread)
+        return thread
 
     # The engine -----------------------------------------------------------------------------------------------------
 
@@ -95,24 +125,42 @@ class Interpreter(Calls):
         """Go on until every execution waits or has ended."""
         while self._new or self._answers:
             if self._new:
-                walk, answer = self._new.popleft(), None
+                thread, answer = self._new.popleft(), None
             else:
-                walk, _, answer = self._answers.popleft()
-            if walk.status == "RUNNING":
-                self._go_on(walk, answer)
+                thread, _, answer = self._answers.popleft()
+            if thread.walk.status == "RUNNING" and not thread.over:
+                self._go_on(thread, answer)
 
-    def _go_on(self, walk: Walk, answer: tuple[str, str] | None) -> None:
-        steps = walk.steps
+    def _go_on(self, thread: Thread, answer: Answer | None) -> None:
+        steps = thread.steps
         assert steps is not None
         try:
-            next(steps) if answer is None else steps.send(answer)
+            asked = next(steps) if answer is None else steps.send(answer)
         except StopIteration:
-            self._end(walk, "SUCCEEDED")
-        except StateFailedError:
-            self._end(walk, "FAILED")
+            self._over(thread, "")
+        except StateFailedError as failed:
+            self._over(thread, failed.error)
+        else:
+            if isinstance(asked, list):
+                thread.children = asked
+                self._new.extend(asked)
+
+    def _over(self, thread: Thread, error: str) -> None:
+        """A line ends. One iteration that fails ends its map, and with it the others."""
+        thread.over, parent = True, thread.parent
+        if parent is None:
+            self._end(thread.walk, "FAILED" if error else "SUCCEEDED")
+            return
+        if error:
+            for one in parent.children:
+                one.over, one.waits_for = True, None
+        if all(one.over for one in parent.children):
+            self._go_on(parent, (error, ""))
 
     def _end(self, walk: Walk, status: str) -> None:
-        walk.status, walk.waits_for = status, None
+        walk.status = status
+        for thread in walk.threads:
+            thread.over, thread.waits_for = True, None
         if status in ENDED_BADLY:
             self.queue("record-execution", {"detail": {"name": walk.name, "status": status}})
 
@@ -123,7 +171,7 @@ class Interpreter(Calls):
     @property
     def tokens(self) -> list[str]:
         """The tokens that wait for an answer."""
-        return [walk.waits_for for walk in self.walks.values() if walk.waits_for]
+        return [thread.waits_for for thread in self._threads() if thread.waits_for]
 
     def entered(self, name: str | None = None) -> list[str]:
         """The states entered, of one execution or of all."""
@@ -138,19 +186,13 @@ class Interpreter(Calls):
 
     # The definition -------------------------------------------------------------------------------------------------
 
-    def _program(self, walk: Walk, order: str, run: int) -> Generator[str, tuple[str, str], None]:
-        given = {"order": order, "run": run}
-        yield from self._walk(walk, self.definition, given, {})
-
-    def _walk(
-        self, walk: Walk, program: Mapping[str, Any], given: Any, variables: dict[str, Any]
-    ) -> Generator[str, tuple[str, str], None]:
+    def _walk(self, thread: Thread, program: Mapping[str, Any], given: Any, variables: dict[str, Any]) -> Steps:
         name = program["StartAt"]
         while True:
             state = program["States"][name]
-            walk.entered.append(name)
+            thread.walk.entered.append(name)
             try:
-                following, given = yield from self._state(walk, state, given, variables)
+                following, given = yield from self._state(thread, state, given, variables)
             except StateFailedError as failed:
                 catcher = _catcher(state, failed.error)
                 if catcher is None:
@@ -159,12 +201,12 @@ class Interpreter(Calls):
                 following, given = catcher["Next"], {"Error": failed.error}
             if following is None:
                 return
-            walk.transitions.append((name, following))
+            thread.walk.transitions.append((name, following))
             name = following
 
     def _state(
-        self, walk: Walk, state: Mapping[str, Any], given: Any, variables: dict[str, Any]
-    ) -> Generator[str, tuple[str, str], tuple[str | None, Any]]:
+        self, thread: Thread, state: Mapping[str, Any], given: Any, variables: dict[str, Any]
+    ) -> Generator[str | list[Thread], Answer, tuple[str | None, Any]]:
         match state["Type"]:
             case "Choice":
                 rule = next((rule for rule in state["Choices"] if _true(rule, given, variables)), state)
@@ -179,22 +221,25 @@ class Interpreter(Calls):
             case "Fail":
                 raise StateFailedError(state["Error"])
             case "Map":
-                for item in _value(state["Items"].replace("[", "").replace("]", ""), given, {}, variables):
-                    yield from self._walk(walk, state["ItemProcessor"], item, dict(variables))
+                items = _value(state["Items"].replace("[", "").replace("]", ""), given, {}, variables)
+                program = state["ItemProcessor"]
+                error, _ = yield [self._thread(thread.walk, thread, program, item, dict(variables)) for item in items]
+                if error:
+                    raise StateFailedError(error)
                 return state["Next"], {}
             case _:
-                result = yield from self._task(walk, state, given, variables)
+                result = yield from self._task(thread, state, given, variables)
                 variables |= _assigned(state, given, result, variables)
                 return state.get("Next"), {}
 
     def _task(
-        self, walk: Walk, state: Mapping[str, Any], given: Any, variables: dict[str, Any]
-    ) -> Generator[str, tuple[str, str], Any]:
+        self, thread: Thread, state: Mapping[str, Any], given: Any, variables: dict[str, Any]
+    ) -> Generator[str | list[Thread], Answer, Any]:
         self._counter += 1
         entered, tries, used = self._counter, 0, [0] * len(state["Retry"])
         while True:
             try:
-                return (yield from self._attempt(walk, state, given, variables, (entered, tries)))
+                return (yield from self._attempt(thread, state, given, variables, (entered, tries)))
             except StateFailedError as failed:
                 number = next(i for i, one in enumerate(state["Retry"]) if _meets(one["ErrorEquals"], failed.error))
                 if used[number] >= state["Retry"][number]["MaxAttempts"]:
@@ -204,10 +249,10 @@ class Interpreter(Calls):
                 self.pauses.append(state["Retry"][number].get("IntervalSeconds", 1))
 
     def _attempt(
-        self, walk: Walk, state: Mapping[str, Any], given: Any, variables: dict[str, Any], attempt: tuple[int, int]
-    ) -> Generator[str, tuple[str, str], Any]:
+        self, thread: Thread, state: Mapping[str, Any], given: Any, variables: dict[str, Any], attempt: tuple[int, int]
+    ) -> Generator[str | list[Thread], Answer, Any]:
         waits = state["Resource"].endswith(".waitForTaskToken")
-        token = f"token-{walk.name}-{attempt[0]}-{attempt[1]}"
+        token = f"token-{thread.walk.name}-{attempt[0]}-{attempt[1]}"
         payload = {
             key: token
             if key == "token"
@@ -217,12 +262,12 @@ class Interpreter(Calls):
             for key, value in state["Arguments"]["Payload"].items()
         }
         if waits:
-            walk.waits_for = token
+            thread.waits_for = token
         name = _kebab(state["Arguments"]["FunctionName"])
         try:
             answer = json.loads(json.dumps(self.call(name, payload)))
         except BaseException as error:  # noqa: BLE001 - a crash of the process is an answer of Lambda's as well
-            walk.waits_for = None
+            thread.waits_for = None
             self._answers = deque(one for one in self._answers if one[1] != token)
             raise StateFailedError(type(error).__name__) from None
         if not waits:

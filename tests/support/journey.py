@@ -20,6 +20,7 @@ ANSWERS = {
     "q_brands": "Opinel, Duralex, Bic",
     "q_colours": "Le vert de la devanture",
     "q_seen": "Sur l'enseigne",
+    "ready": "yes",
 }
 CONSENT = {"client_kind": "consumer", "start_now": "yes", "ends_when_done": "yes"}
 
@@ -31,12 +32,13 @@ class Journey:
     world: World
     id: str = ""
     pay_url: str = ""
+    offer: str = "logo"
 
     # The client before the order ------------------------------------------------------------------------------------
 
     def draft(self, lang: str = "fr") -> None:
         """Press the offer's button."""
-        page = self.world.get(f"{PUBLIC_URL}/offer/logo?lang={lang}")
+        page = self.world.get(f"{PUBLIC_URL}/offer/{self.offer}?lang={lang}")
         sent = self.world.send(page.form("client_kind"), **CONSENT)
         assert sent.status == 303, sent.text
         self.pay_url = sent.location

@@ -40,6 +40,7 @@ ROUTED = {
     Kind.BRIEF: {Choice.HAND_IN},
     Kind.PROPOSAL: {Choice.ACCEPTED, Choice.AGAIN, Choice.EXHAUSTED},
     Kind.PICK: {Choice.PICKED, Choice.SELF, Choice.OUTSIDE, Choice.WAIT, Choice.REFUND},
+    Kind.START: {Choice.BEGIN},
     Kind.WORK: {Choice.DELIVER, Choice.GIVE_UP},
     Kind.REVIEW: {Choice.APPROVE, Choice.REWORK, Choice.REASSIGN},
     Kind.ACCEPTANCE: {Choice.ACCEPT, Choice.REVISE, Choice.REFUND},
@@ -48,6 +49,7 @@ ROUTED = {
     Kind.REFUND: {Choice.REFUNDED, Choice.REFUNDED_AND_PAY},
     Kind.PARK: {
         Choice.RETRY,
+        Choice.START,
         Choice.WORK,
         Choice.REVIEW,
         Choice.ACCEPTANCE,
@@ -96,6 +98,10 @@ def bring(kind: Kind) -> Case:
             play.cancel()
         case Kind.STUCK:
             play.until(Kind.BRIEF)
+        case Kind.START:
+            play.until(Kind.WORK)
+            situation = waiting(play.situation(Kind.WORK))
+            return Case(situation, contract(situation, kind, "k1"))
         case Kind.PICK:
             play.until_exhausted()
             gate = play.open(kind)
@@ -109,6 +115,14 @@ def bring(kind: Kind) -> Case:
             return Case(play.situation(kind), gate)
     situation = play.situation(kind)
     return Case(situation, contract(situation, kind, "k1"))
+
+
+def waiting(situation: Situation) -> Situation:
+    """The same milestone while it waits for a date of its own."""
+    milestone = situation.milestone
+    assert milestone is not None
+    starts = situation.now + timedelta(days=7)
+    return replace(situation, milestone=replace(milestone, stage=MilestoneStage.START, starts=starts))
 
 
 @cache
@@ -142,6 +156,11 @@ def parked_milestones() -> Iterator[Case]:
     parked = replace(milestone, stage=MilestoneStage.PARK, parked_from="refund", parked_why="refund_refused")
     refunding = replace(refunding, milestone=parked)
     yield Case(refunding, contract(refunding, Kind.PARK, "k1"))
+    started = bring(Kind.START).situation
+    assert started.milestone is not None
+    parked = replace(started.milestone, stage=MilestoneStage.PARK, parked_from="start", parked_why="engine")
+    started = replace(started, milestone=parked)
+    yield Case(started, contract(started, Kind.PARK, "k1"))
     for kind in (Kind.WORK, Kind.REVIEW, Kind.ACCEPTANCE, Kind.HOLD):
         ports = FakePorts()
         open_shop(ports)

@@ -118,7 +118,12 @@ def agreed(order: Order) -> Order:
 
 
 ORDERS = whole(Order, id=IDS).map(agreed)
-MILES = whole(Milestone, order=IDS, number=NUMBERS)
+MILES = whole(Milestone, order=IDS, number=NUMBERS).map(
+    lambda one: (
+        one if one.interrupt is None else dataclasses.replace(one, interrupt=dataclasses.replace(one.interrupt, seq=0))
+    )
+)
+"""An interrupt on a milestone has no number: it stands there until it is handled."""
 
 
 def stored(value: Any) -> Any:

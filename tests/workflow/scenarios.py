@@ -40,13 +40,19 @@ class BrokenError(RuntimeError):
 
 
 @contextmanager
-def broken(world: World, name: str, stage: str | None = None, times: int = RETRIES + 1) -> Iterator[None]:
-    """Let a function fail so many times (by default for good, as far as the definition tries) for one stage."""
+def broken(
+    world: World, name: str, stage: str | None = None, times: int = RETRIES + 1, milestone: str | None = None
+) -> Iterator[None]:
+    """Let a function fail so many times (by default for good, as far as the definition tries) for one stage.
+
+    Of one milestone only, where it is named.
+    """
     left = times
 
     def breaker(called: str, event: Mapping[str, Any]) -> None:
         nonlocal left
-        if called == name and event.get("stage") == stage and left:
+        meant = milestone in {None, event.get("milestone")}
+        if called == name and event.get("stage") == stage and meant and left:
             left -= 1
             raise BrokenError
 

@@ -17,13 +17,14 @@ from relais.cli.reading import (
     months_back,
     open_dossiers,
     read_dossier,
+    tidy,
 )
 from relais.cli.stack import OperatorPorts, Stack, Stage
 from relais.cli.waits import Wait, waits_of
 from relais.errors import RelaisError
-from relais.gate import Gate
+from relais.gate import Gate, Role
 from relais.offer import RefundCause
-from relais.order import Milestone, Order
+from relais.order import Interrupt, Milestone, Order
 from relais.rows import Row
 from relais.steps import interrupt, runs
 from relais.steps import reassign as steps_reassign
@@ -126,7 +127,7 @@ def _order_document(ports: OperatorPorts, dossier: Dossier, times: Times, *, nam
         "began": times.iso(order.began),
         "stalled": order.stalled,
         "parked": _parked(order),
-        "interrupt": _interrupt(order, times),
+        "interrupt": _interrupt(order.interrupt, times),
         "cause": order.cause or None,
         "offer": order.offer,
         "offer_version": order.offer_version,
@@ -163,9 +164,8 @@ def _parked(where: Order | Milestone) -> dict[str, str | None] | None:
     return {"from": where.parked_from, "why": where.parked_why}
 
 
-def _interrupt(order: Order, times: Times) -> dict[str, Any] | None:
-    """The decision that ends the order; never the words that came with it."""
-    known = order.interrupt
+def _interrupt(known: Interrupt | None, times: Times) -> dict[str, Any] | None:
+    """The decision that ends an order or a milestone; never the words that came with it."""
     if known is None:
         return None
     return {"seq": known.seq, "kind": known.kind, "cause": known.cause, "by": known.by, "at": times.iso(known.at)}
@@ -184,6 +184,10 @@ def _milestone_document(one: Milestone, times: Times) -> dict[str, Any]:
         "revisions_used": one.revisions_used,
         "rounds": one.rounds,
         "version": one.version,
+        "starts": times.iso(one.starts),
+        "began": times.iso(one.began),
+        "promised": times.iso(one.promised),
+        "interrupt": _interrupt(one.interrupt, times),
         "pay_by": times.iso(one.pay_by),
         "engagement": None
         if engaged is None
@@ -280,7 +284,7 @@ def _print_order(one: dict[str, Any], times: Times) -> None:
     )
     table(
         "Milestones",
-        ("No", "Stage", "Freelancer", "Agreed", "Deadline", "Version", "Changes left", "Sent"),
+        ("No", "Stage", "Starts", "Promised", "Freelancer", "Agreed", "Deadline", "Version", "Changes left", "Sent"),
         [_milestone_line(milestone, currency, times) for milestone in one["milestones"]],
         right=("Agreed", "Version", "Changes left", "Sent"),
     )
@@ -326,6 +330,8 @@ def _milestone_line(one: dict[str, Any], currency: str, times: Times) -> tuple[s
     return (
         one["milestone"],
         one["stage"],
+        times.shown(one["starts"]),
+        times.shown(one["promised"]),
         engaged.get("freelancer"),
         money(engaged.get("agreed"), currency),
         times.shown(engaged.get("deadline")),
@@ -425,18 +431,48 @@ class Cause(StrEnum):
     LATE = "late"
 
 
-@app.command(epilog='Example: relais order cancel 4f7k2m9q0abc --reason "the maker fell ill"')
+@app.command(
+    epilog='Examples: relais order cancel 4f7k2m9q0abc --reason "the maker fell ill"; relais order cancel 4f7k2m9q0abc '
+    '--milestone 03 --reason "no room on the blog"'
+)
 @sentences
 def cancel(  # noqa: PLR0917 - Typer reads options from parameters
     order: OfOrder,
     reason: Reason,
     cause: Annotated[Cause, typer.Option(help="Who caused it.")] = Cause.SELLER_FAULT,
+    milestone: Annotated[
+        str | None, typer.Option(help="Only this one of several milestones, such as 03; the others go on.")
+    ] = None,
     yes: Sure = False,
     stage: OfStage = Stage.DEV,
     as_json: AsJson = False,
 ) -> None:
-    """Cancel an order: every open question is closed, the client gets back what is held, the freelancer by policy."""
-    _way_out(order, reason, cause, yes=yes, stage=stage, as_json=as_json)
+    """Cancel an order: every open question is closed, the client gets back what is held, the freelancer by policy.
+
+    With --milestone one part only: its share goes back, and nobody is paid for what never began.
+    """
+    if milestone is None:
+        _way_out(order, reason, cause, yes=yes, stage=stage, as_json=as_json)
+        return
+    _cancel_milestone(order, f"{milestone:>02}", reason, cause, yes=yes, stage=stage, as_json=as_json)
+
+
+def _cancel_milestone(
+    order: str, number: str, reason: str, cause: Cause, *, yes: bool, stage: Stage, as_json: bool
+) -> None:
+    if not reason.strip():
+        raise ReasonMissingError
+    ports = Stack(stage).ports
+    head = read_order(ports.store, tidy(order))
+    if not yes and not as_json:
+        typer.confirm(f"Cancel milestone {number} of order {head.id} and refund its share?", abort=True)
+    ended = interrupt.cancel_milestone(
+        ports, head.id, number, by=Role.SELLER, cause=RefundCause(cause.value), reason=reason.strip()
+    )
+    if as_json:
+        tell_json({"order": head.id, "milestone": ended.number, "stage": ended.stage.value, "refund": ended.price})
+        return
+    say(f"Milestone {ended.number} of order {head.id} is being ended: see `relais order show {head.id}`.")
 
 
 @app.command(epilog='Example: relais order refund 4f7k2m9q0abc --reason "goodwill" --cause change_of_mind')

@@ -257,6 +257,7 @@ CHOSEN = (
 OWNERS = {
     Kind.BRIEF: (Role.CLIENT, "client", Default.CANCEL),
     Kind.PROPOSAL: (Role.FREELANCER, FREELANCER.key, Default.AGAIN),
+    Kind.START: (Role.CLOCK, "clock", Default.BEGIN),
     Kind.WORK: (Role.FREELANCER, FREELANCER.key, Default.STAY),
     Kind.REVIEW: (Role.SELLER, "seller", Default.STAY),
     Kind.ACCEPTANCE: (Role.CLIENT, "client", Default.ACCEPT),
@@ -270,6 +271,7 @@ OWNERS = {
 ROUTED = {
     Kind.BRIEF: (Choice.HAND_IN,),
     Kind.PROPOSAL: (Choice.ACCEPTED, Choice.AGAIN, Choice.EXHAUSTED),
+    Kind.START: (Choice.BEGIN,),
     Kind.WORK: (Choice.DELIVER, Choice.GIVE_UP),
     Kind.REVIEW: (Choice.APPROVE, Choice.REWORK, Choice.REASSIGN),
     Kind.ACCEPTANCE: (Choice.ACCEPT, Choice.REVISE, Choice.REFUND),
@@ -278,6 +280,7 @@ ROUTED = {
     Kind.PICK: (Choice.PICKED, Choice.SELF, Choice.OUTSIDE, Choice.WAIT, Choice.REFUND),
     Kind.REFUND: (Choice.REFUNDED, Choice.REFUNDED_AND_PAY),
     Kind.PARK: (
+        Choice.START,
         Choice.WORK,
         Choice.REVIEW,
         Choice.ACCEPTANCE,
