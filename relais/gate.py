@@ -26,6 +26,7 @@ HEARTBEAT = timedelta(hours=25)
 """Every open order is looked at by the clock at least this often (design: workflow section 4)."""
 JITTER_SECONDS = 600
 OWED_TRIES = 10
+MOST_ORDINAL_DIGITS = 6
 
 
 class Kind(StrEnum):
@@ -160,7 +161,7 @@ class GateId:
         except ValueError:
             raise MalformedGateIdError(text) from None
         numbered = len(milestone) == len(ORDER_LEVEL) and milestone.isascii() and milestone.isdigit()
-        if not numbered or str(found) != text:
+        if not numbered or len(ordinal) > MOST_ORDINAL_DIGITS or str(found) != text:
             raise MalformedGateIdError(text)
         return found
 

@@ -18,6 +18,9 @@ MILESTONE_ROW_VERSION = 1
 
 ORDER_LEVEL = "00"
 """The milestone number that stands for the order itself."""
+ID_LETTERS = "0123456789abcdefghjkmnpqrstvwxyz"
+"""Of order ids: Crockford's base 32, without letters that are mistaken for others."""
+ID_LENGTH = 12
 
 
 class OrderStage(StrEnum):
@@ -169,6 +172,11 @@ class Order:
     def is_open(self) -> bool:
         """Whether money or work can still be owed on it: paid and not yet completed."""
         return self.stage not in {OrderStage.DRAFT, OrderStage.COMPLETED}
+
+
+def is_order_id(text: str) -> bool:
+    """Whether a text may name an order: what cannot is never looked up, and never logged."""
+    return len(text) == ID_LENGTH and set(text) <= set(ID_LETTERS)
 
 
 def instant(text: str | None) -> datetime | None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from relais.order import is_order_id
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -16,6 +18,12 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
     form: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def order(self) -> str | None:
+        """The order that the path names, for the log; whatever else stands there is nobody's to read."""
+        named = self.parts[1] if len(self.parts) > 1 and self.parts[0] in {"o", "g"} else ""
+        return named if is_order_id(named) else None
 
     @property
     def parts(self) -> tuple[str, ...]:

@@ -12,21 +12,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from functools import cache, cached_property
+from traceback import extract_tb
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger, Metrics
 
 from relais.adapters import time
 from relais.adapters.settings import Environment, from_environment
+from relais.errors import RelaisError
 from relais.metrics import NAMESPACE, Metric
+from relais.order import ID_LENGTH, ID_LETTERS
 from relais.ports import Settings
 
 if TYPE_CHECKING:
     from relais.link import LinkKeys
     from relais.ports import Background, Files, Machine, Mailer, Payments, Store
 
-CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
-ORDER_ID_LENGTH = 12
 SECRET_SECONDS = 300
 TIMEOUT_SECONDS = 20
 
@@ -165,12 +166,14 @@ class WiredPorts:
 
     def order_id(self) -> str:
         """A fresh order id."""
-        return "".join(randomness.choice(CROCKFORD) for _ in range(ORDER_ID_LENGTH))
+        return "".join(randomness.choice(ID_LETTERS) for _ in range(ID_LENGTH))
 
     def trouble(self, error: Exception) -> None:
-        """Tell the watchers of something nobody foresaw."""
+        """Tell the watchers of something nobody foresaw: what and where, but nothing that somebody typed."""
         self.count(Metric.PAGE_TROUBLE)
-        _logger().exception("trouble", extra={"error": type(error).__name__})
+        ours = str(error) if isinstance(error, RelaisError) else None
+        where = [f"{frame.name} ({frame.filename}:{frame.lineno})" for frame in extract_tb(error.__traceback__)]
+        _logger().error("trouble", extra={"error": type(error).__name__, "says": ours, "where": where})
 
     def begin(self) -> None:
         """A new invocation: nothing of the last one counts, and the collector that rested since the start works."""

@@ -5,17 +5,25 @@ Rendered, with headers that keep the page safe, and a friendly page even when al
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
 from relais.adapters import http
-from relais.pages.render import page, security_headers
+from relais.adapters.secrets import SecretEmptyError
+from relais.pages.render import bare_page, page, security_headers
 from relais.steps.show import Shown, language, notice
+from relais.steps.situation import ShopEmptyError
 from relais.web import Request, Response
 from relais.wiring import WiredPorts, invocation
 
 STRIPE_CHECKOUT = "https://checkout.stripe.com"
+HTML = {"content-type": "text/html; charset=utf-8"}
+MOST_BYTES = 5_900_000
+"""Of what a function answers, as JSON: Lambda takes 6 MB at most (docs.aws.amazon.com/lambda, quotas)."""
+MOST_LETTERS = MOST_BYTES // 6
+"""No letter takes more than six bytes: a shorter page need not be measured."""
 
 
 def serve(event: dict[str, Any], step: Callable[[WiredPorts, Request], Shown | Response]) -> dict[str, Any]:
@@ -24,25 +32,41 @@ def serve(event: dict[str, Any], step: Callable[[WiredPorts, Request], Shown | R
     What nobody foresaw is logged, counted and answered with a page that says what to do.
     """
     request = http.request(event)
-    with invocation(_order(request)) as ports:
+    with invocation(request.order) as ports:
         try:
             response = _response(ports, step(ports, request), request)
+        except ShopEmptyError:
+            response = _bare(request, "not_open")
         except Exception as error:  # noqa: BLE001 - the last resort of a page: a person must never see a stack trace
             ports.trouble(error)
-            response = _response(ports, notice(ports, language(request), "trouble", 503), request)
+            response = _trouble(ports, request, "not_ready" if isinstance(error, SecretEmptyError) else "trouble")
         return http.response(response)
 
 
-def _order(request: Request) -> str | None:
-    parts = request.parts
-    return parts[1] if len(parts) > 1 and parts[0] in {"o", "g"} else None
+def _trouble(ports: WiredPorts, request: Request, key: str) -> Response:
+    """The page of trouble in the shop's own dress; without, where even that cannot be had."""
+    try:
+        return _response(ports, notice(ports, language(request), key, 503), request)
+    except Exception:  # noqa: BLE001 - the table or the bucket is out of reach: told already
+        return _bare(request, key)
+
+
+def _bare(request: Request, key: str) -> Response:
+    body = "" if request.method == "HEAD" else bare_page(language(request), key)
+    return Response(503, body, HTML | security_headers("", ()) | {"retry-after": "120"})
 
 
 def _response(ports: WiredPorts, answer: Shown | Response, request: Request) -> Response:
     if isinstance(answer, Response):
         return answer
-    headers = {"content-type": "text/html; charset=utf-8"} | security_headers(ports.files.origin, _checkouts(ports))
-    return Response(answer.status, "" if request.method == "HEAD" else page(answer.view), headers)
+    headers = HTML | dict(answer.headers) | security_headers(ports.files.origin, _checkouts(ports))
+    if request.method == "HEAD":
+        return Response(answer.status, "", headers)
+    body = page(answer.view)
+    if len(body) > MOST_LETTERS and len(json.dumps(body, ensure_ascii=False).encode()) > MOST_BYTES:
+        too_large = notice(ports, language(request), "too_large", 413)
+        return Response(too_large.status, page(too_large.view), headers)
+    return Response(answer.status, body, headers)
 
 
 def _checkouts(ports: WiredPorts) -> tuple[str, ...]:

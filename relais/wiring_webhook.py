@@ -6,10 +6,15 @@ from typing import Any
 
 from relais.adapters import http
 from relais.steps.webhook import receive_signed
+from relais.web import Response
 from relais.wiring import invocation
 
 
 def serve_event(event: dict[str, Any]) -> dict[str, Any]:
-    """Check and take in one event."""
+    """Check and take in one event. What fails on our side is told as such: Stripe sends the event again."""
     with invocation() as ports:
-        return http.response(receive_signed(ports, http.request(event)))
+        try:
+            return http.response(receive_signed(ports, http.request(event)))
+        except Exception as error:  # noqa: BLE001 - the last resort: Stripe gets an answer of ours, and comes back
+            ports.trouble(error)
+            return http.response(Response(503, '{"refused": "trouble"}', {"content-type": "application/json"}))

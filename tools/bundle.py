@@ -5,6 +5,7 @@ Docker. An input that didn't change isn't built again: each result stands beside
 Each is a folder to look at and to measure, and the same as an archive, byte for byte the same for the same inputs.
 """
 
+import fcntl
 import hashlib
 import os
 import shutil
@@ -140,7 +141,8 @@ def compile_all(place: Path, root: Path, python: str) -> None:
 class Rebuilt:
     """A folder with the digest of its inputs beside it: gives a new place to fill if they differ, else None.
 
-    The new folder takes the old one's place only when it is complete.
+    The new folder takes the old one's place only when it is complete. Of several at once one builds, and the others wait
+    for what it made; the lock ends with its process.
     """
 
     def __init__(self, where: Path, inputs: str) -> None:
@@ -150,6 +152,9 @@ class Rebuilt:
         self.place = where.with_name(f"{where.name}.{os.getpid()}")
 
     def __enter__(self) -> Path | None:
+        self.where.parent.mkdir(parents=True, exist_ok=True)
+        self.lock = self.where.with_name(self.where.name + ".lock").open("w")
+        fcntl.flock(self.lock, fcntl.LOCK_EX)
         if self.where.is_dir() and self.mark.is_file() and self.mark.read_text() == self.inputs:
             return None
         print(f"Building {self.where.relative_to(ROOT)} ...")
@@ -158,6 +163,10 @@ class Rebuilt:
         return self.place
 
     def __exit__(self, failure: type[BaseException] | None, *_: object) -> None:
+        with self.lock:
+            self._take_its_place(failure)
+
+    def _take_its_place(self, failure: type[BaseException] | None) -> None:
         if not self.place.is_dir():
             return
         if failure:

@@ -92,6 +92,15 @@ def page(view: Page) -> str:
             assert_never(view)
 
 
+def bare_page(lang: str, key: str) -> str:
+    """A notice in no shop's dress, for when the shop itself cannot be read."""
+    from markupsafe import Markup
+
+    facts = {"lang": words.language(lang), "t": partial(words.say, lang), "key": f"notice.{key}"}
+    style = Markup(_source("style.css"))  # noqa: S704 (our own file)
+    return environment().get_template("bare.html").render(facts | {"style": style})
+
+
 def security_headers(files_origin: str, checkout_origins: tuple[str, ...]) -> dict[str, str]:
     """Headers of every page: nothing of third parties, no framing, no referrer, nothing kept by caches.
 
@@ -102,8 +111,8 @@ def security_headers(files_origin: str, checkout_origins: tuple[str, ...]) -> di
         "default-src": "'none'",
         "style-src": _source_hash("style.css"),
         "script-src": _source_hash("upload.js"),
-        "img-src": f"'self' data: {files_origin}",
-        "connect-src": f"'self' {files_origin}",
+        "img-src": f"'self' data: {files_origin}".strip(),
+        "connect-src": f"'self' {files_origin}".strip(),
         "form-action": " ".join(("'self'", *checkout_origins)),
         "base-uri": "'none'",
         "frame-ancestors": "'none'",
@@ -299,6 +308,7 @@ def _order_facts(view: OrderView) -> dict[str, Any]:
         "upload_at": next((question.key for question in view.offer.brief if question.files), None),
         "refresh": _refresh(view, state),
         "suggested": _suggested(view),
+        "typed_address": _typed_address(view),
         "back": back,
         "back_amount": words.money(back.amount, view.order.currency, view.frame.lang),
         "back_why": refund_reason(back.cause, view.order, view.frame.lang),
@@ -444,11 +454,14 @@ def _refresh(view: OrderView, state: str) -> int | None:
 
 
 def _suggested(view: OrderView) -> str:
-    typed = view.typed or (view.brief.typed if view.brief else {})
-    if "address" in typed:
-        return typed["address"]
+    """The address that was probably meant, to be read and chosen; empty where there is none."""
     address = view.order.client_email or ""
-    return f"{address.rpartition('@')[0]}@{view.address_hint}" if view.address_hint else address
+    return f"{address.rpartition('@')[0]}@{view.address_hint}" if view.address_hint else ""
+
+
+def _typed_address(view: OrderView) -> str:
+    """What the form holds: what was typed, else the present address, so that sending it untouched changes nothing."""
+    return view.typed.get("address", view.order.client_email or "")
 
 
 def _gate_facts(view: GateView) -> dict[str, Any]:

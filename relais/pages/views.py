@@ -6,9 +6,11 @@ by the steps.
 Forms post these fields; `typed` everywhere holds them by the same names, as they were posted or saved: offer
 `client_kind` (consumer|business), `start_now`, `ends_when_done` ("yes"), `lang`; checkout `nonce`; address `nonce`,
 `action` (address), `address`; brief `nonce`, `q_<key>`, `skip_<key>` ("yes"), `file` (an upload's key, repeated),
-`action` (save|hand_in); gate `nonce`, `choice`, `note`, `file` (repeated), `freelancer` (the key of who is picked).
+`action` (save|hand_in), `ready` ("yes": needed to hand in, and never ticked by us); gate `nonce`, `choice`, `note`,
+`file` (repeated), `freelancer` (the key of who is picked).
 Uploads are asked for as form fields `nonce` and `name`, `size`, `type`, each repeated in the same order; the answer is
-JSON, `{"files": [{"name", "key", "url", "fields"}], "problems": [{"name", "message"}]}`, either list may be missing. A
+JSON, `{"files": [{"at", "name", "key", "url", "fields"}], "problems": [{"at", "name", "message"}]}`, either list may be
+missing; `at` is which of the files asked for, from 0, and missing or null where a problem is of none in particular. A
 `Problem.field` is one of those names (`file` for the uploads).
 """
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,12 +26,17 @@ from relais.steps.forms import (
     BRIEF_LIMIT,
     FILE_LIMIT,
     FILE_LIMIT_MB,
+    FieldRepeatedError,
     FieldUnknownError,
     ForeignFormError,
     check_fields,
     check_origin,
+    clean_name,
     file_name_problem,
+    file_size,
+    media_type,
     note_problems,
+    shown_name,
 )
 from relais.steps.gates import AlreadyAnsweredError, ChoiceNotOfferedError, GateNotFoundError, answer
 from relais.steps.intake import (
@@ -69,19 +75,38 @@ from relais.steps.situation import OfferNotFoundError, read_offer, read_situatio
 from relais.web import Request, Response, redirect
 
 OFFER_FIELDS = frozenset({"client_kind", "start_now", "ends_when_done", "lang"})
-ORDER_FIELDS = frozenset({"nonce", "action", "address", "file"})
+ORDER_FIELDS = frozenset({"nonce", "action", "address", "file", "ready"})
 GATE_FIELDS = frozenset({"nonce", "choice", "note", "file", "freelancer"})
 CHECKOUT_FIELDS = frozenset({"nonce"})
-ADDRESS = re.compile(r"[^@\s<>\"',;]+@[^@\s<>\"',;]+\.[^@\s<>\"',;.]{2,}")
+UPLOAD_FIELDS = frozenset({"nonce", "name", "size", "type"})
+FILES = frozenset({"file"})
+ADDRESS = re.compile(r"[!-~]+@[A-Za-z0-9.-]+\.[A-Za-z0-9-]{2,}")
+UNADDRESSED = frozenset("<>\"',;:()[]\\")
+UPLOAD = re.compile(r"[0-9a-f]{12}-(.+)")
 ADDRESS_LIMIT = 254
+UPLOAD_FOLDERS = 3
+"""`files/<order>/<gate>/<digest>-<name>`."""
+MOST_UPLOADS = 120
+"""More than any offer takes: those beyond are not even looked for."""
+FREELANCER = re.compile(r"[a-z0-9_-]{1,40}")
 NOTE_NEEDED = frozenset({Choice.REWORK, Choice.REVISE})
 
 
 def guarded(ports: Ports, request: Request) -> Shown | Response:
-    """Any form, with a page of its own for each way in which it can be refused as a whole."""
+    """An answer to a gate or on an order's page, with a page for each way in which it can be refused as a whole."""
+    return _guarded(ports, request, _answers)
+
+
+def guarded_checkout(ports: Ports, request: Request) -> Shown | Response:
+    """The buttons that lead to a checkout, guarded likewise. Only their function has the key that opens one."""
+    return _guarded(ports, request, _checkouts)
+
+
+def _guarded(ports: Ports, request: Request, route: Callable[[Ports, Request], Shown | Response]) -> Shown | Response:
     lang = language(request)
     try:
-        return _route(ports, request)
+        check_origin(ports, request)
+        return route(ports, request)
     except (LinkRefusedError, OrderNotFoundError, GateNotFoundError, MalformedGateIdError):
         return notice(ports, lang, "dead_link", 404)
     except OfferNotFoundError:
@@ -90,17 +115,22 @@ def guarded(ports: Ports, request: Request) -> Shown | Response:
         return notice(ports, lang, "offer_paused", 409)
     except ForeignFormError:
         return notice(ports, lang, "form_refused", 403)
-    except FieldUnknownError as unknown:
-        return notice(ports, lang, "form_refused", 400, field=unknown.field)
+    except (FieldUnknownError, FieldRepeatedError) as wrong:
+        return notice(ports, lang, "form_refused", 400, field=wrong.field)
 
 
-def _route(ports: Ports, request: Request) -> Shown | Response:
-    check_origin(ports, request)
+def _checkouts(ports: Ports, request: Request) -> Shown | Response:
     match request.parts:
         case ("offer", slug):
             return order_offer(ports, request, slug)
         case ("o", order, secret, "checkout"):
             return go_to_checkout(ports, request, open_order(ports, order, secret))
+        case _:
+            return notice(ports, language(request), "not_found", 404)
+
+
+def _answers(ports: Ports, request: Request) -> Shown | Response:
+    match request.parts:
         case ("o", order, secret):
             return post_order(ports, request, open_order(ports, order, secret))
         case ("g", order, gate, secret):
@@ -140,8 +170,9 @@ def go_to_checkout(ports: Ports, request: Request, order: Order) -> Shown | Resp
 
 def post_order(ports: Ports, request: Request, order: Order) -> Shown | Response:
     """The forms of the order's page: the brief (saved or handed in) and the address."""
-    check_fields(request, ORDER_FIELDS, ("q_", "skip_"))
-    files = _own_files(request, f"files/{order.id}/")
+    offer = read_offer(ports.store, order.offer, order.offer_version)
+    check_fields(request, ORDER_FIELDS | brief_fields(offer), FILES)
+    files = _own_files(request, f"files/{order.id}/00-{Kind.BRIEF.value}-")
     typed = Typed((), request.typed(), files)
     try:
         check_order_nonce(ports, order, request.first("nonce"))
@@ -151,9 +182,14 @@ def post_order(ports: Ports, request: Request, order: Order) -> Shown | Response
         case "address":
             return _post_address(ports, request, order)
         case "save" | "hand_in" as action:
-            return _post_brief(ports, request, order, typed, hand_in=action == "hand_in")
+            return _post_brief(ports, request, order, offer, typed, hand_in=action == "hand_in")
         case _:
             return order_page(ports, order, request, _with(typed, Problem("choice_missing", "action")))
+
+
+def brief_fields(offer: Offer) -> frozenset[str]:
+    """The fields of its questions: an answer, or the wish to be advised."""
+    return frozenset(f"{what}_{question.key}" for question in offer.questions for what in ("q", "skip"))
 
 
 def _with(typed: Typed, *problems: Problem) -> Typed:
@@ -161,8 +197,8 @@ def _with(typed: Typed, *problems: Problem) -> Typed:
 
 
 def _post_address(ports: Ports, request: Request, order: Order) -> Shown | Response:
-    address = request.first("address")
-    if len(address) > ADDRESS_LIMIT or ADDRESS.fullmatch(address) is None:
+    address = "".join(letter for letter in request.first("address") if letter.isprintable())
+    if len(address) > ADDRESS_LIMIT or ADDRESS.fullmatch(address) is None or UNADDRESSED.intersection(address):
         return order_page(
             ports, order, request, Typed((Problem("address_invalid", "address"),), request.typed(), of_brief=False)
         )
@@ -171,19 +207,25 @@ def _post_address(ports: Ports, request: Request, order: Order) -> Shown | Respo
     return redirect(order_path(ports, correct_address(ports, order, address)))
 
 
-def _post_brief(ports: Ports, request: Request, order: Order, typed: Typed, *, hand_in: bool) -> Shown | Response:
+def _post_brief(
+    ports: Ports, request: Request, order: Order, offer: Offer, typed: Typed, *, hand_in: bool
+) -> Shown | Response:
     gate = brief_gate(ports, order)
     if gate is None:
         return redirect(order_path(ports, order))
-    offer = read_offer(ports.store, order.offer, order.offer_version)
     fields = {key: value for key, value in typed.fields.items() if key.startswith(("q_", "skip_"))}
     size = sum(len(value) for value in fields.values())
     if size > BRIEF_LIMIT:
         return order_page(ports, order, request, _with(typed, Problem("brief_too_long", None, {"limit": BRIEF_LIMIT})))
+    if len(typed.files) > offer.max_files:
+        return order_page(ports, order, request, _with(typed, _too_many(offer)))
     save_brief(ports, order, fields, typed.files)
     if not hand_in:
         return redirect(f"{order_path(ports, order)}?saved=1")
     problems = _brief_problems(offer, fields, typed.files)
+    if request.first("ready") != "yes":
+        # A scanner that presses every button of a page has chosen nothing (promise 4).
+        problems += (Problem("ready_missing", "ready"),)
     uploads, missing = _measure(ports, typed.files)
     if problems or missing:
         return order_page(ports, order, request, _with(typed, *problems, *missing))
@@ -212,16 +254,23 @@ def _brief_problems(offer: Offer, fields: dict[str, str], files: tuple[str, ...]
     wants_files = any(question.files and question.required for question in offer.brief)
     if wants_files and not files:
         problems.append(Problem("files_required", "file"))
-    if len(files) > offer.max_files:
-        problems.append(Problem("file_count", "file", {"limit": offer.max_files}))
     return tuple(problems)
 
 
+def _too_many(offer: Offer) -> Problem:
+    return Problem("file_count", "file", {"limit": offer.max_files})
+
+
 def _own_files(request: Request, prefix: str) -> tuple[str, ...]:
-    """The uploads named by a form, of this order only."""
-    return tuple(
-        dict.fromkeys(key for key in request.form.get("file", ()) if key.startswith(prefix) and ".." not in key)
-    )
+    """The uploads named by a form that were permitted at such a gate; each is looked at, so there are not many."""
+    named = dict.fromkeys(key for key in request.form.get("file", ()) if key.startswith(prefix))
+    return tuple(key for key in named if _is_upload(key))[:MOST_UPLOADS]
+
+
+def _is_upload(key: str) -> bool:
+    *folders, last = key.split("/")
+    upload = UPLOAD.fullmatch(last)
+    return len(folders) == UPLOAD_FOLDERS and upload is not None and file_name_problem(upload[1]) is None
 
 
 def _measure(ports: Ports, keys: tuple[str, ...]) -> tuple[list[dict[str, Any]], tuple[Problem, ...]]:
@@ -243,7 +292,7 @@ def _measure(ports: Ports, keys: tuple[str, ...]) -> tuple[list[dict[str, Any]],
 
 def post_gate(ports: Ports, request: Request, opened: OpenedGate) -> Shown | Response:
     """An answer to a gate, by its link."""
-    check_fields(request, GATE_FIELDS)
+    check_fields(request, GATE_FIELDS, FILES)
     order, gate = opened.order, opened.gate
     files = _own_files(request, f"files/{order.id}/{gate.id}/")
     typed = Typed((), request.typed(), files)
@@ -260,8 +309,8 @@ def post_gate(ports: Ports, request: Request, opened: OpenedGate) -> Shown | Res
     uploads: list[dict[str, Any]] = []
     problems = note_problems(note, required=choice in NOTE_NEEDED)
     if choice is Choice.DELIVER:
-        uploads, missing = _measure(ports, files)
-        problems += missing if files else (Problem("files_required", "file"),)
+        uploads, missing = _delivered(ports, order, files)
+        problems += missing
     if choice is Choice.PICKED:
         problems += _pick_problems(ports, order, request.first("freelancer"))
     if problems:
@@ -273,9 +322,17 @@ def post_gate(ports: Ports, request: Request, opened: OpenedGate) -> Shown | Res
     )
 
 
+def _delivered(ports: Ports, order: Order, files: tuple[str, ...]) -> tuple[list[dict[str, Any]], tuple[Problem, ...]]:
+    """What a freelancer hands in, or what is wrong with it."""
+    offer = read_offer(ports.store, order.offer, order.offer_version)
+    if not files:
+        return [], (Problem("files_required", "file"),)
+    return ([], (_too_many(offer),)) if len(files) > offer.max_files else _measure(ports, files)
+
+
 def _pick_problems(ports: Ports, order: Order, key: str) -> tuple[Problem, ...]:
     """Whom the seller picks must be on the roster, do this work and have room."""
-    row = ports.store.get(freelancer_key(key)) if key else None
+    row = ports.store.get(freelancer_key(key)) if FREELANCER.fullmatch(key) else None
     if row is None:
         return (Problem("freelancer_missing", "freelancer"),)
     offer = read_offer(ports.store, order.offer, order.offer_version)
@@ -297,10 +354,10 @@ def _through_the_door(ports: Ports, gate: Gate, given: Answer) -> Shown | Respon
 
 @dataclass(frozen=True, slots=True)
 class Permits:
-    """Uploads allowed, and those that were refused with the reason."""
+    """Uploads allowed, and those refused with the reason; each says which it is of those asked for, from 0."""
 
     files: tuple[dict[str, Any], ...]
-    problems: tuple[Problem, ...]
+    problems: tuple[tuple[int | None, Problem], ...]
     lang: str
 
 
@@ -310,27 +367,28 @@ def permit_uploads(ports: Ports, request: Request) -> Permits:
     Raises what a dead link or a foreign form raises.
     """
     check_origin(ports, request)
+    check_fields(request, UPLOAD_FIELDS, UPLOAD_FIELDS - {"nonce"})
     _, order_id, gate_id, secret, *_ = (*request.parts, "", "", "", "")
     opened = open_gate_link(ports, order_id, gate_id, secret)
     order, gate = opened.order, opened.gate
     if gate.status is not Status.OPEN:
         raise AlreadyAnsweredError(gate)
     _check_upload_nonce(ports, order, gate, request.first("nonce"))
-    names = [name.strip() for name in request.form.get("name", ())]
-    sizes = [int(size) if size.isdigit() else -1 for size in request.form.get("size", ())]
+    names, sizes = request.form.get("name", ()), request.form.get("size", ())
     kinds = [*request.form.get("type", ())] + [""] * len(names)
     offer = read_offer(ports.store, order.offer, order.offer_version)
     if len(names) > offer.max_files or len(sizes) != len(names):
-        return Permits((), (Problem("file_count", "file", {"limit": offer.max_files}),), gate.lang)
+        return Permits((), ((None, _too_many(offer)),), gate.lang)
     files, problems = [], []
-    for name, size, kind in zip(names, sizes, kinds, strict=False):
-        problem = _upload_problem(name, size)
+    for at, (name, size, kind) in enumerate(zip(names, sizes, kinds, strict=False)):
+        kept, count = clean_name(name), file_size(size)
+        problem = _upload_problem(kept, count)
         if problem is not None:
-            problems.append(problem)
+            problems.append((at, problem))
             continue
-        digest = hashlib.sha256(f"{name}\x1f{size}\x1f{ports.now()}".encode()).hexdigest()[:12]
-        key = f"files/{order.id}/{gate.id}/{digest}-{name}"
-        files.append({"name": name, "key": key, **ports.files.permit(key, size, kind)})
+        digest = hashlib.sha256(f"{at}\x1f{name}\x1f{size}\x1f{ports.now()}".encode()).hexdigest()[:12]
+        key = f"files/{order.id}/{gate.id}/{digest}-{kept}"
+        files.append({"at": at, "name": kept, "key": key, **ports.files.permit(key, count or 0, media_type(kind))})
     return Permits(tuple(files), tuple(problems), gate.lang)
 
 
@@ -342,9 +400,10 @@ def _check_upload_nonce(ports: Ports, order: Order, gate: Gate, presented: str) 
     check_gate_nonce(ports, order, gate, presented)
 
 
-def _upload_problem(name: str, size: int) -> Problem | None:
+def _upload_problem(name: str, size: int | None) -> Problem | None:
+    shown = shown_name(name)
     if size == 0:
-        return Problem("file_empty", "file", {"name": name[:60]})
-    if size < 0 or size > FILE_LIMIT:
-        return Problem("file_too_large", "file", {"name": name[:60], "limit_mb": FILE_LIMIT_MB})
+        return Problem("file_empty", "file", {"name": shown})
+    if size is None or size > FILE_LIMIT:
+        return Problem("file_too_large", "file", {"name": shown, "limit_mb": FILE_LIMIT_MB})
     return file_name_problem(name)

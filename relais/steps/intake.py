@@ -323,8 +323,12 @@ def draft_text_key(order: str) -> str:
 
 
 def save_brief(ports: Ports, order: Order, answers: dict[str, str], files: tuple[str, ...]) -> None:
-    """Keep an unfinished brief; it can be gone on with at any time."""
-    body = {"answers": answers, "files": list(files), "saved_at": stamp(ports.now())}
+    """Keep an unfinished brief; it can be gone on with at any time. What is saved already is not saved again."""
+    typed = {name: value for name, value in answers.items() if value}
+    saved = saved_brief(ports, order)
+    if (typed, files) == (saved.answers, saved.files):
+        return
+    body = {"answers": typed, "files": list(files), "saved_at": stamp(ports.now())}
     ports.files.put_text(draft_text_key(order.id), json.dumps(body, ensure_ascii=False))
 
 

@@ -6,7 +6,7 @@ No decision, no write, no call to Stripe, however often a link is opened (promis
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -20,6 +20,7 @@ from relais.order import (
     Order,
     OrderNotFoundError,
     OrderStage,
+    is_order_id,
     milestone_from_row,
 )
 from relais.pages.views import (
@@ -78,6 +79,7 @@ COMMON_DOMAINS = (
     "laposte.net",
     "icloud.com",
 )
+READING = ("GET", "HEAD")
 MOST_SLIPS = 2
 """Of the finger, in the domain of an address."""
 
@@ -88,6 +90,7 @@ class Shown:
 
     view: View
     status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 def language(request: Request, otherwise: str = "fr") -> str:
@@ -123,15 +126,19 @@ def notice(ports: Ports, lang: str, key: str, status: int, **facts: str | int) -
 
 
 def show(ports: Ports, request: Request) -> Shown:
-    """The page at a path."""
+    """The page at a path; whatever else is asked of it is told what may be."""
     lang = language(request)
+    if request.method not in READING:
+        return _not_so(ports, lang, ", ".join(READING))
     try:
         match request.parts:
             case ():
                 return index(ports, lang)
+            case ("hooks", "stripe") | ("g", _, _, _, "files"):
+                return _not_so(ports, lang, "POST")
             case ("offer", slug):
                 return offer_page(ports, slug, lang)
-            case ("o", order, secret):
+            case ("o", order, secret) | ("o", order, secret, "checkout"):
                 return order_page(ports, open_order(ports, order, secret), request)
             case ("g", order, gate, secret):
                 opened = open_gate_link(ports, order, gate, secret)
@@ -142,6 +149,11 @@ def show(ports: Ports, request: Request) -> Shown:
         return notice(ports, lang, "dead_link", 404)
     except OfferNotFoundError:
         return notice(ports, lang, "not_found", 404)
+
+
+def _not_so(ports: Ports, lang: str, allowed: str) -> Shown:
+    """A method that nothing answers here (RFC 9110, 15.5.6)."""
+    return replace(notice(ports, lang, "method", 405), headers={"allow": allowed})
 
 
 def index(ports: Ports, lang: str) -> Shown:
@@ -171,15 +183,22 @@ def offer_page(
 
 def open_order(ports: Ports, order_id: str, presented: str) -> Order:
     """The order that a link leads to. Raises `LinkRefusedError`, `OrderNotFoundError`."""
-    order = read_order(ports.store, order_id)
+    order = _named(ports, order_id)
     check_order(ports, order, presented)
     return order
+
+
+def _named(ports: Ports, order_id: str) -> Order:
+    """The order of a path: what cannot name one is not looked up. Raises `OrderNotFoundError`."""
+    if not is_order_id(order_id):
+        raise OrderNotFoundError(order_id)
+    return read_order(ports.store, order_id)
 
 
 def open_gate_link(ports: Ports, order_id: str, gate_id: str, presented: str) -> OpenedGate:
     """The gate that a link leads to. Raises `LinkRefusedError`, `OrderNotFoundError`, `GateNotFoundError`."""
     GateId.parse(gate_id)
-    order = read_order(ports.store, order_id)
+    order = _named(ports, order_id)
     gate = read_gate(ports, order_id, gate_id)
     check_gate(ports, order, gate, presented)
     return OpenedGate(order, gate)

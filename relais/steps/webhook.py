@@ -7,12 +7,13 @@ Stripe waits for it, and every import is paid on a cold start (`make benchmark`)
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from typing import Any
 
 from relais.gate import OWED_AFTER, Owed, due_shard
 from relais.metrics import Metric, webhook_metric
-from relais.order import OrderStage, stamp
+from relais.order import OrderStage, is_order_id, stamp
 from relais.ports import ConditionFailedError, Ports
 from relais.rows import Change, absent, differs, equals, order_key, present, session_key
 from relais.signature import SignatureRefusedError, verify
@@ -30,6 +31,7 @@ class StripeEvent:
     subject: dict[str, Any]
 
 
+STRIPE_ID = re.compile(r"[a-z]{2,10}_[A-Za-z0-9_]{1,240}")
 PAID_EVENTS = frozenset({"checkout.session.completed", "checkout.session.async_payment_succeeded"})
 
 
@@ -53,9 +55,14 @@ def _event(body: bytes) -> StripeEvent | None:
     try:
         event = json.loads(body)
         subject = event["data"]["object"]
-        return StripeEvent(str(event["id"]), str(event["type"]), bool(event["livemode"]), dict(subject))
-    except (ValueError, KeyError, TypeError):
+        return StripeEvent(str(event["id"]), str(event["type"]), event["livemode"] is True, dict(subject))
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
+
+
+def _name(value: object) -> str:
+    """An id as Stripe writes them, or nothing: what is none is never looked up, nor kept."""
+    return value if isinstance(value, str) and STRIPE_ID.fullmatch(value) else ""
 
 
 def receive(ports: Ports, event: StripeEvent) -> str:
@@ -70,9 +77,10 @@ def receive(ports: Ports, event: StripeEvent) -> str:
 
 
 def _session_paid(ports: Ports, session: dict[str, Any]) -> str:
-    if session.get("payment_status") not in {"paid", "no_payment_required"}:
+    if session.get("payment_status") not in ("paid", "no_payment_required"):
         return "unpaid"
-    row = ports.store.get(session_key(str(session.get("id"))))
+    known = _name(session.get("id"))
+    row = ports.store.get(session_key(known)) if known else None
     if row is None:
         return "unknown_session"
     order = str(row["order"])
@@ -81,7 +89,7 @@ def _session_paid(ports: Ports, session: dict[str, Any]) -> str:
         put={
             "stage": OrderStage.PAID.value,
             "run": 1,
-            "session": session["id"],
+            "session": known,
             "owes_start": 0,
             "due": stamp(ports.now() + OWED_AFTER),
             "due_shard": due_shard(order),
@@ -91,7 +99,7 @@ def _session_paid(ports: Ports, session: dict[str, Any]) -> str:
     try:
         ports.store.write(paid)
     except ConditionFailedError:
-        return _paid_again(ports, order, str(session["id"]))
+        return _paid_again(ports, order, known)
     ports.machine.start(order, 1)
     return "paid"
 
@@ -113,13 +121,13 @@ def _paid_again(ports: Ports, order: str, session: str) -> str:
 
 
 def _fee_known(ports: Ports, charge: dict[str, Any]) -> str:
-    order = charge.get("transfer_group")
-    if not charge.get("balance_transaction") or not isinstance(order, str):
+    order, known = charge.get("transfer_group"), _name(charge.get("id"))
+    if not charge.get("balance_transaction") or not isinstance(order, str) or not is_order_id(order) or not known:
         return "no_fee_yet"
     owed = Change(
         order_key(order),
-        put={"owes_fee": charge["id"], "due": stamp(ports.now() + OWED_AFTER), "due_shard": due_shard(order)},
-        guards=(present("pk"), differs("charge_booked", charge["id"]), absent("owes_fee")),
+        put={"owes_fee": known, "due": stamp(ports.now() + OWED_AFTER), "due_shard": due_shard(order)},
+        guards=(present("pk"), differs("charge_booked", known), absent("owes_fee")),
     )
     try:
         ports.store.write(owed)

@@ -121,6 +121,7 @@ def _answer_the_brief(client: Person, storage: str) -> None:
     heading(page, "Merci Marie, c’est payé. Plus que 3 questions.")
     _nothing_lost(page)
     page.get_by_label(SEEN).fill("Sur l'enseigne")
+    page.get_by_role("checkbox", name="Mes réponses sont complètes").check()
     _attach_and_look(page, storage, "devanture.png")
     page.get_by_role("button", name="Envoyer le brief").click()
     problem = page.get_by_role("alert").filter(has_text="Un point à revoir")

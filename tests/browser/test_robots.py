@@ -1,6 +1,10 @@
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from playwright.sync_api import Page
+from playwright.sync_api import Browser, Page
 
 from devstack.browser import read_page
 from devstack.cloud import TABLE
@@ -8,12 +12,19 @@ from devstack.player import Play
 from devstack.stack import Started
 from devstack.tally import sandbox_state
 from relais.gate import Kind, Status, gate_from_row
+from relais.offer import RefundCause
+from relais.steps import interrupt
 from tests.browser.people import Street
+from tests.support.gates import at_every_gate
+from tests.support.journey import Journey
+from tests.support.world import PUBLIC_URL, World, world_in_memory
 
 ROBOT = "scanner@gateway.example"
-# As a scanner that "detonates" what it finds: by the button, and past the browser's own checks.
+# As a scanner that "detonates" what it finds: past the browser's own checks, by the first button and by the last, and
+# without any.
 SUBMITS = (
-    "(form) => form.requestSubmit(form.querySelector('[type=submit]'))",
+    "(form) => { form.noValidate = true; form.requestSubmit([...form.querySelectorAll('[type=submit]')].at(0)); }",
+    "(form) => { form.noValidate = true; form.requestSubmit([...form.querySelectorAll('[type=submit]')].at(-1)); }",
     "(form) => HTMLFormElement.prototype.submit.call(form)",
 )
 OWED = ("owes", "owes_start", "owes_fee", "owes_mail")
@@ -39,6 +50,68 @@ def test_a_robot_that_opens_every_link_and_sends_every_form_changes_nothing(
     _let_loose(robot, started, play, order, Kind.ACCEPTANCE)
     # What the robot was shown is still there for the person.
     play.answer_client("accept")
+
+
+def test_a_robot_at_every_kind_of_gate_changes_nothing(chromium: Browser) -> None:
+    """The same in the ways out: pick, park, stuck, the refund as a right, and pages of orders that are given back.
+
+    The shop runs in this process, behind a port of its own, so that every gate there is stands open at once.
+    """
+    with world_in_memory() as world, _served(world) as address, chromium.new_context() as window:
+        waiting = at_every_gate(world)
+        cancelled = Journey(world).to_work()
+        interrupt.cancel(world.ports, cancelled.id, by="seller", cause=RefundCause.SELLER_FAULT, reason="une raison")
+        world.settle()
+        robot = window.new_page()
+        mailed = {link for mail in world.mails for link in mail.links if link.startswith(f"{PUBLIC_URL}/")}
+        # Orders that have not been paid yet are in nobody's mail; their button opens Stripe's page and decides nothing.
+        assert {one.link for one in waiting if one.kind != "checkout"} <= mailed
+        before = _kept(world)
+        sent = sum(_detonate(robot, link.replace(PUBLIC_URL, address)) for link in sorted(mailed))
+        assert sent >= len(SUBMITS) * len(waiting)
+        assert _kept(world) == before
+        # What the robot was shown is still there for the person.
+        for one in waiting:
+            assert world.get(one.link).forms, one.kind
+
+
+def _kept(world: World) -> tuple[object, ...]:
+    """Every row, every object in the bucket, how many mails were sent and how often Stripe was called."""
+    files = dict(world.clouds.files.objects)  # type: ignore[attr-defined]
+    return world.rows(), files, len(world.mails), len(world.stripe_calls)
+
+
+@contextmanager
+def _served(world: World) -> Iterator[str]:
+    """The handlers of a world behind a port, one request at a time. A HEAD and a prefetch are requests like others."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def _answer(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
+            page = world.http(
+                self.command, self.path, body, {name.lower(): text for name, text in self.headers.items()}
+            )
+            content = page.body.encode()
+            self.send_response(page.status)
+            for name, value in page.headers.items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(b"" if self.command == "HEAD" else content)
+
+        do_GET = do_HEAD = do_POST = _answer  # noqa: N815 - the library's names
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing: paths hold secrets."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+        thread.join()
 
 
 def _let_loose(robot: Page, started: Started, play: Play, order: str, kind: Kind) -> None:

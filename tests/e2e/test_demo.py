@@ -10,9 +10,6 @@ from typing import Any
 
 import pytest
 
-# Two stacks at once would take each other's time.
-pytestmark = pytest.mark.xdist_group("stack")
-
 KEYS = [
     "order",
     "status",

@@ -1,6 +1,9 @@
 """The HTTP API."""
 
 import json
+from pathlib import Path
+
+from ruamel.yaml import YAML
 
 from tests.infra.reading import Stack, called
 
@@ -16,6 +19,7 @@ ROUTES = {
     "POST /g/{order}/{gate}/{secret}": "answer-gate",
     "POST /g/{order}/{gate}/{secret}/files": "permit-upload",
     "POST /hooks/stripe": "receive-stripe-event",
+    "$default": "show-page",
 }
 
 
@@ -41,3 +45,13 @@ def test_the_access_log_holds_no_path(both_stages: tuple[Stack, Stack]) -> None:
     wanted = json.loads(both_stages[1].only("ApiGatewayV2::Stage")["Properties"]["AccessLogSettings"]["Format"])
     assert wanted["route"] == "$context.routeKey"
     assert not {"$context.path", "$context.requestPath", "$context.identity.sourceIp"} & set(wanted.values())
+
+
+def test_the_description_names_every_route(service: Stack) -> None:
+    """docs/openapi.yaml, both ways: what is posted to has a route of its own, all reading goes through two."""
+    described = YAML(typ="safe").load(Path(__file__).parent.parent.parent / "docs" / "openapi.yaml")["paths"]
+    posts = {f"POST {path}" for path, item in described.items() if "post" in item}
+    reads = {f"{method} {'/' if path == '/' else '/{proxy+}'}" for path in described for method in ("GET", "HEAD")}
+    found = {route["RouteKey"] for route in service.properties("ApiGatewayV2::Route")}
+    assert found == posts | reads | {"$default"}
+    assert {method for item in described.values() for method in item} <= {"get", "head", "post", "parameters"}

@@ -31,6 +31,16 @@ def stored(world: World) -> list[Any]:
     return [*world.rows(), sorted(world.clouds.files.objects), len(world.mails)]  # type: ignore[attr-defined]
 
 
+def texts(world: World) -> dict[str, bytes]:
+    """What is in the bucket."""
+    return dict(world.clouds.files.objects)  # type: ignore[attr-defined]
+
+
+def form_of(answers: dict[str, str]) -> dict[str, str]:
+    """The answers alone, without the word that they are complete."""
+    return {name: value for name, value in answers.items() if name != "ready"}
+
+
 def says(page: Page, lang: str, key: str, **facts: Any) -> bool:
     """Whether a page says these words, however it breaks its lines."""
     return " ".join(say(lang, key, **facts).split()) in page.text
@@ -295,6 +305,48 @@ def test_a_brief_that_is_too_long_comes_back_whole(world: World, lang: str) -> N
     assert journey.stage == "brief"
 
 
+def test_a_brief_is_handed_in_by_somebody_who_says_that_it_is_complete(world: World) -> None:
+    """A scanner that presses the button of a saved brief starts nothing, and does not even move the hour of saving."""
+    journey = Journey(world).to_brief()
+    form = world.get(journey.page).form("q_name")
+    assert "ready" not in form.fields
+    assert world.send(form, **form_of(ANSWERS), action="save").status == 303
+    saved = texts(world)
+    world.pass_time(minutes=3)
+    held = stored(world)
+    pressed = world.get(journey.page).form("q_name")
+    for action in ("hand_in", "save"):
+        back = world.send(pressed, action=action)
+        assert back.status == {"hand_in": 422, "save": 303}[action]
+    assert says(world.send(pressed, action="hand_in"), "fr", "problem.ready_missing")
+    assert (stored(world), texts(world)) == (held, saved)
+    assert world.send(pressed, action="hand_in", ready="yes").status == 303
+    assert journey.stage == "assign"
+
+
+def test_an_empty_brief_that_is_sent_is_not_kept(world: World) -> None:
+    """A scanner that presses the button of an untouched brief leaves nothing behind."""
+    journey = Journey(world).to_brief()
+    held = stored(world)
+    form = world.get(journey.page).form("q_name")
+    for action in ("hand_in", "save"):
+        world.send(form, action=action)
+    assert stored(world) == held
+
+
+def test_the_form_that_corrects_an_address_holds_the_present_one(world: World) -> None:
+    """The address that was probably meant is there to be read and chosen; sent untouched, the form changes nothing."""
+    journey = Journey(world)
+    journey.draft()
+    journey.pay(email="marie@gmial.com")
+    page = world.get(journey.page)
+    form, held = page.form("address"), stored(world)
+    assert form.fields["address"] == "marie@gmial.com"
+    assert "marie@gmail.com" in page.text
+    assert world.send(form).status == 303
+    assert (stored(world), journey.order.client_email) == (held, "marie@gmial.com")
+
+
 def test_scripts_and_emoji_are_kept_as_they_are_and_never_run(world: World) -> None:
     """Odd text goes in and comes out letter by letter, on the pages and in the mails of others, and stays text."""
     journey = Journey(world).to_brief()
@@ -369,7 +421,9 @@ def test_a_file_that_cannot_be_taken_is_told_by_name(
     )
     shown = "".join(letter for letter in name if letter.isprintable())[:60]
     assert answer["files"] == []
-    assert [one["message"] for one in answer["problems"]] == [say(lang, f"problem.{problem}", name=shown, limit_mb=500)]
+    assert [one["message"] for one in answer["problems"]] == [
+        say(lang, f"problem.{problem}", name=shown, limit_mb=500, limit=150)
+    ]
 
 
 def _files_path(world: World, journey: Journey) -> str:

@@ -8,6 +8,7 @@ import pytest
 from moto import mock_aws
 
 from relais.adapters.dynamodb import DynamoStore
+from tests.support.clients import clients_made_once
 from tests.support.memory import MemoryStore
 from tests.support.store_contract import StoreContract
 from tests.support.tables import REGION, fresh_table
@@ -23,7 +24,7 @@ class TestDynamoStoreOnMoto(StoreContract):
         """A table of this test's own."""
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
             monkeypatch.setitem(os.environ, name, "testing")
-        with mock_aws():
+        with mock_aws(), clients_made_once():
             client = botocore.session.Session().create_client("dynamodb", region_name=REGION)
             yield DynamoStore(client, fresh_table(client))
 

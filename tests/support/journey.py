@@ -20,6 +20,7 @@ ANSWERS = {
     "q_brands": "Opinel, Duralex, Bic",
     "q_colours": "Le vert de la devanture",
     "q_seen": "Sur l'enseigne",
+    "ready": "yes",
 }
 CONSENT = {"client_kind": "consumer", "start_now": "yes", "ends_when_done": "yes"}
 

@@ -17,7 +17,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any, Protocol
 from unittest.mock import patch
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
 import boto3
 import stripe
@@ -307,18 +307,24 @@ class World:
 
     # HTTP -----------------------------------------------------------------------------------------------------------
 
-    def http(self, method: str, link: str, body: str = "", headers: Mapping[str, str] | None = None) -> Page:
-        """One request, as the HTTP API hands it to the function of its route."""
+    def http(self, method: str, link: str, body: str | bytes = b"", headers: Mapping[str, str] | None = None) -> Page:
+        """One request, as the HTTP API hands it to the function of its route.
+
+        The path arrives decoded but for `%25`, and only texts and JSON arrive as text: forms do not.
+        """
         parts = urlsplit(link)
+        raw = body.encode() if isinstance(body, str) else body
+        plain = (headers or {}).get("content-type", "").startswith(("text/", "application/json"))
+        path = unquote(parts.path.replace("%25", "%2525"))
         event = {
             "version": "2.0",
-            "rawPath": parts.path,
+            "rawPath": path,
             "rawQueryString": parts.query,
             "queryStringParameters": dict(parse_qsl(parts.query, keep_blank_values=True)),
             "headers": {"host": "relais.example", **(headers or {})},
-            "requestContext": {"http": {"method": method, "path": parts.path}},
-            "body": body,
-            "isBase64Encoded": False,
+            "requestContext": {"http": {"method": method, "path": path}},
+            "body": raw.decode("utf-8", "replace") if plain else base64.b64encode(raw).decode(),
+            "isBase64Encoded": not plain,
         }
         answer = self.engine.call(_route(method, parts.path), event)
         return Page(answer["statusCode"], answer["body"], answer["headers"])
@@ -341,7 +347,8 @@ class World:
 
     def webhook(self, body: bytes, headers: Mapping[str, str]) -> int:
         """Hand an event to our door."""
-        return self.http("POST", f"{PUBLIC_URL}/hooks/stripe", body.decode(), headers).status
+        sent = {"content-type": "application/json; charset=utf-8", **headers}
+        return self.http("POST", f"{PUBLIC_URL}/hooks/stripe", body, sent).status
 
     def _deliver(self, _url: str, headers: Mapping[str, str], body: bytes) -> int:
         try:
@@ -413,7 +420,7 @@ class World:
 
 def _route(method: str, path: str) -> str:
     parts = path.strip("/").split("/")
-    if method in {"GET", "HEAD"}:
+    if method != "POST":
         return "show-page"
     match parts:
         case ["hooks", "stripe"]:
@@ -422,8 +429,10 @@ def _route(method: str, path: str) -> str:
             return "open-checkout"
         case ["g", _, _, _, "files"]:
             return "permit-upload"
-        case _:
+        case ["o", _, _] | ["g", _, _, _]:
             return "answer-gate"
+        case _:
+            return "show-page"
 
 
 @cache

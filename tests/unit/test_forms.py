@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from relais.steps.forms import (
     NAME_LIMIT,
     NOTE_LIMIT,
+    FieldRepeatedError,
     FieldUnknownError,
     ForeignFormError,
     check_fields,
@@ -75,18 +76,25 @@ def test_a_form_from_nowhere_is_refused() -> None:
     assert not comes_from_us(sent())
 
 
-@given(fields=st.dictionaries(TEXTS, st.tuples(TEXTS), max_size=5))
+@given(fields=st.dictionaries(TEXTS, st.lists(TEXTS, min_size=1, max_size=2).map(tuple), max_size=5))
 def test_a_field_that_no_page_shows_is_refused(fields: dict[str, tuple[str, ...]]) -> None:
-    """An amount, a currency, an address for the money: we never ask for them, so we never read them."""
-    allowed, prefixes = frozenset({"nonce", "choice"}), ("q_",)
-    unknown = [name for name in fields if name not in allowed and not name.startswith("q_")]
+    """An amount, a currency, an address for the money: we never ask for them, so we never read them; none twice."""
+    allowed, many = frozenset({"nonce", "choice", "file"}), frozenset({"file"})
+    wrong = [name for name, values in fields.items() if name not in allowed or (len(values) > 1 and name not in many)]
     request = Request("POST", "/", form=fields)
-    if not unknown:
-        check_fields(request, allowed, prefixes)
+    if not wrong:
+        check_fields(request, allowed, many)
         return
-    with pytest.raises(FieldUnknownError) as refused:
-        check_fields(request, allowed, prefixes)
-    assert refused.value.field == unknown[0][:40]
+    with pytest.raises((FieldUnknownError, FieldRepeatedError)) as refused:
+        check_fields(request, allowed, many)
+    assert refused.value.field == wrong[0][:40]
+
+
+def test_a_field_that_stands_twice_is_named() -> None:
+    """Of two choices nobody knows which was meant; of files there may be many."""
+    twice = {"file": ("a", "b"), "choice": ("accept", "refund")}
+    with pytest.raises(FieldRepeatedError, match="choice"):
+        check_fields(Request("POST", "/", form=twice), frozenset({"file", "choice"}), frozenset({"file"}))
 
 
 @pytest.mark.parametrize("name", ["amount", "currency", "price", "email", "order", "", "q", "Nonce", "nonce "])

@@ -196,7 +196,7 @@ def test_the_policy_of_the_day_of_purchase_wins(fast: World) -> None:
     """An order keeps the offer's version it was bought under, whatever the shop sells meanwhile (promise 5)."""
     journey = Journey(fast).to_brief()
     shop = catalogue()
-    offer = shop.offers[0]
+    offer = next(one for one in shop.offers if one.slug == "logo")
     dearer = replace(offer, price=39000, policy=replace(offer.policy, revisions=0))
     apply(fast.ports.store, replace(shop, offers=(dearer,)), fast.now())
     later = Journey(fast)

@@ -90,25 +90,18 @@ for (const box of document.querySelectorAll("[data-upload]")) {
   };
 
   const take = async (files) => {
-    const rows = new Map(files.map((file) => [file, addRow(file)]));
-    const waiting = [...files];
-    const next = (name) => {
-      const exact = waiting.findIndex((file) => file.name === name);
-      const at = exact < 0 ? waiting.findIndex((file) => file.name.startsWith(name)) : exact;
-      return waiting.splice(at < 0 ? 0 : at, 1)[0];
-    };
+    const rows = files.map(addRow);
+    const answered = new Set();
     tell("");
     let answer = {};
     try { answer = await ask(files); } catch { /* said below: nothing was permitted */ }
-    for (const problem of (answer.problems || []).filter((one) => one.name)) {
-      const file = next(problem.name);
-      if (file) fail(rows.get(file), file.name, problem.message);
-    }
-    const permitted = (answer.files || []).map((permit) => [next(permit.name), permit]).filter(([file]) => file);
-    const general = (answer.problems || []).find((one) => !one.name);
-    for (const file of waiting) fail(rows.get(file), file.name, general ? general.message : say.failed);
+    const told = (list) => (list || []).filter((one) => one.at in files && answered.add(one.at));
+    for (const problem of told(answer.problems)) fail(rows[problem.at], files[problem.at].name, problem.message);
+    const permitted = told(answer.files);
+    const general = (answer.problems || []).find((one) => !(one.at in files));
+    files.forEach((file, at) => { if (!answered.has(at)) fail(rows[at], file.name, general ? general.message : say.failed); });
     if (general) tell(general.message);
-    for (const [file, permit] of permitted) await send(rows.get(file), file, permit);
+    for (const permit of permitted) await send(rows[permit.at], files[permit.at], permit);
   };
 
   picker.addEventListener("change", async () => {

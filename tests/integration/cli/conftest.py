@@ -34,6 +34,7 @@ from relais.steps.intake import checkout, draft, enter
 from relais.steps.payout import book_fee, close, open_money_gate
 from relais.steps.situation import read_order, read_situation
 from relais.steps.webhook import StripeEvent, receive
+from tests.support.clients import clients_made_once
 
 REGION = "eu-west-3"
 TABLE = "relais-dev"
@@ -52,7 +53,7 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         monkeypatch.setenv(name, value)
     for name in ("AWS_ENDPOINT_URL", "AWS_PROFILE", "AWS_SESSION_TOKEN", "STRIPE"):
         monkeypatch.delenv(name, raising=False)
-    with mock_aws():
+    with mock_aws(), clients_made_once():
         yield
 
 

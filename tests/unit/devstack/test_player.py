@@ -30,7 +30,7 @@ def test_a_question_that_nobody_expected_is_left_to_the_shop() -> None:
     """A brief may get another question without the player being taught an answer."""
     html = "<form><input name='q_name'><input name='q_new'><input type='checkbox' name='skip_new' value='yes'></form>"
     answers = _brief(read_page("http://h/", 200, html).form("q_name"))
-    assert answers.keys() == {"q_name", "skip_new"}
+    assert answers.keys() == {"q_name", "skip_new", "ready"}
 
 
 def test_only_a_choice_on_the_page_is_taken() -> None:

@@ -33,7 +33,7 @@ PROBLEMS: dict[str, dict[str, str | int]] = {
     "file_empty": {"name": "a.png"},
     "file_too_large": {"name": "a.png", "limit_mb": 500},
     "file_missing": {"name": "a.png"},
-    "file_name": {"name": "a.png"},
+    "file_name": {"name": "a.png", "limit": 150},
     "file_count": {"limit": 20},
     "files_required": {},
     "address_invalid": {},

@@ -1,0 +1,65 @@
+"""A shop in which something waits at every kind of gate that a person answers, and at every page of an order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from relais.gate import Kind
+from relais.rows import Change, Key
+from relais.steps import runs
+from tests.support.journey import ANSWERS, Journey
+from tests.support.world import World
+from tests.workflow.scenarios import broken
+from tests.workflow.ways_out import to_refund_right
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """An order, and the link behind which its form is shown."""
+
+    kind: str
+    journey: Journey
+    link: str
+
+
+def at_every_gate(world: World) -> list[Waiting]:
+    """One order at each gate, at the client's last choice as well, and one that is not paid yet.
+
+    The brief is saved whole, and its client's address is mistyped.
+    """
+    for row in world.rows("ROSTER"):
+        world.ports.store.write(Change(Key(row["pk"], row["sk"]), put={"capacity": 99}))
+    stuck = Journey(world).to_work()
+    for _ in range(4):
+        world.ports.machine.stop(stuck.id, stuck.order.run, "test")
+        runs.mark_dead(world.ports, stuck.id, stuck.order.run)
+        world.pass_time(minutes=5)
+    parked = Journey(world).to_work()
+    with broken(world, "open-gate", "review"):
+        parked.deliver()
+    picking = Journey(world).to_assign()
+    picking.answer("proposal", "again")
+    picking.answer("proposal", "again")
+    reached = {
+        Kind.STUCK: stuck,
+        Kind.PARK: parked,
+        Kind.PICK: picking,
+        Kind.PROPOSAL: Journey(world).to_assign(),
+        Kind.WORK: Journey(world).to_work(),
+        Kind.REVIEW: Journey(world).to_review(),
+        Kind.ACCEPTANCE: Journey(world).to_acceptance(),
+    }
+    gates = [Waiting(kind.value, journey, world.link(kind.value, journey.id)) for kind, journey in reached.items()]
+    last, brief, draft = to_refund_right(world), Journey(world), Journey(world)
+    draft.draft()
+    brief.draft()
+    brief.pay(email="marie@gmial.com")
+    answers = {name: text for name, text in ANSWERS.items() if name != "ready"}
+    world.send(world.get(brief.page).form("q_name"), **answers, action="save")
+    return [
+        *gates,
+        Waiting("acceptance", last, world.link("acceptance", last.id)),
+        Waiting("brief", brief, brief.page),
+        Waiting("address", reached[Kind.WORK], reached[Kind.WORK].page),
+        Waiting("checkout", draft, draft.page),
+    ]
