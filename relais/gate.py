@@ -83,9 +83,20 @@ class Choice(StrEnum):
     CLOSED = "closed"
     REFUND = "refund"
     PICKED = "picked"
+    SELF = "self"
+    OUTSIDE = "outside"
+    WAIT = "wait"
     REFUNDED = "refunded"
     REFUNDED_AND_PAY = "refunded_and_pay"
     RESUME = "resume"
+    REASSIGN = "reassign"
+    PICK = "pick"
+    GIVE_UP = "give_up"
+    """The freelancer gives the work back: the gate fails as by a reassignment."""
+    REASSIGNED = "reassigned"
+    """Not an answer: the work goes to somebody else; the gate fails with it and the next is asked."""
+    TAKEN = "taken"
+    """Not an answer that a person gives: of several who were asked at once, another said yes first."""
     PARK = "park"
     """Not an answer that a person gives: the gate fails and the definition parks."""
     CANCELLED = "cancelled"
@@ -144,25 +155,28 @@ class MalformedGateIdError(RelaisError):
 class GateId:
     """Milestone (`00` for the order itself), kind and ordinal.
 
-    Never the attempt, so that links survive retries and repairs.
+    Never the attempt, so that links survive retries and repairs. Where several people are asked the same at once, each
+    has a gate of their own: the first has seat 1, which its name does not say.
     """
 
     milestone: str
     kind: Kind
     ordinal: int
+    seat: int = 1
 
     def __str__(self) -> str:
         """As it stands in links and commands."""
-        return f"{self.milestone}-{self.kind.value}-{self.ordinal:04d}"
+        seat = f"-{self.seat}" if self.seat > 1 else ""
+        return f"{self.milestone}-{self.kind.value}-{self.ordinal:04d}{seat}"
 
     @classmethod
     def parse(cls, text: str) -> GateId:
         """Read a gate's name: each gate has one only, for it is the subject of links. Raises `MalformedGateIdError`."""
         parts = text.split("-")
         try:
-            milestone, kind, ordinal = parts
-            found = cls(milestone, Kind(kind), int(ordinal))
-        except ValueError:
+            milestone, kind, ordinal, *seat = parts
+            found = cls(milestone, Kind(kind), int(ordinal), *(int(number) for number in seat))
+        except (ValueError, TypeError):
             raise MalformedGateIdError(text) from None
         numbered = len(milestone) == len(ORDER_LEVEL) and milestone.isascii() and milestone.isdigit()
         if not numbered or len(ordinal) > MOST_ORDINAL_DIGITS or str(found) != text:

@@ -143,6 +143,7 @@ REVENUE = Account("revenue")
 WORK = Account("cost.work")
 CARD_FEE = Account("fee.card")
 KILL_FEE = Account("cost.kill_fee")
+BANK = Account("bank")
 REFUNDS = Account("refunds")
 
 
@@ -186,6 +187,7 @@ class EntryKind(StrEnum):
     REFUND = "refund"
     STRAY_PAYMENT = "stray_payment"
     STRAY_DECIDED = "stray_decided"
+    BOUGHT_OUTSIDE = "bought_outside"
     CHARGE_SETTLED = "charge_settled"
     TRANSFER_SETTLED = "transfer_settled"
     REFUND_SETTLED = "refund_settled"
@@ -292,6 +294,12 @@ def kill_fee(*, order: str, milestone: str, amount: int, freelancer: str, curren
     return Entry(f"kill:{order}:{milestone}", EntryKind.KILL_FEE, at, order, postings)
 
 
+def kill_fee_of(*, order: str, gate: str, amount: int, freelancer: str, currency: str, at: datetime) -> Entry:
+    """Row 7 where the work went to somebody else: what the one who lost it is paid all the same (minor units)."""
+    postings = _move(KILL_FEE, payable(freelancer), amount, currency)
+    return Entry(f"kill:{order}:{gate}", EntryKind.KILL_FEE, at, order, postings)
+
+
 def refund_decided(*, order: str, milestone: str, amount: int, currency: str, at: datetime) -> Entry:
     """Row 8, decided: what a client paid and has not accepted is promised back (minor units)."""
     postings = _move(client_funds(order), refund_payable(order), amount, currency)
@@ -334,6 +342,14 @@ def stray_decided(*, order: str, pi: str, amount: int, currency: str, at: dateti
     """Row 20: it is promised back whole (minor units)."""
     postings = _move(client_credit(order), refund_payable(order), amount, currency)
     return Entry(f"refund:{pi}", EntryKind.STRAY_DECIDED, at, order, postings)
+
+
+def bought_outside(*, order: str, gate: str, amount: int, currency: str, at: datetime) -> Entry:
+    """Work that the seller bought elsewhere and paid from their own bank, by the gate it was told at (minor units).
+
+    Design: people 3 (kind `outside`). Nothing of it passes through Stripe.
+    """
+    return Entry(f"outside:{order}:{gate}", EntryKind.BOUGHT_OUTSIDE, at, order, _move(WORK, BANK, amount, currency))
 
 
 # --- reading and checking -----------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from itertools import groupby
 from typing import Any
 
 from relais.calendar import Duration, Reminder, Rule
+from relais.cascade import Cascade
 from relais.lift import Lift, Row, lift
 from relais.schedule import Start
 
@@ -26,6 +27,7 @@ _WORK = (Reminder.parse("-24 h"),)
 _REVIEW = Rule.parse("1 wd; half")
 _ACCEPTANCE = Rule.parse("7 d; 2 d, 5 d, last day")
 _HOLD_SPOKEN = Duration.parse("3 d")
+_CASCADE = Cascade()
 _HOLD_SILENT = Duration.parse("7 d")
 _AT_ONCE = Start()
 
@@ -201,6 +203,7 @@ class Policy:
     disclosure: Disclosure = Disclosure.VETTED_FREELANCERS
     portfolio: Portfolio = Portfolio.NEVER
     bears: Bears = Bears()
+    cascade: Cascade = _CASCADE
 
 
 class OfferStatus(StrEnum):
@@ -431,6 +434,7 @@ def _policy_row(policy: Policy) -> Row:
         "disclosure": str(policy.disclosure),
         "portfolio": str(policy.portfolio),
         "bears": {name.name: str(getattr(policy.bears, name.name)) for name in fields(Bears)},
+        "cascade": {name.name: getattr(policy.cascade, name.name) for name in fields(Cascade)},
     }
 
 
@@ -445,6 +449,7 @@ def _policy(row: Mapping[str, Any]) -> Policy:
         disclosure=Disclosure(row["disclosure"]),
         portfolio=Portfolio(row["portfolio"]),
         bears=Bears(**{cause: FreelancerPaid(paid) for cause, paid in row["bears"].items()}),
+        cascade=Cascade(**{name: int(number) for name, number in row.get("cascade", {}).items()}),
     )
 
 

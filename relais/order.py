@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Any
 
 from relais.errors import RelaisError
+from relais.performer import Performer
 from relais.rows import Row
 
 ORDER_ROW_VERSION = 1
@@ -49,6 +50,8 @@ class MilestoneStage(StrEnum):
     HOLD = "hold"
     PAYOUT = "payout"
     REFUND = "refund"
+    REASSIGN = "reassign"
+    PICK = "pick"
     PARK = "park"
     CLOSED = "closed"
 
@@ -64,12 +67,35 @@ class OrderNotFoundError(RelaisError):
 
 @dataclass(frozen=True, slots=True)
 class Engagement:
-    """One freelancer bound to one milestone at an agreed cost."""
+    """One freelancer bound to one milestone at an agreed cost; the only truth about who does it.
+
+    The seller who does it themself agrees on nothing; what is bought outside was paid there: `spent`, with where and
+    the receipt's name (design: people 3).
+    """
 
     freelancer: str
     agreed: int
     accepted_at: datetime
     deadline: datetime
+    kind: Performer = Performer.FREELANCER
+    spent: int = 0
+    bought_at: str = ""
+    receipt: str = ""
+
+    @property
+    def by_hand(self) -> bool:
+        """Whether the seller hands the work in: no proposal, no transfer, no hold."""
+        return self.kind in {Performer.SELF, Performer.OUTSIDE}
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """Who had the work before it went to somebody else, why, and what they are paid all the same (minor units)."""
+
+    freelancer: str
+    why: str
+    pay: int
+    told: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +145,9 @@ class Milestone:
     refunded: int = 0
     refund_in_transit: int = 0
     cause: str | None = None
+    picked: str | None = None
+    wait_until: datetime | None = None
+    lost: Lost | None = None
     promised: datetime | None = None
     starts: datetime | None = None
     began: datetime | None = None
@@ -166,6 +195,7 @@ class Order:
     handled: int = 0
     interrupt: Interrupt | None = None
     picked: str | None = None
+    wait_until: datetime | None = None
     cause: str | None = None
     stalled: int = 0
     run_mark: str | None = None
@@ -242,6 +272,7 @@ def order_from_row(row: Row) -> Order:
         handled=row.get("handled", 0),
         interrupt=_interrupt(row.get("interrupt"), row.get("interrupt_seq", 0)),
         picked=row.get("picked"),
+        wait_until=instant(row.get("wait_until")),
         cause=row.get("cause"),
         stalled=row.get("stalled", 0),
         run_mark=row.get("run_mark"),
@@ -307,6 +338,10 @@ def milestone_from_row(row: Row) -> Milestone:
             agreed=engaged["agreed"],
             accepted_at=datetime.fromisoformat(engaged["accepted_at"]),
             deadline=datetime.fromisoformat(engaged["deadline"]),
+            kind=Performer(engaged.get("kind", Performer.FREELANCER)),
+            spent=engaged.get("spent", 0),
+            bought_at=engaged.get("bought_at", ""),
+            receipt=engaged.get("receipt", ""),
         ),
         left_to_send=row.get("left_to_send", 0),
         in_transit=row.get("in_transit", 0),
@@ -320,6 +355,9 @@ def milestone_from_row(row: Row) -> Milestone:
         refunded=row.get("refunded", 0),
         refund_in_transit=row.get("refund_in_transit", 0),
         cause=row.get("cause"),
+        picked=row.get("picked"),
+        wait_until=instant(row.get("wait_until")),
+        lost=None if row.get("lost") is None else Lost(**row["lost"]),
         promised=instant(row.get("promised")),
         starts=instant(row.get("starts")),
         began=instant(row.get("began")),
@@ -351,9 +389,11 @@ def milestone_row(price: int, cost: int, revisions: int) -> dict[str, Any]:
 
 def engagement_row(engagement: Engagement) -> dict[str, Any]:
     """The engagement as it stands on its milestone."""
+    bought = {"spent": engagement.spent, "bought_at": engagement.bought_at, "receipt": engagement.receipt}
     return {
         "freelancer": engagement.freelancer,
         "agreed": engagement.agreed,
         "accepted_at": stamp(engagement.accepted_at),
         "deadline": stamp(engagement.deadline),
-    }
+        "kind": engagement.kind.value,
+    } | (bought if engagement.kind is Performer.OUTSIDE else {})

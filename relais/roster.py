@@ -4,14 +4,16 @@ Amounts are in minor units of the freelancer's currency; scores are integers: st
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from relais.calendar import Away, Calendar, Hours
+from relais.calendar import Away, Calendar, Hours, working_time
 from relais.lift import Lift, Row, lift
+from relais.performer import Performer
+from relais.score import HALF_LIFE_DAYS, Axis, Score, Tally, seen
 
 ROW_VERSION = 1
 _LIFTS: Mapping[int, Lift] = {}
@@ -26,15 +28,6 @@ _POINTS_LOAD = 50
 _POINTS_LANGUAGE = 150
 
 
-class Kind(StrEnum):
-    """Who performs: a person, an agency, the seller, or somebody bought outside (design: people 3)."""
-
-    FREELANCER = "freelancer"
-    AGENCY = "agency"
-    SELF = "self"
-    OUTSIDE = "outside"
-
-
 class Standing(StrEnum):
     """Where a freelancer stands: on trial, approved, or not asked for now."""
 
@@ -43,20 +36,13 @@ class Standing(StrEnum):
     SUSPENDED = "suspended"
 
 
-@dataclass(frozen=True, slots=True)
-class Score:
-    """A mean and how many observations it rests on. The mean is an integer: hundredths of a star, or percent."""
-
-    mean: int
-    count: int
-
-
+_UNSEEN = Score(0, 0)
 # What is believed of somebody of whom nothing is known, worth five observations.
 _PRIOR_QUALITY = Score(400, 5)
 _PRIOR_PUNCTUALITY = Score(85, 5)
 _PRIOR_RESPONSIVENESS = Score(80, 5)
 
-_TIERS: Mapping[Kind, int] = {Kind.FREELANCER: 0, Kind.AGENCY: 1}
+_TIERS: Mapping[Performer, int] = {Performer.FREELANCER: 0, Performer.AGENCY: 1}
 """Whom the ranking may choose, and in which order."""
 
 
@@ -77,16 +63,17 @@ class Freelancer:
     email: str
     lang: str
     languages: tuple[str, ...]
-    kind: Kind
+    kind: Performer
     rates: tuple[Rate, ...]
     capacity: int
     currency: str = "eur"
     in_hand: int = 0
     hours: Hours = field(default_factory=Hours)
     away: tuple[Away, ...] = ()
-    quality: Score = Score(0, 0)
-    punctuality: Score = Score(0, 0)
-    responsiveness: Score = Score(0, 0)
+    quality: Score = _UNSEEN
+    punctuality: Score = _UNSEEN
+    responsiveness: Score = _UNSEEN
+    tallies: tuple[tuple[Axis, Tally], ...] = ()
     standing: Standing = Standing.APPROVED
     trusted: bool = False
     stripe_account: str | None = None
@@ -102,6 +89,11 @@ class Freelancer:
     def can_be_paid(self) -> bool:
         """Whether the pay could leave: today that takes a Stripe account."""
         return self.stripe_account is not None
+
+    def seen(self, axis: Axis, now: datetime, half_life: int = HALF_LIFE_DAYS) -> Score:
+        """What is known on one axis now: the catalogue's past observations and what happened since, faded."""
+        known = {Axis.QUALITY: self.quality, Axis.PUNCTUALITY: self.punctuality}.get(axis, self.responsiveness)
+        return seen(known, dict(self.tallies).get(axis, Tally()), now, half_life)
 
     def rate_for(self, skill: str) -> int | None:
         """Return the rate for a skill in minor units, or None where the freelancer does not offer it."""
@@ -131,6 +123,10 @@ class Freelancer:
             "stripe_account": self.stripe_account,
             "city": self.city,
             "phone": self.phone,
+        } | {
+            name: value
+            for axis, tally in self.tallies
+            for name, value in zip(tally_names(axis), (tally.total, tally.weight), strict=True)
         }
 
     @classmethod
@@ -143,7 +139,7 @@ class Freelancer:
             email=now["email"],
             lang=now["lang"],
             languages=tuple(now["languages"]),
-            kind=Kind(now["kind"]),
+            kind=Performer(now["kind"]),
             rates=tuple(Rate(skill, int(amount)) for skill, amount in sorted(now["rates"].items())),
             capacity=int(now["capacity"]),
             currency=now["currency"],
@@ -158,7 +154,17 @@ class Freelancer:
             stripe_account=now["stripe_account"],
             city=now["city"],
             phone=now["phone"],
+            tallies=tuple(
+                (axis, Tally(*(int(now[name]) for name in tally_names(axis))))
+                for axis in Axis
+                if tally_names(axis)[1] in now
+            ),
         )
+
+
+def tally_names(axis: Axis) -> tuple[str, str]:
+    """The attributes of a roster row that hold an axis' weighted sum and its weight; decisions add to them."""
+    return f"{axis.value}_sum", f"{axis.value}_weight"
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,12 +207,15 @@ def rank(
     *,
     most: int,
     already: frozenset[str] = frozenset(),
+    until: datetime | None = None,
+    half_life: int = HALF_LIFE_DAYS,
 ) -> tuple[Ranked, ...]:
     """Return who may be asked to do the work, best first; the same input gives the same order.
 
     Freelancers come before agencies, then points decide, then the key. Nobody who is in `already`, full, away on the
-    day of `now`, dearer than `most` (minor units), on trial, suspended, without a way to be paid, or who lacks the
-    skill; the seller and outsiders are picked by hand. Design: rules 5 (5), people 5.
+    day of `now` or for most of the time `until` the work is due, dearer than `most` (minor units), on trial, suspended,
+    without a way to be paid, or who lacks the skill; the seller and outsiders are picked by hand. Design: rules 5 (5),
+    people 5.
     """
     asked = [
         (freelancer, rate)
@@ -215,9 +224,10 @@ def rank(
         and rate <= most
         and freelancer.key not in already
         and _may_be_asked(freelancer, now)
+        and _is_there(freelancer, now, until)
     ]
     tiers = {freelancer.key: _TIERS[freelancer.kind] for freelancer, _ in asked}
-    ranked = [_weigh(freelancer, rate, language, most) for freelancer, rate in asked]
+    ranked = [_weigh(_as_seen(one, now, half_life), rate, language, most) for one, rate in asked]
     return tuple(sorted(ranked, key=lambda one: (tiers[one.freelancer], -one.points, one.freelancer)))
 
 
@@ -234,6 +244,24 @@ def _may_be_asked(freelancer: Freelancer, now: datetime) -> bool:
         and freelancer.in_hand < freelancer.capacity
         and freelancer.can_be_paid
         and not any(away.covers(today) for away in freelancer.away)
+    )
+
+
+def _is_there(freelancer: Freelancer, now: datetime, until: datetime | None) -> bool:
+    """Whether at least half of the working time that the work has is left beside the away dates."""
+    if until is None or not freelancer.away:
+        return True
+    usual = working_time(now, until, Calendar(freelancer.hours))
+    return usual <= timedelta(0) or 2 * working_time(now, until, freelancer.calendar) >= usual
+
+
+def _as_seen(freelancer: Freelancer, now: datetime, half_life: int) -> Freelancer:
+    """The freelancer with the scores that hold now."""
+    return replace(
+        freelancer,
+        quality=freelancer.seen(Axis.QUALITY, now, half_life),
+        punctuality=freelancer.seen(Axis.PUNCTUALITY, now, half_life),
+        responsiveness=freelancer.seen(Axis.RESPONSIVENESS, now, half_life),
     )
 
 

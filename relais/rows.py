@@ -170,6 +170,11 @@ def freelancer_key(freelancer: str) -> Key:
     return Key("ROSTER", f"R#{freelancer}")
 
 
+def score_key(freelancer: str, at: str, order: str, gate: str) -> Key:
+    """One change of a freelancer's score, by when and at which gate it happened."""
+    return Key(f"F#{freelancer}", f"S#{at}#{order}#{gate}")
+
+
 def offer_key(slug: str, version: int) -> Key:
     """An immutable version of an offer."""
     return Key(f"H#{slug}", f"V#{version:04d}")

@@ -8,6 +8,7 @@ from relais.calendar import Away, Calendar, Hours
 from relais.lift import Lift, Row, lift
 from relais.margin import Regime
 from relais.offer import Text
+from relais.score import HALF_LIFE_DAYS
 
 ROW_VERSION = 1
 _LIFTS: Mapping[int, Lift] = {}
@@ -15,7 +16,10 @@ _LIFTS: Mapping[int, Lift] = {}
 
 @dataclass(frozen=True, slots=True)
 class Shop:
-    """Who sells. `sender` is the verified address of all mails, `vat` the mention beside every price."""
+    """Who sells. `sender` is the verified address of all mails, `vat` the mention beside every price.
+
+    After `half_life` days what happened to a freelancer's score weighs half.
+    """
 
     brand: str
     seller: str
@@ -31,6 +35,7 @@ class Shop:
     mediator: Text | None = None
     regime: Regime = Regime.BNC
     away: tuple[Away, ...] = ()
+    half_life: int = HALF_LIFE_DAYS
 
     @property
     def zone(self) -> str:
@@ -60,6 +65,7 @@ class Shop:
             "mediator": None if self.mediator is None else self.mediator.to_row(),
             "regime": str(self.regime),
             "away": [away.to_row() for away in self.away],
+            "half_life": self.half_life,
         }
 
     @classmethod
@@ -81,4 +87,5 @@ class Shop:
             mediator=None if now["mediator"] is None else Text.from_row(now["mediator"]),
             regime=Regime(now["regime"]),
             away=tuple(Away.from_row(away) for away in now["away"]),
+            half_life=int(now.get("half_life", HALF_LIFE_DAYS)),
         )

@@ -6,9 +6,13 @@ from typing import Any
 
 import botocore.session
 import pytest
+from hypothesis import settings
 from xdist.scheduler import LoadGroupScheduling
 
 TESTS = Path(__file__).parent
+
+settings.register_profile("relais", deadline=None)  # how long an example takes says how busy the machine is
+settings.load_profile("relais")
 # One synthesis, and one stack at a time: two would take each other's time.
 GROUPS = {"infra": "infra", "e2e": "stack", "browser": "stack"}
 # What takes longest comes first, so that no worker is left with it while the others have nothing to do any more.

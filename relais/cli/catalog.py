@@ -19,6 +19,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from relais.calendar import DEFAULT_ZONE, Away, Calendar, Duration, Hours, Reminder, Rule, Unit, due_after
+from relais.cascade import Cascade
 from relais.errors import RelaisError
 from relais.margin import PriceTooLowError, Regime, bear_refunds, cover
 from relais.money import EXPONENTS, parse_amount
@@ -38,8 +39,10 @@ from relais.offer import (
     Review,
     Text,
 )
-from relais.roster import Freelancer, Kind, Rate, Score, Standing
+from relais.performer import Performer
+from relais.roster import Freelancer, Rate, Standing
 from relais.schedule import Start, schedule
+from relais.score import HALF_LIFE_DAYS, Score
 from relais.shop import Shop
 
 _MOST_PROPOSAL_AFTER = 8
@@ -372,6 +375,7 @@ class _MilestoneSheet(_Sheet):
         return (one,) * self.times
 
 
+_CASCADE = Cascade()
 _USUAL = Clocks()
 _USUAL_BEARS = Bears()
 
@@ -403,6 +407,16 @@ class _BearsSheet(_Sheet):
         return Bears(**{name: getattr(self, name) for name in type(self).model_fields})
 
 
+class _CascadeSheet(_Sheet):
+    first: Annotated[int, Field(ge=1, le=10)] = _CASCADE.first
+    at_once: Annotated[int, Field(ge=1, le=5)] = _CASCADE.at_once
+    rounds: Annotated[int, Field(ge=1, le=20)] = _CASCADE.rounds
+    agencies: Annotated[int, Field(ge=0, le=10)] = _CASCADE.agencies
+
+    def build(self) -> Cascade:
+        return Cascade(**{name: getattr(self, name) for name in type(self).model_fields})
+
+
 class _PolicySheet(_Sheet):
     promise: Annotated[int, _by(_read_promise)]
     reserve: _DurationText | None = None
@@ -413,6 +427,7 @@ class _PolicySheet(_Sheet):
     disclosure: Disclosure = Disclosure.VETTED_FREELANCERS
     portfolio: Portfolio = Portfolio.NEVER
     bears: _BearsSheet = _BearsSheet()
+    cascade: _CascadeSheet = _CascadeSheet()
 
     def build(self) -> Policy:
         return Policy(
@@ -425,6 +440,7 @@ class _PolicySheet(_Sheet):
             disclosure=self.disclosure,
             portfolio=self.portfolio,
             bears=self.bears.build(),
+            cascade=self.cascade.build(),
         )
 
 
@@ -528,7 +544,7 @@ class _FreelancerSheet(_WorkerSheet):
     email: _Email
     lang: _Lang
     languages: Annotated[tuple[Annotated[str, Field(pattern="^[a-z]{2}$")], ...], Field(min_length=1)]
-    kind: Kind
+    kind: Performer
     rates: Annotated[dict[_KeyText, _Amount], Field(min_length=1)]
     currency: _Currency = "eur"
     capacity: Annotated[int, Field(ge=1, le=100)]
@@ -578,6 +594,7 @@ class _ShopSheet(_WorkerSheet):
     address: str = ""
     mediator: _TextSheet | None = None
     regime: Regime = Regime.BNC
+    score_half_life: Annotated[int, Field(ge=60, le=3650)] = HALF_LIFE_DAYS
 
     def build(self) -> Shop:
         return Shop(
@@ -595,6 +612,7 @@ class _ShopSheet(_WorkerSheet):
             mediator=None if self.mediator is None else self.mediator.build(),
             regime=self.regime,
             away=self.away,
+            half_life=self.score_half_life,
         )
 
 

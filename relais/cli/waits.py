@@ -92,6 +92,8 @@ def otherwise(gate: Gate) -> str:
             return "the engine tries again; nothing is decided"
         case Default.STAY:
             return "nothing is decided: reminders go on every working day, and the seller is told"
+        case Default.AGAIN if gate.role is Role.CLOCK:
+            return "the roster is asked again, those who were not asked before"
         case Default.AGAIN:
             return "it counts as lapsed, and the next of the roster is asked"
         case Default.BEGIN:

@@ -28,6 +28,7 @@ from relais.pages.render import (
     why_you,
 )
 from relais.pages.views import LetterView, Mail
+from relais.performer import Performer
 
 REMINDER = ".reminder"
 PREHEADER_LENGTH = 120
@@ -37,7 +38,7 @@ ASKING = frozenset(
 """The mails that put a question: they say until when and what silence means. The others tell."""
 MAKING = frozenset({"proposal", "work", "rework", "revision"})
 """Those that a freelancer needs the brief for."""
-DELIVERED = frozenset({"acceptance", "revised", "accepted", "completed", "refunded", "cancelled"})
+DELIVERED = frozenset({"acceptance", "revised", "accepted", "completed", "refunded", "cancelled", "lost"})
 """Those that come when the promised date no longer matters."""
 
 
@@ -124,7 +125,7 @@ def _after_lead(view: LetterView, named: str) -> tuple[str, ...]:
             seen = view.milestone is not None and view.milestone.version > 0
             said = ("order.refund.arrives", *(("order.refund.licence",) if seen else ()), "order.refund.nothing")
             return tuple(words.say(lang, key) for key in said)
-        case "cancelled", Role.FREELANCER:
+        case (("cancelled" | "lost"), Role.FREELANCER):
             kept = paid_all_the_same(view.pay, view.order.currency, lang)
             return (kept,) if kept else ()
         case _:
@@ -178,7 +179,9 @@ def _sayable(view: LetterView) -> Mapping[str, object]:
                 "refund_why": refund_reason(view.facts.get("cause"), view.order, lang, part=bool(part)),
             }
         case "freelancer":
-            return shared | {"offer": part or _whole(view), "pay": pay}
+            lost = f"lost.why.{view.facts.get('why', '')}"
+            why = words.say(lang, lost) if words.has(lost) else ""
+            return shared | {"offer": part or _whole(view), "pay": pay, "lost_why": why}
         case _:
             return shared | {
                 "price": price,
@@ -281,14 +284,15 @@ def _revisions(view: LetterView) -> str:
 
 
 def _maker(view: LetterView) -> str:
-    """The freelancer's name, where the offer lets the client know it."""
+    """The freelancer's name, where the offer lets the client know it; never where something was bought."""
     by_name = view.offer.policy.disclosure is Disclosure.BY_NAME
-    return view.freelancer.name if by_name and view.freelancer else ""
+    known = view.freelancer is not None and view.freelancer.kind is not Performer.OUTSIDE
+    return view.freelancer.name if by_name and known and view.freelancer else ""
 
 
 def _freelancer_facts(view: LetterView, named: str) -> list[tuple[str, str]]:
     lang = view.frame.lang
-    asked, cancelled = named == "proposal", named == "cancelled"
+    asked, cancelled = named == "proposal", named in {"cancelled", "lost"}
     due = named in MAKING or named == "late"
     unpaid = view.pay is None or (cancelled and not view.pay)
     cause = view.facts.get("cause") if cancelled and view.pay is not None else None

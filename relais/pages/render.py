@@ -10,7 +10,7 @@ import base64
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, time
+from datetime import datetime, time, timedelta
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, assert_never
@@ -24,6 +24,7 @@ from relais.pages import words
 from relais.pages.views import (
     AnsweredView,
     BriefView,
+    Chosen,
     Frame,
     GateView,
     IndexView,
@@ -50,13 +51,13 @@ _STEPS = ("paid", "brief", "work", "answer", "done")
 GIVEN: Mapping[Kind, tuple[Choice, ...]] = {
     Kind.BRIEF: (Choice.HAND_IN,),
     Kind.PROPOSAL: (Choice.ACCEPTED, Choice.AGAIN),
-    Kind.WORK: (Choice.DELIVER,),
-    Kind.REVIEW: (Choice.APPROVE, Choice.REWORK),
+    Kind.WORK: (Choice.DELIVER, Choice.GIVE_UP),
+    Kind.REVIEW: (Choice.APPROVE, Choice.REWORK, Choice.REASSIGN),
     Kind.ACCEPTANCE: (Choice.ACCEPT, Choice.REVISE, Choice.REFUND),
     Kind.HOLD: (),
     Kind.START: (),
     Kind.PAYOUT: (),
-    Kind.PICK: (Choice.PICKED, Choice.REFUND),
+    Kind.PICK: (Choice.PICKED, Choice.SELF, Choice.OUTSIDE, Choice.WAIT, Choice.REFUND),
     Kind.REFUND: (),
     Kind.PARK: (
         Choice.RETRY,
@@ -66,6 +67,8 @@ GIVEN: Mapping[Kind, tuple[Choice, ...]] = {
         Choice.ACCEPTANCE,
         Choice.HOLD,
         Choice.PAYOUT,
+        Choice.REASSIGN,
+        Choice.PICK,
         Choice.REFUND,
         Choice.CLOSED,
     ),
@@ -73,7 +76,7 @@ GIVEN: Mapping[Kind, tuple[Choice, ...]] = {
 }
 """The answers that a person gives, in the order in which they are shown; a gate offers those of them that it routes."""
 
-NOTED = frozenset({Choice.AGAIN, Choice.DELIVER, Choice.REWORK, Choice.REVISE})
+NOTED = frozenset({Choice.AGAIN, Choice.DELIVER, Choice.GIVE_UP, Choice.REWORK, Choice.REASSIGN, Choice.REVISE})
 """The answers that words may come with."""
 
 
@@ -470,7 +473,7 @@ def _reached(stage: MilestoneStage) -> str:
     match stage:
         case MilestoneStage.START:
             return "start"
-        case MilestoneStage.PENDING | MilestoneStage.WORK:
+        case MilestoneStage.PENDING | MilestoneStage.WORK | MilestoneStage.REASSIGN | MilestoneStage.PICK:
             return "work"
         case MilestoneStage.REVIEW:
             return "review"
@@ -515,16 +518,12 @@ def _typed_address(view: OrderView) -> str:
 def _gate_facts(view: GateView) -> dict[str, Any]:
     lang = words.language(view.frame.lang)
     kind = view.gate.id.kind
-    choices = tuple(
-        choice
-        for choice in GIVEN[kind]
-        if choice in view.gate.choices and (choice is not Choice.PICKED or view.candidates)
-    )
+    choices = tuple(choice for choice in GIVEN[kind] if choice in view.gate.choices and _can_be_given(view, choice))
     pay = None if view.pay is None else words.money(view.pay, view.order.currency, lang)
     return {
         "subject": _subject(view.offer, view.gate, lang),
         "choices": choices,
-        "noted": NOTED.intersection(choices),
+        "noted": NOTED.intersection(choices) if words.has(f"note.{kind.value}") else frozenset(),
         "picked": _picked(view),
         "choice_facts": _choice_facts(view, lang),
         "freelancer_name": view.freelancer.name if view.freelancer else words.say(lang, "fact.unknown"),
@@ -532,10 +531,63 @@ def _gate_facts(view: GateView) -> dict[str, Any]:
         "causes": tuple(RefundCause),
         "bears": lambda cause: bears_in_words(view.offer.policy.bears, cause, pay, lang),
         "we_checked": _we_checked(view),
+        "chosen": tuple(_chosen(one, view, lang) for one in view.chosen),
+        "soonest": f"{view.frame.now + timedelta(days=1):%Y-%m-%d}",
         "several": several_in_words(view.offer, view.gate, view.order.currency, lang, view.frame.zone),
         "park_why": park_reason(view.gate.shown.get("why"), lang),
         "candidates": tuple(_candidate(one, view, lang) for one in view.candidates),
     }
+
+
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """One line of a ranking: what is looked at, what was seen, the points it gave."""
+
+    label: str
+    value: str
+    points: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChosenLines:
+    """Somebody of a ranking, with the lines that add up to their points."""
+
+    name: str
+    points: int
+    lines: tuple[Weighed, ...]
+
+
+def _chosen(one: Chosen, view: GateView, lang: str) -> ChosenLines:
+    seen = {reason.key: reason.value for reason in one.reasons}
+    lines = tuple(
+        Weighed(words.say(lang, f"why.{key}"), _weighed(key, seen, view, lang), points)
+        for key in ("quality", "punctuality", "responsiveness", "rate", "load", "language")
+        if (points := seen.get(f"points_{key}")) is not None
+    )
+    return ChosenLines(one.name, one.points, lines)
+
+
+def _weighed(key: str, seen: Mapping[str, int], view: GateView, lang: str) -> str:
+    """What was seen of one number of a ranking, as the seller reads it."""
+    match key:
+        case "quality":
+            count = seen.get("quality_count", 0)
+            return words.say(lang, "candidate.rated", count=count, value=_stars(seen.get(key, 0), lang))
+        case "rate":
+            return words.money(seen.get(key, 0), view.order.currency, lang)
+        case "load":
+            return words.say(lang, "why.free", count=seen.get("free", 0))
+        case "language":
+            return words.say(lang, "why.yes" if seen.get(key) else "why.no")
+        case _:
+            return words.say(lang, "why.percent", value=seen.get(key, 0))
+
+
+def _can_be_given(view: GateView, choice: Choice) -> bool:
+    """Whether a choice could be carried out now: there is somebody to pick, or the seller has a place of their own."""
+    if choice is Choice.PICKED:
+        return bool(view.candidates)
+    return choice is not Choice.SELF or view.own is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -642,6 +694,10 @@ def _answered_key(view: AnsweredView) -> str:
     kind, choice = view.gate.id.kind, view.decision.choice
     if choice is Choice.CANCELLED:
         return f"cancelled.{_reader(view.gate)}"
+    if choice is Choice.TAKEN:
+        return "taken"
+    if choice is Choice.REASSIGNED:
+        return f"reassigned.{_reader(view.gate)}"
     if not view.yours:
         return _answered_by_others(kind, view.decision.via)
     if words.has(f"answered.{kind.value}.{choice.value}"):
@@ -658,7 +714,7 @@ def _pay_kept(view: AnsweredView, lang: str) -> str:
 def _answered_by_others(kind: Kind, via: Via) -> str:
     if kind is not Kind.PROPOSAL:
         return "already"
-    return "lapsed" if via is Via.CLOCK else "taken"
+    return "lapsed" if via is Via.CLOCK else "closed"
 
 
 def _decided(view: AnsweredView, lang: str) -> str:

@@ -7,7 +7,8 @@ Forms post these fields; `typed` everywhere holds them by the same names, as the
 `client_kind` (consumer|business), `start_now`, `ends_when_done` ("yes"), `lang`; checkout `nonce`; address `nonce`,
 `action` (address), `address`; brief `nonce`, `q_<key>`, `skip_<key>` ("yes"), `file` (an upload's key, repeated),
 `action` (save|hand_in), `ready` ("yes": needed to hand in, and never ticked by us); gate `nonce`, `choice`, `note`,
-`file` (repeated), `freelancer` (the key of who is picked).
+`file` (repeated); of a pick also `freelancer` (the key of who is picked), `spent`, `bought_at`, `receipt` (what was
+bought outside) and `until` (a date).
 Uploads are asked for as form fields `nonce` and `name`, `size`, `type`, each repeated in the same order; the answer is
 JSON, `{"files": [{"at", "name", "key", "url", "fields"}], "problems": [{"at", "name", "message"}]}`, either list may be
 missing; `at` is which of the files asked for, from 0, and missing or null where a problem is of none in particular. A
@@ -155,6 +156,15 @@ class OrderView:
 
 
 @dataclass(frozen=True, slots=True)
+class Chosen:
+    """Somebody of the ranking that a proposal was made from, with the numbers behind it; the first was asked."""
+
+    name: str
+    points: int
+    reasons: tuple[Reason, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class GateView:
     """One gate's page, one template for all of them: facts, what to look at, the choices, what silence means.
 
@@ -162,7 +172,9 @@ class GateView:
     `brief` is the answered brief as (question, answer) pairs; `note` the last words that came with being sent back or
     revised; `margin` is for the seller only; `files` are to look at, `uploaded` those already sent with this form;
     `picked` what a form that comes back had chosen: an open question is never shown with an answer chosen. `candidates`
-    may be picked by the seller, best first; `refund` is what a choice of that name gives back, in minor units.
+    may be picked by the seller, best first, `own` is the seller where they can do it themself; `chosen` says to the
+    seller why this freelancer was asked, and who came next; `refund` is what a choice of that name gives back, in minor
+    units.
     """
 
     frame: Frame
@@ -186,6 +198,8 @@ class GateView:
     reasons: tuple[Reason, ...] = ()
     margin: int | None = None
     candidates: tuple[Freelancer, ...] = ()
+    own: Freelancer | None = None
+    chosen: tuple[Chosen, ...] = ()
     refund: int | None = None
     picked: Choice | None = None
     typed: Mapping[str, str] = dataclasses.field(default_factory=dict)
@@ -230,10 +244,11 @@ class LetterView:
     """A mail. `key` names its words; `link` is the one button's address; `deadline` the reader's own date.
 
     Keys: `brief`, `proposal`, `work`, `rework`, `revision`, `review`, `acceptance`, `accepted`, `to_pay` (to the
-    freelancer: accepted, will be paid), `paid`, `completed`, `parked`, `late`, `pick`, `stuck`, `revised` (a version
-    after a change that the client asked for), `address`, `unreached` (to the seller: `facts` hold the `kind` and `role`
-    of the gate and the `address` that no mail reaches), `refunded` (to the
-    client: `facts` hold the `amount` in minor units, its `currency` where it is not the order's, the `cause`),
+    freelancer: accepted, will be paid), `paid`, `completed`, `parked`, `late`, `pick`, `stuck`, `taken` (to the
+    freelancer: another was faster), `lost` (to the freelancer whose work goes on without them: `facts` hold `why`),
+    `revised` (a version after a change that the client asked for), `address`, `unreached` (to the seller: `facts` hold
+    the `kind` and `role` of the gate and the `address` that no mail reaches), `refunded` (to the client: `facts` hold
+    the `amount` in minor units, its `currency` where it is not the order's, the `cause`),
     `cancelled` (to the freelancer: `pay` is what is paid all the same, 0 if nothing is due, None if nobody was engaged;
     `facts` may hold the `cause`), and `<key>.reminder` for a reminder. The client's date is the promised one, the
     freelancer's the working one. What may be shown depends on the reader (`role`), as on `GateView`.

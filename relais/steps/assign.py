@@ -1,18 +1,38 @@
 """Who is asked, and why: the proposal goes to the best of the roster with room for it, then to the next.
 
-Design: people sections 1 and 5.
+From the second round on several are asked at once, each with a gate of their own, and the first yes wins. Design:
+people sections 1, 5 and 5b; rules 5 (5).
 """
 
 from __future__ import annotations
 
-from relais.gate import Choice, Gate, Kind, Status, Via, gate_from_row
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from relais.cascade import next_asked
+from relais.gate import Choice, Gate, Kind, Role, Status, Via, gate_from_row, gate_row
 from relais.margin import ceiling
+from relais.order import ORDER_LEVEL
 from relais.ports import ConditionFailedError, Ports
 from relais.roster import Freelancer, Ranked, Reason, rank
-from relais.rows import Change, below_attribute, freelancer_key
-from relais.steps.contracts import exhausted, proposal
-from relais.steps.decisions import Answer
-from relais.steps.gates import GateCall, after_opening, answer, create, fence, find_gate, keep_token, resume_decided
+from relais.rows import Change, Put, Write, below_attribute, freelancer_key, gate_key
+from relais.steps.contracts import exhausted, proposal, waiting
+from relais.steps.decisions import Answer, interrupted
+from relais.steps.gates import (
+    GateCall,
+    answer,
+    answer_token,
+    create,
+    fence,
+    find_gate,
+    keep_token,
+    owing,
+    read_gate,
+    resume_decided,
+    rivals_of,
+    send_first,
+)
+from relais.steps.reassign import settle_lost
 from relais.steps.situation import Situation, read_situation
 
 
@@ -22,63 +42,128 @@ def open_proposal(ports: Ports, call: GateCall) -> None:
     fence(situation, call.run)
     if resume_decided(ports, situation, call):
         return
-    gate = find_gate(ports, situation, Kind.PROPOSAL)
-    if gate is None:
-        gate = _propose(ports, situation)
-    if gate.choices == (Choice.EXHAUSTED,) and gate.status is Status.OPEN:
+    settle_lost(ports, situation)
+    first = find_gate(ports, situation, Kind.PROPOSAL) or _propose(ports, situation)
+    gates = (first, *rivals_of(ports, first))
+    for gate in gates:
         keep_token(ports, gate, call)
-        answer(ports, situation, gate, Answer(Choice.EXHAUSTED, "engine", Via.ENGINE))
+    _after_asking(ports, gates, call)
+
+
+def _after_asking(ports: Ports, gates: tuple[Gate, ...], call: GateCall) -> None:
+    """Look once more whether the question was decided or the order interrupted meanwhile, then send what is owed.
+
+    One of several who said no decides nothing: the token waits for the others.
+    """
+    situation = read_situation(ports, call.order, call.milestone)
+    if situation.last in {str(gate.id) for gate in gates}:
+        answer_token(ports, read_gate(ports, call.order, situation.last or ""), call.token)
         return
-    after_opening(ports, situation, gate, call)
-
-
-def ranking(ports: Ports, situation: Situation) -> tuple[tuple[Ranked, ...], dict[str, Freelancer]]:
-    """Who may be asked now, best first: nobody twice since the order was last parked, nobody full."""
-    people = [Freelancer.from_row(row) for row in ports.store.query("ROSTER", "R#")]
-    if situation.order.picked is not None:
-        return _picked(situation, people, situation.order.picked), {one.key: one for one in people}
-    ranked = rank(
-        situation.offer.skill,
-        situation.order.lang,
-        people,
-        situation.now,
-        most=ceiling(situation.offer, situation.now.date()) // situation.offer.units,
-        already=_asked_already(ports, situation),
-    )
-    return ranked, {one.key: one for one in people}
-
-
-def _picked(situation: Situation, people: list[Freelancer], key: str) -> tuple[Ranked, ...]:
-    """Whom the seller picked is asked alone, whatever the ranking says, while there is room."""
-    return tuple(
-        Ranked(
-            one.key,
-            one.rate_for(situation.offer.skill) or situation.offer.cost // situation.offer.units,
-            0,
-            (Reason("picked", 1),),
-        )
-        for one in people
-        if one.key == key
-    )
-
-
-def _asked_already(ports: Ports, situation: Situation) -> frozenset[str]:
-    rows = ports.store.query(f"O#{situation.order.id}", "G#00#")
-    gates = [gate_from_row(row) for row in rows]
-    parked = max((gate.id.ordinal for gate in gates if gate.id.kind in {Kind.PARK, Kind.PICK}), default=0)
-    return frozenset(gate.owner for gate in gates if gate.id.kind is Kind.PROPOSAL and gate.id.ordinal > parked)
+    waiting = [now for gate in gates if (now := read_gate(ports, gate.order, str(gate.id))).status is Status.OPEN]
+    for gate in waiting:
+        if gate.choices == (Choice.EXHAUSTED,):
+            answer(ports, situation, gate, Answer(Choice.EXHAUSTED, "engine", Via.ENGINE))
+            return
+        if interrupted(situation):
+            answer(ports, situation, gate, Answer(Choice.CANCELLED, "engine", Via.ENGINE))
+            return
+        if gate.owes:
+            send_first(ports, situation, gate)
 
 
 def _propose(ports: Ports, situation: Situation) -> Gate:
-    ranked, people = ranking(ports, situation)
-    while ranked:
-        asked = people[ranked[0].freelancer]
-        gate = proposal(situation, ranked, asked, ports.link_keys.current)
-        room = Change(freelancer_key(asked.key), add={"in_hand": 1}, guards=(below_attribute("in_hand", "capacity"),))
+    """Open the next asking in one transaction: each gate, and the place that it reserves in somebody's hands.
+
+    Who has become full meanwhile is passed over.
+    """
+    if situation.wait_until is not None and situation.wait_until > situation.now:
+        return create(ports, situation, waiting(situation, ports.link_keys.current))
+    people = {one.key: one for one in map(Freelancer.from_row, ports.store.query("ROSTER", "R#"))}
+    asked = _History.read(ports, situation)
+    ranked = ranking(situation, people, asked)
+    while chosen := _next(situation, ranked, people, asked):
+        gates = tuple(
+            owing(
+                proposal(situation, ranked, one, people[one.freelancer], ports.link_keys.current, seat), situation.now
+            )
+            for seat, one in enumerate(chosen, start=1)
+        )
+        others = [Put(gate_key(one.order, str(one.id)), gate_row(owing(one, situation.now))) for one in gates[1:]]
         try:
-            return create(ports, situation, gate, (room,))
+            return create(ports, situation, gates[0], (*others, *map(_room, gates)))
         except ConditionFailedError as failed:
-            if failed.key != room.key:
+            full = [one for one in chosen if failed.key == freelancer_key(one.freelancer)]
+            if not full:
                 raise
-            ranked = ranked[1:]
+            ranked = tuple(one for one in ranked if one != full[0])
     return create(ports, situation, exhausted(situation, ports.link_keys.current))
+
+
+def _room(gate: Gate) -> Write:
+    return Change(freelancer_key(gate.owner), add={"in_hand": 1}, guards=(below_attribute("in_hand", "capacity"),))
+
+
+@dataclass(frozen=True, slots=True)
+class _History:
+    """Who was asked about this work so far: everybody ever, and each asking since the seller was last asked.
+
+    A question that was called back, or that somebody else was faster to answer, does not count.
+    """
+
+    ever: frozenset[str]
+    since: tuple[tuple[str, ...], ...]
+
+    @classmethod
+    def read(cls, ports: Ports, situation: Situation) -> _History:
+        """Read the proposals of the order, and of the milestone where it is about one."""
+        numbers = dict.fromkeys((ORDER_LEVEL, situation.number))
+        rows = [row for number in numbers for row in ports.store.query(f"O#{situation.order.id}", f"G#{number}#")]
+        gates = [gate_from_row(row) for row in rows]
+        own = [gate for gate in gates if gate.id.milestone == situation.number]
+        last = max((gate.id.ordinal for gate in own if gate.id.kind is Kind.PICK), default=0)
+        asked = [gate for gate in gates if gate.role is Role.FREELANCER and gate.id.kind is Kind.PROPOSAL]
+        decided = [gate for gate in asked if gate.status is Status.ANSWERED]
+        since = [gate for gate in decided if gate.id.milestone == situation.number and gate.id.ordinal > last]
+        together = {ordinal: [g.owner for g in since if g.id.ordinal == ordinal] for ordinal in _ordinals(since)}
+        return cls(frozenset(gate.owner for gate in decided), tuple(map(tuple, together.values())))
+
+
+def _ordinals(gates: list[Gate]) -> list[int]:
+    return sorted({gate.id.ordinal for gate in gates})
+
+
+def ranking(situation: Situation, people: Mapping[str, Freelancer], asked: _History) -> tuple[Ranked, ...]:
+    """Who may be asked now, best first: nobody twice for the same work, nobody full, nobody away.
+
+    Whom the seller picked is asked alone, whatever the ranking says, once.
+    """
+    if situation.picked is not None:
+        return _picked(situation, people.get(situation.picked), asked)
+    return rank(
+        situation.offer.skill,
+        situation.order.lang,
+        people.values(),
+        situation.now,
+        most=ceiling(situation.offer, situation.now.date()) // situation.offer.units,
+        already=asked.ever,
+        until=situation.promised,
+        half_life=situation.shop.half_life,
+    )
+
+
+def _picked(situation: Situation, one: Freelancer | None, asked: _History) -> tuple[Ranked, ...]:
+    if one is None or any(one.key in together for together in asked.since):
+        return ()
+    rate = one.rate_for(situation.offer.skill)
+    usual = situation.offer.cost // situation.offer.units
+    return (Ranked(one.key, usual if rate is None else rate, 0, (Reason("picked", 1),)),)
+
+
+def _next(
+    situation: Situation, ranked: tuple[Ranked, ...], people: Mapping[str, Freelancer], asked: _History
+) -> tuple[Ranked, ...]:
+    if situation.picked is not None:
+        return ranked
+    kinds = {key: one.kind for key, one in people.items()}
+    so_far = [kinds[together[0]] for together in asked.since if together[0] in kinds]
+    return next_asked(ranked, kinds, situation.offer.policy.cascade, so_far)

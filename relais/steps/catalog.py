@@ -161,9 +161,9 @@ def _apply_freelancer(store: Store, before: Freelancer | None, after: Freelancer
     if before is None:
         store.write(Put(freelancer_key(after.key), replace(after, in_hand=0).to_row()))
         return Step.NEW
-    step = _step(before, Freelancer.from_row(replace(after, in_hand=before.in_hand).to_row()))
+    step = _step(before, Freelancer.from_row(replace(after, in_hand=before.in_hand, tallies=before.tallies).to_row()))
     if step is not Step.UNCHANGED:
-        # Only a decision moves `in_hand`, and it may move at this very moment.
+        # Only a decision moves `in_hand` and what happened to the scores, and it may move them at this very moment.
         row = {name: value for name, value in after.to_row().items() if name != "in_hand"}
         store.write(Change(freelancer_key(after.key), put=row, guards=(present("pk"),)))
     return step

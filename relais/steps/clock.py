@@ -40,8 +40,10 @@ from relais.steps.gates import (
     default_choice,
     end,
     person_owned,
+    read_gate,
     resume,
     send_opening,
+    tell_taken,
 )
 from relais.steps.intake import tell_address
 from relais.steps.interrupt import sweep
@@ -246,6 +248,7 @@ def _gate(ports: Ports, gate: Gate) -> None:
         _resume_again(ports, gate)
         return
     if gate.status is not Status.OPEN:
+        _tell_again(ports, gate)
         return
     situation = read_situation(ports, gate.order, gate.id.milestone)
     owed = Owed.MAIL.value in gate.owes or (person_owned(gate) and not gate.mailed)
@@ -313,6 +316,16 @@ def _mail_again(ports: Ports, situation: Situation, gate: Gate) -> None:
             ports.counter.count(Metric.OWED_PARKED)
             _tell_unreached(ports, situation, asked, address_of(ports, situation, asked))
         raise
+
+
+def _tell_again(ports: Ports, gate: Gate) -> None:
+    """A gate that was withdrawn owes at most the word that somebody else was faster."""
+    tries = int(gate.owes.get(Owed.MAIL.value, 0)) + 1
+    _claim_owed(ports, gate, Owed.MAIL, tries)
+    if tries > OWED_TRIES:
+        ports.counter.count(Metric.OWED_PARKED)
+        return
+    tell_taken(ports, read_situation(ports, gate.order, gate.id.milestone), read_gate(ports, gate.order, str(gate.id)))
 
 
 def _claim_owed(ports: Ports, gate: Gate, owed: Owed, tries: int, until: datetime | None = None) -> None:

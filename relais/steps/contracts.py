@@ -11,6 +11,7 @@ from typing import Any, assert_never
 
 from relais.calendar import Calendar, Duration, Rule, due_after, remind_at
 from relais.gate import Choice, Default, Gate, GateId, Kind, Role
+from relais.money import shares
 from relais.offer import Release
 from relais.order import ORDER_LEVEL, Engagement, Milestone, stamp
 from relais.roster import Freelancer, Ranked
@@ -20,7 +21,11 @@ from relais.steps.situation import Situation
 PARK_RULE = Rule.parse("1 wd; half")
 PICK_RULE = Rule.parse("5 wd; 1 wd, 2 wd")
 """Asked at once, reminded, refunded by itself after five working days: a weekend must not refund (people 5b)."""
+RANKING_SHOWN = 5
+MOST_ORDINAL_TO_ASK = 100
+"""Beyond it nobody is asked any more, so that no order goes on for ever (design: failures 32)."""
 AFTER_SENT_BACK = Duration.parse("1 wd")
+TAKEN_OVER = Duration.parse("2 wd")
 AFTER_REVISION = Duration.parse("2 wd")
 
 
@@ -91,22 +96,23 @@ def _brief(situation: Situation, link_key: str) -> Gate:
     )
 
 
-def proposal(situation: Situation, ranked: tuple[Ranked, ...], asked: Freelancer, link_key: str) -> Gate:
-    """The proposal to the first of `ranked`, who is `asked`.
+def proposal(  # noqa: PLR0917 - a proposal is what all of these make
+    situation: Situation, ranked: tuple[Ranked, ...], one: Ranked, asked: Freelancer, link_key: str, seat: int = 1
+) -> Gate:
+    """The proposal to `one` of the `ranked`, who is `asked`; each of several asked at once has a `seat`.
 
     The ranking with its numbers is kept on it ("why her?").
     """
-    first = ranked[0]
     clocks = situation.offer.clocks
     handed_in = situation.order.handed_in or situation.now
     send_after = max(due_after(clocks.proposal_after, handed_in, situation.shop.calendar), situation.now)
     deadline = due_after(clocks.proposal.deadline, send_after, asked.calendar)
-    return _gate(
+    gate = _gate(
         situation,
         Kind.PROPOSAL,
         link_key,
         role=Role.FREELANCER,
-        owner=first.freelancer,
+        owner=one.freelancer,
         lang=asked.lang,
         choices=(Choice.ACCEPTED, Choice.AGAIN),
         default=Default.AGAIN,
@@ -114,14 +120,25 @@ def proposal(situation: Situation, ranked: tuple[Ranked, ...], asked: Freelancer
         reminders=remind_at(clocks.proposal.reminders, send_after, deadline, asked.calendar),
         send_after=send_after if send_after > situation.now else None,
         shown={
-            "pay": first.rate * situation.offer.units,
-            **_dates_shown(situation, asked),
+            "pay": _pay(situation, one.rate),
+            "kind": asked.kind.value,
+            **_dates_shown(situation, asked, send_after),
             "ranking": [
-                {"who": one.freelancer, "points": one.points, "why": {r.key: r.value for r in one.reasons}}
-                for one in ranked[:5]
+                {"who": best.freelancer, "points": best.points, "why": {r.key: r.value for r in best.reasons}}
+                for best in ranked[:RANKING_SHOWN]
             ],
         },
     )
+    return replace(gate, id=replace(gate.id, seat=seat))
+
+
+def _pay(situation: Situation, rate: int) -> int:
+    """What a proposal offers, in minor units: the rate of every unit, or the milestone's share of it."""
+    whole = rate * situation.offer.units
+    if situation.milestone is None:
+        return whole
+    _, weights = situation.offer.weights()
+    return shares(whole, weights)[int(situation.milestone.number) - 1]
 
 
 def counted_anew(situation: Situation, gate: Gate, owner: Calendar) -> Gate:
@@ -147,10 +164,31 @@ def terms_put(gate: Gate) -> dict[str, Any]:
     return {"asked": stamp(gate.asked), "reminders": [stamp(at) for at in gate.reminders]} | dated | desk
 
 
-def _dates_shown(situation: Situation, asked: Freelancer) -> dict[str, Any]:
-    """The freelancer's first date; of several milestones each, in their order."""
-    dates = [stamp(at) for at in working_dates(situation, asked)]
-    return {"deadline": dates[0]} | ({"deadlines": dates} if situation.offer.several else {})
+def waiting(situation: Situation, link_key: str) -> Gate:
+    """The proposal that nobody gets before the date until which the seller lets the asking rest."""
+    return _gate(
+        situation,
+        Kind.PROPOSAL,
+        link_key,
+        role=Role.CLOCK,
+        owner="clock",
+        lang=situation.shop.lang,
+        choices=(Choice.AGAIN,),
+        default=Default.AGAIN,
+        deadline=situation.wait_until,
+    )
+
+
+def _dates_shown(situation: Situation, asked: Freelancer, send_after: datetime) -> dict[str, Any]:
+    """The freelancer's first date; of several milestones each, in their order.
+
+    Who takes one over gets two working days at least.
+    """
+    dates = working_dates(situation, asked)
+    if situation.milestone is not None:
+        own = dates[int(situation.milestone.number) - 1]
+        return {"deadline": stamp(max(own, due_after(TAKEN_OVER, send_after, asked.calendar)))}
+    return {"deadline": stamp(dates[0])} | ({"deadlines": [stamp(at) for at in dates]} if len(dates) > 1 else {})
 
 
 def exhausted(situation: Situation, link_key: str) -> Gate:
@@ -205,6 +243,7 @@ def _start(situation: Situation, link_key: str) -> Gate:
 def _work(situation: Situation, link_key: str) -> Gate:
     engaged = _engaged(situation)
     freelancer, deadline = engaged.freelancer, engaged.engagement.deadline
+    by_hand = engaged.engagement.by_hand
     if engaged.milestone.version:
         grace = AFTER_REVISION if _last_kind(situation) is Kind.ACCEPTANCE else AFTER_SENT_BACK
         deadline = max(deadline, due_after(grace, situation.now, freelancer.calendar))
@@ -212,14 +251,14 @@ def _work(situation: Situation, link_key: str) -> Gate:
         situation,
         Kind.WORK,
         link_key,
-        role=Role.FREELANCER,
-        owner=freelancer.key,
-        lang=freelancer.lang,
-        choices=(Choice.DELIVER,),
+        role=Role.SELLER if by_hand else Role.FREELANCER,
+        owner="seller" if by_hand else freelancer.key,
+        lang=situation.shop.lang if by_hand else freelancer.lang,
+        choices=(Choice.DELIVER,) if by_hand else (Choice.DELIVER, Choice.GIVE_UP),
         default=Default.STAY,
         deadline=deadline,
         reminders=remind_at(situation.offer.clocks.work, situation.now, deadline, freelancer.calendar),
-        shown={"pay": engaged.engagement.agreed},
+        shown={} if by_hand else {"pay": engaged.engagement.agreed},
     )
 
 
@@ -236,7 +275,7 @@ def _review(situation: Situation, link_key: str) -> Gate:
         role=Role.SELLER,
         owner="seller",
         lang=situation.shop.lang,
-        choices=(Choice.APPROVE, Choice.REWORK),
+        choices=(Choice.APPROVE, Choice.REWORK, Choice.REASSIGN),
         default=Default.STAY,
         deadline=deadline,
         reminders=reminders,
@@ -274,9 +313,11 @@ def _version_shown(situation: Situation) -> dict[str, Any]:
 
 
 def _hold(situation: Situation, link_key: str) -> Gate:
-    milestone = _engaged(situation).milestone
+    engaged = _engaged(situation)
     clocks = situation.offer.clocks
-    wait = clocks.hold_spoken if milestone.spoken else clocks.hold_silent
+    wait = clocks.hold_spoken if engaged.milestone.spoken else clocks.hold_silent
+    if engaged.engagement.by_hand:
+        wait = Duration.parse("0 wh")  # nobody is to be paid (design: people 5b, hold)
     return _gate(
         situation,
         Kind.HOLD,
@@ -305,8 +346,12 @@ def _payout(situation: Situation, link_key: str) -> Gate:
 
 
 def _pick(situation: Situation, link_key: str) -> Gate:
-    """Nobody of the roster took it: the seller picks somebody or gives the money back; silence refunds (people 5b)."""
+    """Nobody of the roster took it, and the seller decides; silence refunds (design: people 3 and 5b).
+
+    Asking goes on for so long only: an order that has asked very often is done by hand, bought or given back.
+    """
     deadline, reminders = _dated(PICK_RULE, situation, situation.shop.calendar)
+    asks = (Choice.PICKED, Choice.WAIT) if situation.ordinal < MOST_ORDINAL_TO_ASK else ()
     return _gate(
         situation,
         Kind.PICK,
@@ -314,7 +359,7 @@ def _pick(situation: Situation, link_key: str) -> Gate:
         role=Role.SELLER,
         owner="seller",
         lang=situation.shop.lang,
-        choices=(Choice.PICKED, Choice.REFUND),
+        choices=(*asks, Choice.SELF, Choice.OUTSIDE, Choice.REFUND),
         default=Default.REFUND,
         deadline=deadline,
         reminders=reminders,
@@ -398,8 +443,10 @@ def _ways_back(situation: Situation) -> tuple[Choice, ...]:
             return (Choice.REFUND, *closed)
         case "closed":
             return (Choice.CLOSED,)
+        case "reassign" | "pick":
+            return (Choice.REASSIGN, Choice.PICK, Choice.REFUND)
         case "start":
             return (Choice.START, Choice.REFUND)
         case _:
             seen = (Choice.REVIEW, Choice.ACCEPTANCE) if milestone.version else ()
-            return (Choice.WORK, *seen, Choice.REFUND)
+            return (Choice.WORK, *seen, Choice.REASSIGN, Choice.REFUND)

@@ -7,11 +7,12 @@ together.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from enum import StrEnum
 from typing import Any, assert_never
 
-from relais import ledger
+from relais import ledger, score
 from relais.calendar import Duration, Unit, working_deadline
 from relais.errors import RelaisError
 from relais.gate import (
@@ -27,9 +28,10 @@ from relais.gate import (
     due_shard,
 )
 from relais.money import shares
-from relais.offer import RefundCause
+from relais.offer import FreelancerPaid, RefundCause
 from relais.order import Engagement, Interrupt, Milestone, MilestoneStage, OrderStage, engagement_row, stamp
-from relais.roster import Freelancer
+from relais.performer import Performer
+from relais.roster import Freelancer, tally_names
 from relais.rows import (
     Change,
     Check,
@@ -38,6 +40,7 @@ from relais.rows import (
     Write,
     absent,
     at_least,
+    below_attribute,
     brief_key,
     contains,
     deliverable_key,
@@ -49,9 +52,24 @@ from relais.rows import (
     milestone_key,
     order_key,
     present,
+    score_key,
 )
 from relais.schedule import Dates, schedule
+from relais.score import Axis, Cause
 from relais.steps.situation import Situation
+
+REASSIGNABLE = frozenset({Kind.WORK, Kind.REVIEW, Kind.ACCEPTANCE, Kind.PARK})
+"""The gates at which the work can go to somebody else: before its acceptance."""
+
+
+class LostWhy(StrEnum):
+    """Why work went to somebody else."""
+
+    GAVE_UP = "gave_up"
+    LATE = "late"
+    REWORK_FAILED = "rework_failed"
+    SUSPENDED = "suspended"
+    SELLER = "seller"
 
 
 class ChoiceNotRoutedError(RelaisError):
@@ -95,6 +113,12 @@ def stage_after(gate: Gate, choice: Choice, parked_from: str | None) -> str:
         return MilestoneStage.PARK.value
     if choice is Choice.CANCELLED:
         return OrderStage.UNWIND.value if gate.id.of_order else MilestoneStage.REFUND.value
+    given_up = (gate.id.kind, choice) == (Kind.WORK, Choice.GIVE_UP)
+    taken_away = choice is Choice.REASSIGNED and gate.id.kind in REASSIGNABLE
+    if (given_up or taken_away) and not gate.id.of_order:
+        return MilestoneStage.REASSIGN.value
+    if not gate.id.of_order and gate.id.kind in {Kind.PROPOSAL, Kind.PICK}:
+        return _stage_after_asking_again(gate.id.kind, choice)
     match gate.id.kind, choice:
         case Kind.BRIEF, Choice.HAND_IN:
             return OrderStage.ASSIGN.value
@@ -104,8 +128,10 @@ def stage_after(gate: Gate, choice: Choice, parked_from: str | None) -> str:
             return OrderStage.ASSIGN.value
         case Kind.PROPOSAL, Choice.EXHAUSTED:
             return OrderStage.PICK.value
-        case Kind.PICK, Choice.PICKED:
+        case Kind.PICK, (Choice.PICKED | Choice.WAIT):
             return OrderStage.ASSIGN.value
+        case Kind.PICK, (Choice.SELF | Choice.OUTSIDE):
+            return OrderStage.MILESTONES.value
         case Kind.PICK, Choice.REFUND:
             return OrderStage.UNWIND.value
         case Kind.START, Choice.BEGIN:
@@ -114,6 +140,8 @@ def stage_after(gate: Gate, choice: Choice, parked_from: str | None) -> str:
             return MilestoneStage.REVIEW.value
         case Kind.REVIEW, Choice.APPROVE:
             return MilestoneStage.ACCEPTANCE.value
+        case Kind.REVIEW, Choice.REASSIGN:
+            return MilestoneStage.REASSIGN.value
         case (Kind.REVIEW, Choice.REWORK) | (Kind.ACCEPTANCE, Choice.REVISE):
             return MilestoneStage.WORK.value
         case Kind.ACCEPTANCE, Choice.ACCEPT:
@@ -138,11 +166,33 @@ def stage_after(gate: Gate, choice: Choice, parked_from: str | None) -> str:
             | Choice.HOLD
             | Choice.PAYOUT
             | Choice.REFUND
+            | Choice.REASSIGN
+            | Choice.PICK
             | Choice.CLOSED
         ):
             return choice.value
         case _:
             raise ChoiceNotRoutedError(gate.id.kind, choice)
+
+
+def _stage_after_asking_again(kind: Kind, choice: Choice) -> str:
+    """The same questions, asked for one milestone whose work goes to somebody else."""
+    match kind, choice:
+        case (Kind.PROPOSAL, Choice.ACCEPTED) | (Kind.PICK, (Choice.SELF | Choice.OUTSIDE)):
+            return MilestoneStage.WORK.value
+        case (Kind.PROPOSAL, Choice.AGAIN) | (Kind.PICK, (Choice.PICKED | Choice.WAIT)):
+            return MilestoneStage.REASSIGN.value
+        case Kind.PROPOSAL, Choice.EXHAUSTED:
+            return MilestoneStage.PICK.value
+        case Kind.PICK, Choice.REFUND:
+            return MilestoneStage.REFUND.value
+        case _:
+            raise ChoiceNotRoutedError(kind, choice)
+
+
+def steps_back(gate: Gate, choice: Choice, rivals: tuple[Gate, ...]) -> bool:
+    """Whether an answer concerns one of several who were asked at once alone: the others may still say yes."""
+    return gate.id.kind is Kind.PROPOSAL and choice is Choice.AGAIN and bool(rivals)
 
 
 def effects(situation: Situation, gate: Gate, answer: Answer) -> Effects:
@@ -151,6 +201,8 @@ def effects(situation: Situation, gate: Gate, answer: Answer) -> Effects:
         return _parked(situation, str(answer.facts["why"]))
     if answer.choice is Choice.CANCELLED:
         return _cancelled(situation, gate, answer)
+    if answer.choice in {Choice.REASSIGNED, Choice.REASSIGN, Choice.GIVE_UP}:
+        return _reassigned(situation, gate, answer)
     match gate.id.kind:
         case Kind.BRIEF:
             return _brief_handed_in(situation, answer)
@@ -159,15 +211,15 @@ def effects(situation: Situation, gate: Gate, answer: Answer) -> Effects:
         case Kind.START:
             return Effects(put={"began": stamp(situation.now)}, guards=(absent("interrupt"),))
         case Kind.WORK:
-            return _delivered(situation, answer)
+            return _delivered(situation, gate, answer)
         case Kind.REVIEW:
-            return Effects(add={"rounds": 1}) if answer.choice is Choice.REWORK else Effects()
+            return Effects(add={"rounds": 1}) if answer.choice is Choice.REWORK else _approved(situation, gate, answer)
         case Kind.ACCEPTANCE:
             return _acceptance_answered(situation, answer)
         case Kind.PAYOUT:
             return _closed(situation)
         case Kind.PICK:
-            return Effects(put={"picked": answer.facts["freelancer"]}) if answer.choice is Choice.PICKED else Effects()
+            return _picked(situation, gate, answer)
         case Kind.REFUND:
             return _closed(situation) if answer.choice is Choice.REFUNDED else Effects(put={"spoken": True})
         case Kind.PARK:
@@ -179,12 +231,15 @@ def effects(situation: Situation, gate: Gate, answer: Answer) -> Effects:
 
 
 def decision_writes(
-    situation: Situation, gate: Gate, answer: Answer, extra: Effects | None = None
+    situation: Situation, gate: Gate, answer: Answer, extra: Effects | None = None, rivals: tuple[Gate, ...] = ()
 ) -> tuple[Write, ...]:
     """The one transaction that an answer is: the gate closed, its milestone or order advanced, everything caused.
 
-    A default is further bound to the due it was read with, so that a deadline moved a second ago is safe.
+    A default is further bound to the due it was read with, so that a deadline moved a second ago is safe. `rivals` are
+    the open gates of the others who were asked at the same time: the first yes closes them, a no leaves them open.
     """
+    if steps_back(gate, answer.choice, rivals):
+        return _stepped_back(situation, gate, answer, rivals)
     caused = effects(situation, gate, answer)
     more = extra or Effects()
     stage = stage_after(gate, answer.choice, situation.parked_from)
@@ -213,7 +268,42 @@ def decision_writes(
             *more.guards,
         ),
     )
-    return (close, advance, *caused.writes, *more.writes)
+    return (close, advance, *caused.writes, *more.writes, *_rivals_closed(situation, answer, rivals))
+
+
+def _stepped_back(situation: Situation, gate: Gate, answer: Answer, rivals: tuple[Gate, ...]) -> tuple[Write, ...]:
+    """A no of one of several: only theirs is closed, as long as another is still open when it is written."""
+    decision = Decision(answer.choice, answer.by, situation.now, answer.via, answer.note)
+    close = Change(
+        key=gate_key(gate.order, str(gate.id)),
+        put={"status": "answered", "decision": decision_row(decision)},
+        remove=("owes", "due", "due_shard", "send_after"),
+        guards=(equals("status", "open"), *_offered(gate, answer)),
+    )
+    still = Check(gate_key(gate.order, str(rivals[0].id)), (equals("status", "open"),))
+    return (close, still, *_said_no(situation, gate, answer))
+
+
+def _rivals_closed(situation: Situation, answer: Answer, rivals: tuple[Gate, ...]) -> tuple[Write, ...]:
+    """The others are told that somebody was faster, or what ended the order; their places are given back."""
+    taken = answer.choice is Choice.ACCEPTED
+    choice, by = (Choice.TAKEN, "engine") if taken else (answer.choice, answer.by)
+    decision = decision_row(Decision(choice, by, situation.now, Via.ENGINE if taken else answer.via))
+    told = {"owes": {Owed.MAIL.value: 0}, "due": stamp(situation.now + OWED_AFTER)}
+    closed: list[Write] = []
+    for rival in rivals:
+        tells = taken and rival.mailed
+        closed.append(
+            Change(
+                key=gate_key(rival.order, str(rival.id)),
+                put={"status": "withdrawn" if taken else "answered", "decision": decision}
+                | (told | {"due_shard": due_shard(rival.order)} if tells else {}),
+                remove=("send_after", *(() if tells else ("owes", "due", "due_shard"))),
+                guards=(equals("status", "open"),),
+            )
+        )
+        closed.append(hand_back(rival.owner))
+    return tuple(closed)
 
 
 def not_interrupted(situation: Situation) -> Guard:
@@ -295,20 +385,135 @@ def _proposal_answered(situation: Situation, gate: Gate, answer: Answer) -> Effe
         case Choice.EXHAUSTED:
             return Effects()
         case _:
-            return Effects(writes=(hand_back(gate.owner),))
+            return Effects(writes=_said_no(situation, gate, answer) if gate.role is Role.FREELANCER else ())
+
+
+def _said_no(situation: Situation, gate: Gate, answer: Answer) -> tuple[Write, ...]:
+    """A no gives the place back and costs nothing; silence counts (design: people 5)."""
+    if answer.via is Via.CLOCK:
+        return _scored(situation, gate, gate.owner, _Seen(Axis.RESPONSIVENESS, score.SILENT, Cause.LAPSED), back=True)
+    if answer.by != gate.owner:
+        return (hand_back(gate.owner),)
+    return _scored(situation, gate, gate.owner, _Seen(Axis.RESPONSIVENESS, score.ANSWERED, Cause.DECLINED), back=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    axis: Axis
+    value: int
+    cause: Cause
+
+
+def _scored(situation: Situation, gate: Gate, freelancer: str, what: _Seen, *, back: bool = False) -> tuple[Write, ...]:
+    """One change of a score with its cause, in the transaction that causes it; `back`: a place is given back too."""
+    weight = score.weight(situation.now, situation.shop.half_life)
+    total, weights = tally_names(what.axis)
+    event = score.Event(what.axis, what.value, what.cause, situation.now, gate.order, str(gate.id))
+    added = {total: what.value * weight, weights: weight} | ({"in_hand": -1} if back else {})
+    return (
+        Change(freelancer_key(freelancer), add=added, guards=(present("pk"),)),
+        Put(score_key(freelancer, stamp(situation.now), gate.order, str(gate.id)), event.to_row()),
+    )
 
 
 def _engaged(situation: Situation, gate: Gate) -> Effects:
-    """The whole order is taken at once; each milestone's engagement is from now on the only truth about who does it."""
+    """The whole order is taken at once, or one milestone of it that somebody takes over.
+
+    Each milestone's engagement is from now on the only truth about who does it.
+    """
     terms = gate.shown
+    kind = Performer(terms.get("kind", Performer.FREELANCER))
+    deadlines = [datetime.fromisoformat(at) for at in terms.get("deadlines", [terms["deadline"]])]
+    bound = _bound(situation, Engagement(gate.owner, terms["pay"], situation.now, deadlines[0], kind), deadlines)
+    answered = _Seen(Axis.RESPONSIVENESS, score.ANSWERED, Cause.ACCEPTED)
+    beside = _held_beside(situation, gate.owner)
+    scored = _scored(situation, gate, gate.owner, answered, back=bool(beside))
+    return replace(bound, writes=(*bound.writes, *beside, *scored))
+
+
+def _held_beside(situation: Situation, freelancer: str) -> tuple[Write, ...]:
+    """Whether somebody who takes a milestone over has a place for another of the order already: one is enough.
+
+    Written as the condition that the other is still open.
+    """
+    beside = [one for one in situation.siblings if one.engagement and one.engagement.freelancer == freelancer]
+    if situation.milestone is None or not beside:
+        return ()
+    return (
+        Check(milestone_key(situation.order.id, beside[-1].number), (differs("stage", MilestoneStage.CLOSED.value),)),
+    )
+
+
+def _picked(situation: Situation, gate: Gate, answer: Answer) -> Effects:
+    """The seller's own decision: whom to ask, to do it themself, to have bought it, or to ask again later."""
+    match answer.choice:
+        case Choice.PICKED:
+            return Effects(put={"picked": answer.facts["freelancer"]}, remove=("wait_until",))
+        case Choice.WAIT:
+            return Effects(put={"wait_until": answer.facts["until"]}, remove=("picked",))
+        case Choice.SELF:
+            maker = str(answer.facts["freelancer"])
+            room = Change(freelancer_key(maker), add={"in_hand": 1}, guards=(below_attribute("in_hand", "capacity"),))
+            dates = _own_dates(situation)
+            bound = _bound(situation, Engagement(maker, 0, situation.now, dates[0], Performer.SELF), dates)
+            return replace(bound, writes=(*bound.writes, *(_held_beside(situation, maker) or (room,))))
+        case Choice.OUTSIDE:
+            return _bought(situation, gate, answer)
+        case _:
+            return Effects()
+
+
+def _bought(situation: Situation, gate: Gate, answer: Answer) -> Effects:
+    facts, dates = answer.facts, _own_dates(situation)
+    engagement = Engagement(
+        freelancer=Performer.OUTSIDE.value,
+        agreed=0,
+        accepted_at=situation.now,
+        deadline=dates[0],
+        kind=Performer.OUTSIDE,
+        spent=int(facts["spent"]),
+        bought_at=str(facts["bought_at"]),
+        receipt=str(facts["receipt"]),
+    )
+    bound = _bound(situation, engagement, dates)
+    if not engagement.spent:
+        return bound
+    entry = ledger.bought_outside(
+        order=situation.order.id,
+        gate=str(gate.id),
+        amount=engagement.spent,
+        currency=situation.order.currency,
+        at=situation.now,
+    )
+    return replace(bound, writes=(*bound.writes, entry_put(entry)))
+
+
+def _own_dates(situation: Situation) -> list[datetime]:
+    """The seller's own dates are the client's: nobody else has to look before."""
+    if situation.milestone is not None or not situation.milestones:
+        return [situation.promised or situation.now]
+    return [one.promised or situation.promised or situation.now for one in situation.milestones]
+
+
+def _bound(situation: Situation, whole: Engagement, deadlines: list[datetime]) -> Effects:
+    """Somebody is bound to every milestone of the order, each at its share of what was agreed for the whole.
+
+    Where one milestone is asked for alone, to that one.
+    """
+    if situation.milestone is not None:
+        return Effects(
+            put={"engagement": engagement_row(whole), "left_to_send": whole.agreed},
+            remove=("picked", "wait_until", "lost"),
+            writes=(Check(order_key(situation.order.id), (not_interrupted(situation),)),),
+        )
     _, weights = situation.offer.weights()
-    deadlines = terms.get("deadlines", [terms["deadline"]])
+    agreed, spent = shares(whole.agreed, weights), shares(whole.spent, weights)
     engaged = [
-        Engagement(gate.owner, agreed, situation.now, datetime.fromisoformat(deadline))
-        for agreed, deadline in zip(shares(terms["pay"], weights), deadlines, strict=True)
+        replace(whole, agreed=part, spent=cost, deadline=deadline)
+        for part, cost, deadline in zip(agreed, spent, deadlines, strict=True)
     ]
     return Effects(
-        remove=("picked",),
+        remove=("picked", "wait_until"),
         guards=(not_interrupted(situation),),
         writes=tuple(
             Change(
@@ -332,7 +537,91 @@ def _first_stage(situation: Situation, number: int) -> dict[str, str]:
     return {"stage": (MilestoneStage.START if waits else MilestoneStage.WORK).value}
 
 
-def _delivered(situation: Situation, answer: Answer) -> Effects:
+def _reassigned(situation: Situation, gate: Gate, answer: Answer) -> Effects:
+    """The work is taken from whoever has it; what was handed in stays.
+
+    What they are paid all the same follows from the cause by the frozen policy (design: people 5), and is booked here.
+    """
+    milestone = situation.milestone
+    if milestone is None or milestone.engagement is None:
+        return Effects(remove=("parked_from", "parked_why"))
+    engagement = milestone.engagement
+    why = (
+        LostWhy.GAVE_UP if answer.choice is Choice.GIVE_UP else LostWhy(answer.facts.get("why", LostWhy.REWORK_FAILED))
+    )
+    keeps = min(milestone.left_to_send, kept_when_lost(situation, why))
+    lost = {"freelancer": engagement.freelancer, "why": why.value, "pay": keeps}
+    writes = _closed(situation).writes
+    if keeps:
+        entry = ledger.kill_fee_of(
+            order=gate.order,
+            gate=str(gate.id),
+            amount=keeps,
+            freelancer=engagement.freelancer,
+            currency=situation.order.currency,
+            at=situation.now,
+        )
+        writes = (*writes, entry_put(entry))
+    else:
+        writes = (*writes, Check(order_key(gate.order), (not_interrupted(situation),)))
+    return Effects(
+        put={"left_to_send": 0, "rounds": 0} | ({} if engagement.by_hand else {"lost": lost}),
+        remove=("engagement", "parked_from", "parked_why", "picked", "wait_until"),
+        guards=(equals("left_to_send", milestone.left_to_send), equals("in_transit", 0)),
+        writes=writes,
+    )
+
+
+def kept_when_lost(situation: Situation, why: LostWhy) -> int:
+    """What somebody who loses the work is paid all the same, in minor units, by the frozen policy."""
+    milestone = situation.milestone
+    if milestone is None or milestone.engagement is None:
+        return 0
+    agreed, bears = milestone.engagement.agreed, situation.offer.policy.bears
+    match why:
+        case LostWhy.GAVE_UP:
+            return 0
+        case LostWhy.LATE:
+            kept = bears.on(RefundCause.LATE)
+        case LostWhy.REWORK_FAILED | LostWhy.SUSPENDED:
+            kept = bears.on(RefundCause.BRIEF_NOT_MET)
+        case LostWhy.SELLER:
+            kept = bears.on(RefundCause.SELLER_FAULT)
+        case _:
+            assert_never(why)
+    return kept_share(kept, agreed)
+
+
+def kept_share(kept: FreelancerPaid, agreed: int) -> int:
+    """The part of the agreed cost that is kept (minor units); nothing counts as delivered yet in a pro-rata."""
+    match kept:
+        case FreelancerPaid.FULL:
+            return agreed
+        case FreelancerPaid.HALF:
+            return agreed - agreed // 2
+        case FreelancerPaid.NOTHING | FreelancerPaid.PRO_RATA:
+            return 0
+
+
+def _approved(situation: Situation, gate: Gate, answer: Answer) -> Effects:
+    """The seller's yes judges the work by how often it was sent back; an engine's yes judges nothing."""
+    milestone = situation.milestone
+    if milestone is None or milestone.engagement is None or milestone.engagement.by_hand or answer.via is Via.ENGINE:
+        return Effects()
+    judged = _Seen(Axis.QUALITY, score.quality_after(milestone.rounds), Cause.APPROVED)
+    return Effects(put={"rounds": 0}, writes=_scored(situation, gate, milestone.engagement.freelancer, judged))
+
+
+def _punctual(situation: Situation, gate: Gate) -> tuple[Write, ...]:
+    """Whether a version came by the working deadline that its gate names; the seller's own date judges nobody."""
+    if gate.role is not Role.FREELANCER or gate.deadline is None:
+        return ()
+    late = situation.now > gate.deadline
+    what = (score.LATE, Cause.LATE) if late else (score.ON_TIME, Cause.ON_TIME)
+    return _scored(situation, gate, gate.owner, _Seen(Axis.PUNCTUALITY, *what))
+
+
+def _delivered(situation: Situation, gate: Gate, answer: Answer) -> Effects:
     milestone = situation.milestone
     if milestone is None:
         raise ChoiceNotRoutedError(Kind.WORK, answer.choice)
@@ -345,7 +634,10 @@ def _delivered(situation: Situation, answer: Answer) -> Effects:
     } | ({"note": answer.note} if answer.note else {})
     return Effects(
         put={"version": version},
-        writes=(Put(deliverable_key(situation.order.id, milestone.number, version), row),),
+        writes=(
+            Put(deliverable_key(situation.order.id, milestone.number, version), row),
+            *_punctual(situation, gate),
+        ),
     )
 
 
@@ -394,7 +686,7 @@ def _revised() -> Effects:
 
 def _closed(situation: Situation) -> Effects:
     milestone = situation.milestone
-    if milestone is None or milestone.engagement is None:
+    if milestone is None or milestone.engagement is None or milestone.engagement.kind is Performer.OUTSIDE:
         return Effects()
     return Effects(writes=(place_given_back(situation, milestone.engagement.freelancer),))
 

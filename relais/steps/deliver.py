@@ -19,8 +19,6 @@ from relais.offer import Offer, Question, RefundCause
 from relais.order import Order, OrderNotFoundError, OrderStage
 from relais.pages.views import Problem
 from relais.ports import Ports
-from relais.roster import Freelancer
-from relais.rows import freelancer_key
 from relais.steps.decisions import Answer
 from relais.steps.forms import (
     BRIEF_LIMIT,
@@ -64,6 +62,7 @@ from relais.steps.links import (
     gate_path,
     order_path,
 )
+from relais.steps.picks import PICK_FIELDS, read_pick
 from relais.steps.reach import mark_posted
 from relais.steps.runs import answer_stuck
 from relais.steps.show import (
@@ -77,14 +76,13 @@ from relais.steps.show import (
     open_gate_link,
     open_order,
     order_page,
-    pickable,
 )
 from relais.steps.situation import OfferNotFoundError, read_offer, read_situation
 from relais.web import Request, Response, redirect
 
 OFFER_FIELDS = frozenset({"client_kind", "start_now", "ends_when_done", "lang"})
 ORDER_FIELDS = frozenset({"nonce", "action", "address", "file", "ready", "milestone"})
-GATE_FIELDS = frozenset({"nonce", "choice", "note", "file", "freelancer"})
+GATE_FIELDS = frozenset({"nonce", "choice", "note", "file"}) | PICK_FIELDS
 CHECKOUT_FIELDS = frozenset({"nonce"})
 UPLOAD_FIELDS = frozenset({"nonce", "name", "size", "type"})
 FILES = frozenset({"file"})
@@ -97,8 +95,7 @@ UPLOAD_FOLDERS = 3
 MOST_UPLOADS = 120
 """More than any offer takes: those beyond are not even looked for."""
 MILESTONE = re.compile(r"[0-9]{2}")
-FREELANCER = re.compile(r"[a-z0-9_-]{1,40}")
-NOTE_NEEDED = frozenset({Choice.REWORK, Choice.REVISE})
+NOTE_NEEDED = frozenset({Choice.REWORK, Choice.REVISE, Choice.REASSIGN})
 
 
 def guarded(ports: Ports, request: Request) -> Shown | Response:
@@ -332,20 +329,18 @@ def post_gate(ports: Ports, request: Request, opened: OpenedGate) -> Shown | Res
         return gate_page(ports, opened, typed=_with(typed, Problem("choice_missing", "choice")))
     choice, note = Choice(chosen), request.first("note")
     uploads: list[dict[str, Any]] = []
-    problems = note_problems(note, required=choice in NOTE_NEEDED)
+    problems = note_problems(note, required=choice in NOTE_NEEDED and gate.id.kind is not Kind.PARK)
     if choice is Choice.DELIVER:
         uploads, missing = _delivered(ports, order, files)
         problems += missing
-    if choice is Choice.PICKED:
-        problems += _pick_problems(ports, order, request.first("freelancer"))
+    facts, wrong = read_pick(ports, order, choice, typed.fields) if gate.id.kind is Kind.PICK else ({}, ())
+    problems += wrong
     if problems:
         mark_posted(ports, gate)
         return gate_page(ports, opened, typed=_with(typed, *problems))
     kept = keep_text(ports, order.id, f"note-{gate.id}", note) if note else None
     by = gate.owner if gate.role is Role.FREELANCER else gate.role.value
-    return _through_the_door(
-        ports, gate, Answer(choice, by, Via.LINK, kept, {"files": uploads, "freelancer": request.first("freelancer")})
-    )
+    return _through_the_door(ports, gate, Answer(choice, by, Via.LINK, kept, {"files": uploads} | facts))
 
 
 def _delivered(ports: Ports, order: Order, files: tuple[str, ...]) -> tuple[list[dict[str, Any]], tuple[Problem, ...]]:
@@ -354,15 +349,6 @@ def _delivered(ports: Ports, order: Order, files: tuple[str, ...]) -> tuple[list
     if not files:
         return [], (Problem("files_required", "file"),)
     return ([], (_too_many(offer),)) if len(files) > offer.max_files else _measure(ports, files)
-
-
-def _pick_problems(ports: Ports, order: Order, key: str) -> tuple[Problem, ...]:
-    """Whom the seller picks must be on the roster, do this work and have room."""
-    row = ports.store.get(freelancer_key(key)) if FREELANCER.fullmatch(key) else None
-    if row is None:
-        return (Problem("freelancer_missing", "freelancer"),)
-    offer = read_offer(ports.store, order.offer, order.offer_version)
-    return () if pickable(Freelancer.from_row(row), offer) else (Problem("freelancer_full", "freelancer"),)
 
 
 def _through_the_door(ports: Ports, gate: Gate, given: Answer) -> Shown | Response:

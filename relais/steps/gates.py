@@ -50,14 +50,28 @@ from relais.rows import (
 )
 from relais.steps import letters
 from relais.steps.contracts import contract
-from relais.steps.decisions import Answer, Effects, decision_writes, hand_back, interrupted, stage_after
+from relais.steps.decisions import (
+    Answer,
+    Effects,
+    decision_writes,
+    hand_back,
+    interrupted,
+    stage_after,
+    steps_back,
+)
 from relais.steps.reach import address_of, look_again
 from relais.steps.situation import Situation, read_situation
 
 CANCELLED = "Cancelled"
 """The error that an interrupted gate fails its state with; caught by every gate, never retried."""
+REASSIGNED = "Reassigned"
+"""The error that a gate fails its state with when the work goes to somebody else; never retried."""
 PARKED = "Parked"
 """The error that a parked gate fails its state with; never retried by the definition."""
+
+
+FAILING = frozenset({Choice.PARK, Choice.CANCELLED, Choice.REASSIGNED})
+"""What no gate offers: it fails the state, which catches it."""
 
 
 class SupersededError(RelaisError):
@@ -195,7 +209,7 @@ def _entry(attempt: str) -> str:
 def stage_of(kind: Kind, *, of_order: bool) -> str:
     """The stage at which a gate of this kind stands: their names agree, but for the proposal and the way out."""
     if kind is Kind.PROPOSAL:
-        return OrderStage.ASSIGN.value
+        return OrderStage.ASSIGN.value if of_order else MilestoneStage.REASSIGN.value
     return OrderStage.UNWIND.value if kind is Kind.REFUND and of_order else kind.value
 
 
@@ -215,9 +229,7 @@ def create(ports: Ports, situation: Situation, gate: Gate, more: tuple[Write, ..
 
     Of two openings at once one creates the row; the other finds it.
     """
-    owes = {Owed.MAIL.value: 0} if letters.expected(gate) and gate.send_after is None else {}
-    due = situation.now + OWED_AFTER if owes else next_due(gate, situation.now)
-    opened = replace(gate, owes=owes, due=due)
+    opened = owing(gate, situation.now)
     key = gate_key(gate.order, str(gate.id))
     try:
         ports.store.write(Put(key, gate_row(opened)), *cleared(situation), *more)
@@ -231,6 +243,12 @@ def create(ports: Ports, situation: Situation, gate: Gate, more: tuple[Write, ..
     if gate.id.kind is Kind.PARK:
         ports.counter.count(Metric.PARKED)
     return opened
+
+
+def owing(gate: Gate, now: datetime) -> Gate:
+    """A new gate with the mail that it owes, unless that is held back, and the instant at which the clock looks."""
+    owes = {Owed.MAIL.value: 0} if letters.expected(gate) and gate.send_after is None else {}
+    return replace(gate, owes=owes, due=now + OWED_AFTER if owes else next_due(gate, now))
 
 
 def cleared(situation: Situation) -> tuple[Write, ...]:
@@ -257,11 +275,12 @@ def park_writes(ports: Ports, situation: Situation, kind: Kind) -> tuple[Write, 
         put={"stage": Kind.PARK.value, "parked_from": situation.stage, "parked_why": "engine"},
         guards=(equals("stage", situation.stage), equals("ordinal", situation.ordinal)),
     )
-    left = _gate_left_open(ports, situation)
-    if left is None:
-        return (move,)
-    asked = (hand_back(left.owner),) if left.id.kind is Kind.PROPOSAL and left.role is Role.FREELANCER else ()
-    return (move, withdraw(left), *asked)
+    writes: list[Write] = [move]
+    for left in _gates_left_open(ports, situation):
+        writes.append(withdraw(left))
+        if left.id.kind is Kind.PROPOSAL and left.role is Role.FREELANCER:
+            writes.append(hand_back(left.owner))
+    return tuple(writes)
 
 
 def _resumes_settled(ports: Ports, situation: Situation, kind: Kind) -> tuple[Write, ...]:
@@ -286,12 +305,22 @@ def withdraw(gate: Gate) -> Change:
     )
 
 
-def _gate_left_open(ports: Ports, situation: Situation) -> Gate | None:
+def _gates_left_open(ports: Ports, situation: Situation) -> tuple[Gate, ...]:
     for kind in Kind:
         if stage_of(kind, of_order=situation.milestone is None) == situation.stage:
             gate = find_gate(ports, situation, kind)
-            return gate if gate is not None and gate.status is Status.OPEN else None
-    return None
+            found = () if gate is None else (gate, *rivals_of(ports, gate))
+            return tuple(one for one in found if one.status is Status.OPEN)
+    return ()
+
+
+def rivals_of(ports: Ports, gate: Gate) -> tuple[Gate, ...]:
+    """The gates of the others who were asked the same at the same time, read consistently."""
+    if gate.id.kind is not Kind.PROPOSAL or gate.role is not Role.FREELANCER:
+        return ()
+    prefix = gate_key(gate.order, str(replace(gate.id, seat=1))).sk
+    found = [gate_from_row(row) for row in ports.store.query(f"O#{gate.order}", prefix)]
+    return tuple(one for one in found if one.id != gate.id)
 
 
 def after_opening(ports: Ports, situation: Situation, gate: Gate, call: GateCall) -> None:
@@ -317,10 +346,10 @@ def after_opening(ports: Ports, situation: Situation, gate: Gate, call: GateCall
         answer(ports, situation, now, Answer(choice, "engine", Via.ENGINE))
         return
     if Owed.MAIL.value in now.owes:
-        _send_first(ports, situation, now)
+        send_first(ports, situation, now)
 
 
-def _send_first(ports: Ports, situation: Situation, gate: Gate) -> None:
+def send_first(ports: Ports, situation: Situation, gate: Gate) -> None:
     """The first try. A mail that the post does not take fails no state: it stays owed, and the clock sends it."""
     try:
         send_opening(ports, situation, gate)
@@ -337,8 +366,11 @@ def _answers_itself(situation: Situation, gate: Gate) -> bool:
     milestone = situation.milestone
     if gate.id.kind is Kind.START:
         return gate.deadline is None or gate.deadline <= situation.now
+    if gate.id.kind is not Kind.REVIEW or milestone is None:
+        return False
+    by_hand = milestone.engagement is not None and milestone.engagement.by_hand  # the seller has seen it
     first_only = situation.offer.policy.review is Review.FIRST_VERSION
-    return gate.id.kind is Kind.REVIEW and first_only and milestone is not None and milestone.revisions_used > 0
+    return by_hand or (first_only and milestone.revisions_used > 0)
 
 
 def interruptible(situation: Situation, gate: Gate) -> bool:
@@ -396,28 +428,74 @@ def answer(ports: Ports, situation: Situation, gate: Gate, given: Answer, extra:
     """
     if gate.status is not Status.OPEN:
         raise AlreadyAnsweredError(gate)
-    if given.choice not in gate.choices and given.choice not in {Choice.PARK, Choice.CANCELLED}:
+    if given.choice not in gate.choices and given.choice not in FAILING:
         raise ChoiceNotOfferedError(gate, given.choice.value)
-    try:
-        ports.store.write(*decision_writes(situation, gate, given, extra))
-    except ConditionFailedError as failed:
-        now = read_gate(ports, gate.order, str(gate.id))
-        if now.status is not Status.OPEN:
-            raise AlreadyAnsweredError(now) from None
-        if not _of_a_sibling(situation, failed.key):
-            raise
-        return answer(ports, read_situation(ports, gate.order, gate.id.milestone), now, given, extra)
+    committed = _commit(ports, situation, gate, given, extra)
+    if committed is None:
+        again = read_situation(ports, gate.order, gate.id.milestone)
+        return answer(ports, again, read_gate(ports, gate.order, str(gate.id)), given, extra)
+    rivals = committed
     decided = read_gate(ports, gate.order, str(gate.id))
     ports.counter.count(Metric.GATE_ANSWERED)
     ended = situation.milestones and stage_after(gate, given.choice, situation.parked_from) == MilestoneStage.CLOSED
     try:
         if ended:
             end(ports, decided)
-        else:
+        elif not steps_back(gate, given.choice, rivals):
             resume(ports, decided)
+        for rival in rivals:
+            tell_taken(ports, situation, read_gate(ports, rival.order, str(rival.id)))
     except Exception as error:  # noqa: BLE001 - the decision stands and whoever gave it is told so; the clock resumes
         ports.note(error)
     return decided
+
+
+def _commit(
+    ports: Ports, situation: Situation, gate: Gate, given: Answer, extra: Effects | None
+) -> tuple[Gate, ...] | None:
+    """Write the answer; returns the rivals it met, or None where a sibling moved: then it is decided again.
+
+    A rival who answers at the same instant makes it look once more.
+    """
+    rivals = _open_rivals(ports, gate)
+    while True:
+        try:
+            ports.store.write(*decision_writes(situation, gate, given, extra, rivals))
+        except ConditionFailedError as failed:
+            now = read_gate(ports, gate.order, str(gate.id))
+            if now.status is not Status.OPEN:
+                raise AlreadyAnsweredError(now) from None
+            if _of_a_sibling(situation, failed.key):
+                return None
+            still = _open_rivals(ports, gate)
+            if len(still) == len(rivals):
+                raise
+            rivals = still
+        else:
+            return rivals
+
+
+def _open_rivals(ports: Ports, gate: Gate) -> tuple[Gate, ...]:
+    return tuple(one for one in rivals_of(ports, gate) if one.status is Status.OPEN)
+
+
+def tell_taken(ports: Ports, situation: Situation, gate: Gate) -> None:
+    """Tell somebody whose proposal another was faster to accept, then mark it told.
+
+    A mail that the post refuses stays owed, and the clock sends it.
+    """
+    if gate.status is not Status.WITHDRAWN or Owed.MAIL.value not in gate.owes:
+        return
+    try:
+        ports.mailer.send(letters.taken(ports, situation, gate))
+    except MailRefusedError:
+        ports.counter.count(Metric.MAIL_PUT_OFF)
+        return
+    told = Change(gate_key(gate.order, str(gate.id)), remove=("owes", "due", "due_shard"), guards=(present("owes"),))
+    try:
+        ports.store.write(told)
+    except ConditionFailedError:
+        return
 
 
 def _of_a_sibling(situation: Situation, key: Key) -> bool:
@@ -474,6 +552,9 @@ def answer_token(ports: Ports, gate: Gate, token: str) -> None:
         return
     if decision.choice is Choice.CANCELLED:
         ports.machine.fail(token, CANCELLED, f"gate {gate.id} was interrupted")
+        return
+    if decision.choice in {Choice.REASSIGNED, Choice.GIVE_UP}:
+        ports.machine.fail(token, REASSIGNED, f"gate {gate.id}: the work goes to somebody else")
         return
     ports.machine.succeed(token, decision.choice.value)
 

@@ -13,7 +13,7 @@ from relais.errors import RelaisError
 from relais.gate import OWED_AFTER, Choice, Gate, Kind, Role, Status, Via, due_shard, gate_from_row
 from relais.metrics import Metric
 from relais.offer import RefundCause
-from relais.order import ORDER_LEVEL, Milestone, MilestoneStage, Order, OrderStage, milestone_from_row, stamp
+from relais.order import Milestone, MilestoneStage, Order, OrderStage, milestone_from_row, stamp
 from relais.ports import ConditionFailedError, MailRefusedError, Ports
 from relais.rows import Change, absent, equals, gate_key, milestone_key, order_key, present
 from relais.steps import letters
@@ -172,9 +172,9 @@ def sweep(ports: Ports, order_id: str) -> int:
         gate = gate_from_row(row)
         if gate.status is Status.OPEN and _answer(ports, gate):
             swept += 1
-    for row in ports.store.query(f"O#{order_id}", f"G#{ORDER_LEVEL}#{Kind.PROPOSAL.value}#"):
+    for row in ports.store.query(f"O#{order_id}", "G#"):
         gate = gate_from_row(row)
-        if _asked_in_vain(gate) and "told" not in row:
+        if gate.id.kind is Kind.PROPOSAL and _asked_in_vain(gate) and "told" not in row:
             swept += 1
             _tell(ports, gate)
     return swept

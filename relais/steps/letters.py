@@ -7,10 +7,10 @@ from dataclasses import replace
 from datetime import datetime
 
 from relais.calendar import due_after
-from relais.gate import Gate, Kind, Role, gate_from_row
+from relais.gate import Choice, Gate, Kind, Role, gate_from_row
 from relais.offer import Question
-from relais.order import Milestone
-from relais.pages.views import Frame, LetterView
+from relais.order import ORDER_LEVEL, Lost, Milestone
+from relais.pages.views import Chosen, Frame, LetterView
 from relais.ports import Ports
 from relais.roster import Freelancer, Reason
 from relais.rows import brief_key, gate_key
@@ -20,7 +20,8 @@ from relais.steps.situation import Situation, read_freelancer
 
 def expected(gate: Gate) -> bool:
     """Whether the opening of this gate sends mails."""
-    return gate.role is not Role.ENGINE and gate.id.kind is not Kind.START
+    waits = gate.id.kind is Kind.PROPOSAL and gate.role is Role.CLOCK
+    return gate.role is not Role.ENGINE and gate.id.kind is not Kind.START and not waits
 
 
 def opening(ports: Ports, situation: Situation, gate: Gate) -> tuple[LetterView, ...]:
@@ -61,6 +62,17 @@ def withdrawn(ports: Ports, situation: Situation, gate: Gate) -> LetterView:
     return replace(_to_freelancer(ports, situation, freelancer, "cancelled", None), pay=None)
 
 
+def taken(ports: Ports, situation: Situation, gate: Gate) -> LetterView:
+    """The mail to a freelancer who was asked together with others, one of whom said yes first."""
+    return _to_freelancer(ports, situation, read_freelancer(ports.store, gate.owner), "taken", None)
+
+
+def lost(ports: Ports, situation: Situation, lost: Lost) -> LetterView:
+    """The mail to a freelancer whose work went to somebody else: why, and what is paid all the same."""
+    letter = _to_freelancer(ports, situation, read_freelancer(ports.store, lost.freelancer), "lost", None)
+    return replace(letter, pay=lost.pay, facts={"why": lost.why})
+
+
 def new_link(ports: Ports, situation: Situation) -> LetterView:
     """The mail to a client whose address was corrected while nothing is asked of them: the order's page."""
     return _to_client(ports, situation, "address", None)
@@ -72,10 +84,16 @@ def refunded(ports: Ports, situation: Situation) -> tuple[LetterView, ...]:
     amount = situation.order.refunded if milestone is None else milestone.refunded
     cause = situation.order.cause if milestone is None else milestone.cause
     back = replace(_to_client(ports, situation, "refunded", None), facts={"amount": amount, "cause": cause or ""})
-    if milestone is None or freelancer is None:
+    if milestone is None or freelancer is None or by_hand(situation):
         return (back,)
     told = _to_freelancer(ports, situation, freelancer, "cancelled", None)
     return (back, replace(told, pay=kept(milestone), facts={"cause": cause or ""}))
+
+
+def by_hand(situation: Situation) -> bool:
+    """Whether the seller hands the work in: then no freelancer is written to."""
+    milestone = situation.milestone
+    return milestone is not None and milestone.engagement is not None and milestone.engagement.by_hand
 
 
 def kept(milestone: Milestone) -> int:
@@ -136,7 +154,7 @@ def _accepted(ports: Ports, situation: Situation, gate: Gate) -> tuple[LetterVie
         return refunded(ports, situation)
     client = _to_client(ports, situation, "accepted", None)
     freelancer, milestone = situation.freelancer, situation.milestone
-    if freelancer is None or milestone is None or milestone.engagement is None:
+    if freelancer is None or milestone is None or milestone.engagement is None or by_hand(situation):
         return (client,)
     paid_by = replace(
         _to_freelancer(ports, situation, freelancer, "to_pay", None),
@@ -221,6 +239,31 @@ def reasons(gate: Gate | None) -> tuple[Reason, ...]:
         return ()
     mine = [one for one in gate.shown.get("ranking", []) if one["who"] == gate.owner]
     return tuple(Reason(key, value) for one in mine for key, value in one["why"].items())
+
+
+def ranking_of(ports: Ports, situation: Situation) -> tuple[Chosen, ...]:
+    """The ranking that the engaged freelancer was asked by: theirs first, then who came next. Empty where none was."""
+    milestone = situation.milestone
+    if milestone is None or milestone.engagement is None:
+        return ()
+    who = milestone.engagement.freelancer
+    numbers = dict.fromkeys((situation.number, ORDER_LEVEL))
+    rows = [row for number in numbers for row in ports.store.query(f"O#{situation.order.id}", f"G#{number}#proposal#")]
+    accepted = [gate for gate in map(gate_from_row, rows) if gate.owner == who and _said_yes(gate)]
+    if not accepted:
+        return ()
+    ranked = accepted[-1].shown.get("ranking", [])
+    names = {row["key"]: row["name"] for row in ports.store.query("ROSTER", "R#")}
+    found = sorted(ranked, key=lambda one: one["who"] != who)
+    return tuple(
+        Chosen(names.get(one["who"], one["who"]), one["points"], tuple(Reason(*pair) for pair in one["why"].items()))
+        for one in found
+        if who in {other["who"] for other in ranked}
+    )
+
+
+def _said_yes(gate: Gate) -> bool:
+    return gate.decision is not None and gate.decision.choice is Choice.ACCEPTED
 
 
 def pay_by(situation: Situation) -> datetime:

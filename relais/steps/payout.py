@@ -52,6 +52,7 @@ from relais.steps.gates import (
     resume_decided,
     told_of_end,
 )
+from relais.steps.reassign import pay_former
 from relais.steps.refund import give_back_strays, open_refund, refund_gates, settle_refunds
 from relais.steps.situation import Situation, read_order, read_situation
 
@@ -274,6 +275,7 @@ def run_owed(ports: Ports, order_id: str, owed: str) -> None:
         return
     run_acts(ports, order_id)
     refund_gates(ports, order_id)
+    pay_former(ports, order_id)
     give_back_strays(ports, order_id)
     settle_refunds(ports, order_id)
 

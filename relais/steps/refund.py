@@ -14,7 +14,7 @@ from relais import ledger
 from relais.act import Act, ActKind, ActState, act_from_row
 from relais.gate import Choice, Gate, GateId, Kind, Status, Via
 from relais.metrics import Metric
-from relais.offer import FreelancerPaid, RefundCause
+from relais.offer import RefundCause
 from relais.order import ORDER_LEVEL, Milestone, MilestoneStage, Order, OrderStage, milestone_from_row
 from relais.ports import ConditionFailedError, Ports, Settlement
 from relais.rows import Change, Write, act_key, at_least, equals, milestone_key, order_key
@@ -33,7 +33,7 @@ from relais.steps.acts import (
     unsettled,
 )
 from relais.steps.contracts import contract
-from relais.steps.decisions import Answer, Effects, entry_put
+from relais.steps.decisions import Answer, Effects, entry_put, kept_share
 from relais.steps.gates import (
     GateCall,
     answer,
@@ -148,13 +148,7 @@ def paid_all_the_same(situation: Situation, agreed: int) -> int:
     if situation.milestone is not None and situation.milestone.unbegun:
         return 0
     cause = RefundCause(_cause(situation))
-    match situation.offer.policy.bears.on(cause):
-        case FreelancerPaid.FULL:
-            return agreed
-        case FreelancerPaid.HALF:
-            return agreed - agreed // 2
-        case FreelancerPaid.NOTHING | FreelancerPaid.PRO_RATA:
-            return 0
+    return kept_share(situation.offer.policy.bears.on(cause), agreed)
 
 
 def _cause(situation: Situation) -> str:

@@ -36,7 +36,6 @@ from relais.pages.views import (
     Problem,
 )
 from relais.ports import Ports
-from relais.roster import Freelancer, Standing
 from relais.rows import brief_key, deliverable_key, gate_key
 from relais.schedule import schedule
 from relais.shop import Shop
@@ -56,6 +55,7 @@ from relais.steps.links import (
     order_nonce,
     order_path,
 )
+from relais.steps.picks import candidates, own
 from relais.steps.reach import bounced
 from relais.steps.situation import (
     OfferNotFoundError,
@@ -421,6 +421,7 @@ def _gate_view(ports: Ports, situation: Situation, gate: Gate, typed: Typed) -> 
     seller, maker = gate.role is Role.SELLER, gate.role is Role.FREELANCER
     released = seller or situation.offer.policy.release is Release.FILES
     looks = gate.id.kind in {Kind.REVIEW, Kind.ACCEPTANCE}
+    before = gate.id.kind is Kind.WORK and milestone is not None and milestone.version > 0
     return GateView(
         frame=frame(ports, situation.shop, gate.lang, path),
         gate=gate,
@@ -433,16 +434,20 @@ def _gate_view(ports: Ports, situation: Situation, gate: Gate, typed: Typed) -> 
         freelancer=situation.freelancer if not maker else read_freelancer(ports.store, gate.owner),
         pay=gate.shown.get("pay") if maker else None,
         pay_by=letters.pay_by(situation) if maker else None,
-        deadline=letters.work_deadline(gate) if maker else situation.promised,
+        deadline=letters.work_deadline(gate) if maker or gate.id.kind is Kind.WORK else situation.promised,
         brief=letters.read_brief(ports, situation, gate.lang) if reads_brief else (),
         brief_files=_brief_files(ports, order) if reads_brief else (),
-        files=delivered(ports, order.id, milestone, released=released) if looks and milestone else (),
+        files=delivered(ports, order.id, milestone, released=released or before)
+        if (looks or before) and milestone
+        else (),
         uploaded=tuple(_uploaded(ports, key) for key in typed.files),
         delivery_note=_delivery_note(ports, order.id, milestone) if looks else None,
         note=letters.last_note(ports, situation) if gate.id.kind is Kind.WORK else None,
         reasons=letters.reasons(gate),
         margin=_margin(situation) if seller else None,
-        candidates=_candidates(ports, situation) if gate.id.kind is Kind.PICK else (),
+        candidates=candidates(ports, situation.offer) if gate.id.kind is Kind.PICK else (),
+        chosen=letters.ranking_of(ports, situation) if gate.id.kind is Kind.REVIEW else (),
+        own=own(ports) if gate.id.kind is Kind.PICK else None,
         refund=_refund_shown(situation, gate),
         typed=typed.fields,
         problems=typed.problems,
@@ -468,22 +473,10 @@ def _margin(situation: Situation) -> int | None:
     if milestone is None or milestone.engagement is None:
         return None
     order, fee = situation.order, situation.order.fee or 0
+    cost = milestone.engagement.agreed + milestone.engagement.spent
     if not situation.milestones:
-        return order.paid - fee - milestone.engagement.agreed
-    return milestone.price - fee * milestone.price // order.price - milestone.engagement.agreed
-
-
-def _candidates(ports: Ports, situation: Situation) -> tuple[Freelancer, ...]:
-    """Whom the seller may pick: everybody who does this kind of work and has room, best known first."""
-    people = [Freelancer.from_row(row) for row in ports.store.query("ROSTER", "R#")]
-    found = [one for one in people if pickable(one, situation.offer)]
-    return tuple(sorted(found, key=lambda one: (not one.trusted, -one.quality.count, -one.quality.mean, one.key)))
-
-
-def pickable(freelancer: Freelancer, offer: Offer) -> bool:
-    """Whether somebody does the offer's kind of work, has room, and is not suspended."""
-    does = freelancer.rate_for(offer.skill) is not None
-    return does and freelancer.in_hand < freelancer.capacity and freelancer.standing is not Standing.SUSPENDED
+        return order.paid - fee - cost
+    return milestone.price - fee * milestone.price // order.price - cost
 
 
 def _refund_shown(situation: Situation, gate: Gate) -> int | None:

@@ -12,6 +12,7 @@ from relais.errors import RelaisError
 from relais.offer import Offer
 from relais.order import (
     ORDER_LEVEL,
+    Engagement,
     Milestone,
     MilestoneStage,
     Order,
@@ -19,6 +20,7 @@ from relais.order import (
     milestone_from_row,
     order_from_row,
 )
+from relais.performer import Performer
 from relais.ports import Ports, Store
 from relais.roster import Freelancer
 from relais.rows import SHOP_KEY, Key, freelancer_key, milestone_key, offer_key, order_key
@@ -92,6 +94,16 @@ class Situation:
         return milestone_key(self.order.id, self.milestone.number)
 
     @property
+    def picked(self) -> str | None:
+        """Whom the seller picked to be asked."""
+        return (self.milestone or self.order).picked
+
+    @property
+    def wait_until(self) -> datetime | None:
+        """Until when the seller lets the asking rest."""
+        return (self.milestone or self.order).wait_until
+
+    @property
     def parked_from(self) -> str | None:
         """The stage to go back to."""
         return (self.milestone or self.order).parked_from
@@ -141,7 +153,7 @@ def read_situation(ports: Ports, order: str, milestone: str) -> Situation:
         shop=shop_from(rows.get(SHOP_KEY)),
         freelancer=None
         if part is None or part.engagement is None
-        else read_freelancer(ports.store, part.engagement.freelancer),
+        else _performer(ports.store, shop_from(rows.get(SHOP_KEY)), part.engagement),
         now=ports.now(),
         milestones=read_milestones(ports.store, order) if offer.several else (),
     )
@@ -150,6 +162,24 @@ def read_situation(ports: Ports, order: str, milestone: str) -> Situation:
 def read_milestones(store: Store, order: str) -> tuple[Milestone, ...]:
     """The milestones of an order, first to last; a draft has none yet."""
     return tuple(milestone_from_row(row) for row in store.query(f"O#{order}", "M#"))
+
+
+def _performer(store: Store, shop: Shop, engagement: Engagement) -> Freelancer:
+    """Who does the work; what was bought outside is nobody of the roster: the seller answers for it."""
+    if engagement.kind is not Performer.OUTSIDE:
+        return read_freelancer(store, engagement.freelancer)
+    return Freelancer(
+        key=engagement.freelancer,
+        name=engagement.bought_at,
+        email=shop.email,
+        lang=shop.lang,
+        languages=(shop.lang,),
+        kind=Performer.OUTSIDE,
+        rates=(),
+        capacity=1,
+        hours=shop.hours,
+        away=shop.away,
+    )
 
 
 def read_freelancer(store: Store, key: str) -> Freelancer:

@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 
 from relais.gate import Gate, Status, gate_from_row
 from relais.order import MilestoneStage, Order, instant, milestone_from_row, order_from_row
-from relais.rows import milestone_key, session_key, token_key
-from relais.steps.links import order_link
+from relais.rows import Key, milestone_key, order_key, session_key, token_key
+from relais.steps.links import gate_link, order_link
 from tests.support.pages import Form, Page
 from tests.support.world import GOOD_CARD, PUBLIC_URL, World
 
@@ -69,6 +69,15 @@ class Journey:
     def form(self, kind: str) -> Form:
         """The form behind the newest link to a gate of this kind."""
         return self.world.get(self.world.link(kind, self.id)).form("choice")
+
+    def form_as(self, owner: str) -> Form:
+        """The form behind the newest link to the open gate of somebody, who is one of several asked."""
+        gate = next(gate for gate in self.gates if gate.status is Status.OPEN and gate.owner == owner)
+        return self.world.get(gate_link(self.world.ports, self.order, gate)).form("choice")
+
+    def answer_as(self, owner: str, choice: str, note: str = "", **fields: str | list[str]) -> Page:
+        """Give an answer as one of several who are asked."""
+        return self.world.send(self.form_as(owner), choice=choice, note=note, **fields)
 
     def deliver(self, body: bytes = b"\x89PNG logo", name: str = "logo.png") -> Page:
         """Upload a file and hand it in."""
@@ -141,9 +150,17 @@ class Journey:
         assert len(found) == 1, [(str(gate.id), gate.status.value) for gate in self.gates]
         return found[0]
 
+    @property
+    def head(self) -> Key:
+        """Where the order's head stands."""
+        return order_key(self.id)
+
     def token(self) -> str:
         """The token of the open gate."""
-        gate = self.open_gate
+        return self.token_of(self.open_gate)
+
+    def token_of(self, gate: Gate) -> str:
+        """The token of a gate."""
         row = self.world.ports.store.get(token_key(gate.order, str(gate.id)))
         assert row is not None
         return str(row["token"])

@@ -398,7 +398,7 @@ class World:
 
     def link(self, kind: str, order: str) -> str:
         """The newest link to a gate of this kind in any mail."""
-        wanted = re.compile(rf"/g/{order}/\d\d-{kind}-\d{{4}}/")
+        wanted = re.compile(rf"/g/{order}/\d\d-{kind}-\d{{4}}(-\d)?/")
         found = [link for mail in self.mails for link in mail.links if wanted.search(link)]
         assert found, f"no link to {kind} in {[mail.subject for mail in self.mails]}"
         return found[-1]

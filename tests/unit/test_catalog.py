@@ -9,7 +9,8 @@ import pytest
 from relais.cli.catalog import Catalog, CatalogErrors, load
 from relais.margin import Regime, expected, net_margin
 from relais.offer import OfferStatus, Release, Review
-from relais.roster import Kind, Standing, rank
+from relais.performer import Performer
+from relais.roster import Standing, rank
 
 SAMPLE = Path(__file__).parents[2] / "catalog"
 DAY = date(2026, 11, 27)
@@ -111,7 +112,11 @@ def test_the_sample_roster_asks_ines_and_then_the_agency() -> None:
     assert [(one.freelancer, one.rate) for one in ranked] == [("ines-moreau", 13_000), ("studio-nord", 16_500)]
     leo = next(freelancer for freelancer in catalog.roster if freelancer.key == "leo-garnier")
     assert (leo.standing, leo.rate_for("logo")) == (Standing.CANDIDATE, None)
-    assert {freelancer.kind for freelancer in catalog.roster} == {Kind.FREELANCER, Kind.AGENCY, Kind.SELF}
+    assert {freelancer.kind for freelancer in catalog.roster} == {
+        Performer.FREELANCER,
+        Performer.AGENCY,
+        Performer.SELF,
+    }
 
 
 def test_no_sample_row_is_over_4_kb() -> None:

@@ -25,15 +25,24 @@ from tests.support.doubles import FakePorts
 from tests.support.orders import Play, open_shop
 
 STAGES = {stage.value for stage in OrderStage} | {stage.value for stage in MilestoneStage}
-FACTS: dict[str, Any] = {"why": "test", "text": "texts/brief", "files": [], "freelancer": "somebody"}
+FACTS: dict[str, Any] = {
+    "why": "late",
+    "text": "texts/brief",
+    "files": [],
+    "freelancer": "somebody",
+    "spent": 9_500,
+    "bought_at": "a platform",
+    "receipt": "R-17",
+    "until": "2026-12-01T08:00:00+00:00",
+}
 MOST_ACTIONS = 10
 ROUTED = {
     Kind.BRIEF: {Choice.HAND_IN},
     Kind.PROPOSAL: {Choice.ACCEPTED, Choice.AGAIN, Choice.EXHAUSTED},
-    Kind.PICK: {Choice.PICKED, Choice.REFUND},
+    Kind.PICK: {Choice.PICKED, Choice.SELF, Choice.OUTSIDE, Choice.WAIT, Choice.REFUND},
     Kind.START: {Choice.BEGIN},
-    Kind.WORK: {Choice.DELIVER},
-    Kind.REVIEW: {Choice.APPROVE, Choice.REWORK},
+    Kind.WORK: {Choice.DELIVER, Choice.GIVE_UP},
+    Kind.REVIEW: {Choice.APPROVE, Choice.REWORK, Choice.REASSIGN},
     Kind.ACCEPTANCE: {Choice.ACCEPT, Choice.REVISE, Choice.REFUND},
     Kind.HOLD: {Choice.RELEASE},
     Kind.PAYOUT: {Choice.PAID, Choice.NOTHING_DUE},
@@ -47,6 +56,8 @@ ROUTED = {
         Choice.HOLD,
         Choice.PAYOUT,
         Choice.REFUND,
+        Choice.REASSIGN,
+        Choice.PICK,
         Choice.CLOSED,
     },
     Kind.STUCK: set(),
@@ -54,7 +65,7 @@ ROUTED = {
 """What the table of workflow.md section 1 routes, as far as it exists; `PARK` and `CANCELLED` fail any state."""
 SIDE = {Kind.STUCK}
 """Side gates: no state waits for them, so their answers are no decisions of the workflow."""
-FAILING = {Choice.PARK, Choice.CANCELLED}
+FAILING = {Choice.PARK, Choice.CANCELLED, Choice.REASSIGNED}
 """What no gate offers: it fails the state, which catches it."""
 
 

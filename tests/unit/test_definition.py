@@ -13,8 +13,8 @@ import pytest
 
 from relais.gate import Choice, Default, Gate, GateId, Kind, Role
 from relais.order import MilestoneStage, OrderStage
-from relais.steps.decisions import ChoiceNotRoutedError, stage_after
-from relais.steps.gates import CANCELLED, PARKED, interruptible, stage_of
+from relais.steps.decisions import REASSIGNABLE, ChoiceNotRoutedError, stage_after
+from relais.steps.gates import CANCELLED, PARKED, REASSIGNED, interruptible, stage_of
 from relais.steps.situation import Situation
 
 DEFINITION: dict[str, Any] = json.loads(
@@ -26,6 +26,8 @@ INTERRUPTIONS = {CANCELLED}
 """The errors by which a decision on the whole order reaches a gate (design: workflow section 2)."""
 UNDISTURBED = cast("Situation", SimpleNamespace(milestone=None))
 """An order of which no money is under way."""
+UNROUTED = {Choice.PARK, Choice.CANCELLED, Choice.REASSIGNED, Choice.GIVE_UP}
+"""Answers that fail the state: its catchers route them."""
 THIRTY_DAYS = 30 * 24 * 3600
 
 
@@ -136,7 +138,7 @@ def test_an_answer_that_no_gate_of_its_kind_has_is_refused(kind: Kind, number: s
     """What the definition would not route must not be committed either."""
     known = {(payload(GATES[name])["stage"], outcome) for name, outcome in EVERY_OUTCOME}
     gate = gate_at(stage_of(kind, of_order=number == "00"), number)
-    for choice in set(Choice) - {Choice.PARK, Choice.CANCELLED}:
+    for choice in set(Choice) - UNROUTED:
         if (stage_of(kind, of_order=number == "00"), choice.value) in known:
             continue
         with pytest.raises(ChoiceNotRoutedError):
@@ -148,7 +150,7 @@ def test_every_task_lets_an_older_run_end_quietly_and_parks_the_rest(name: str) 
     """No error ends an order unseen: an older run leaves, everything else is parked; parks themselves end in a Fail."""
     inside, caught = name in INNER, caught_by(name)
     parks = {True: {"Park": "Unparked"}.get(name, "Park"), False: {"ParkOrder": "Parked"}.get(name, "ParkOrder")}
-    assert set(caught) - INTERRUPTIONS == {"SupersededError", "States.ALL"}
+    assert set(caught) - INTERRUPTIONS - {REASSIGNED} == {"SupersededError", "States.ALL"}
     assert caught["SupersededError"] == ("Closed" if inside else "Left")
     assert caught["States.ALL"] == parks[inside]
     assert [catcher["ErrorEquals"] for catcher in TASKS[name]["Catch"]][-1] == ["States.ALL"]
@@ -164,6 +166,14 @@ def test_no_gate_lacks_an_interruption_but_the_one_it_leads_to_itself(name: str)
         return
     assert {error: caught[error] for error in INTERRUPTIONS} == dict.fromkeys(INTERRUPTIONS, leads)
     assert stage_after(gate_of(name), Choice.CANCELLED, None) == stage_at(leads)
+
+
+def test_work_goes_to_somebody_else_from_every_gate_before_its_acceptance() -> None:
+    """Where a reassignment leads is the same fact in the table and in the definition."""
+    caught = {name: caught_by(name)[REASSIGNED] for name in GATES if REASSIGNED in caught_by(name)}
+    assert caught == {name: "Reassign" for name in INNER if name in GATES and gate_of(name).id.kind in REASSIGNABLE}
+    for name in caught:
+        assert stage_after(gate_of(name), Choice.REASSIGNED, None) == stage_at("Reassign")
 
 
 def test_only_gates_are_interrupted() -> None:
@@ -188,7 +198,7 @@ def test_every_gate_waits_thirty_days_and_opens_again(name: str) -> None:
     }
     assert gate["TimeoutSeconds"] == THIRTY_DAYS
     assert retries == {
-        **dict.fromkeys(("SupersededError", PARKED, *INTERRUPTIONS), (0, None)),
+        **dict.fromkeys(("SupersededError", PARKED, REASSIGNED, *INTERRUPTIONS), (0, None)),
         "States.Timeout": (12, None),
         "States.ALL": (6, "FULL"),
     }

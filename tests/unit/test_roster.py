@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relais.calendar import Away, Hours
-from relais.roster import Freelancer, Kind, Rate, Score, Standing, rank, smoothed
+from relais.performer import Performer
+from relais.roster import Freelancer, Rate, Standing, rank, smoothed
+from relais.score import Score
 
 NOW = datetime(2026, 11, 27, 10, 0, tzinfo=UTC)
 INES = Freelancer(
@@ -18,7 +20,7 @@ INES = Freelancer(
     email="ines@moreau-graphisme.example",
     lang="fr",
     languages=("fr", "en"),
-    kind=Kind.FREELANCER,
+    kind=Performer.FREELANCER,
     rates=(Rate("card", 2_800), Rate("logo", 13_000)),
     capacity=2,
     hours=Hours.parse("lun-jeu 9-18"),
@@ -27,7 +29,9 @@ INES = Freelancer(
     responsiveness=Score(94, 26),
     stripe_account="acct_1",
 )
-NORD = replace(INES, key="nord", kind=Kind.AGENCY, rates=(Rate("logo", 16_500),), capacity=3, quality=Score(450, 12))
+NORD = replace(
+    INES, key="nord", kind=Performer.AGENCY, rates=(Rate("logo", 16_500),), capacity=3, quality=Score(450, 12)
+)
 MOST = 28_540
 
 scores = st.builds(Score, st.integers(0, 500), st.integers(0, 50))
@@ -40,7 +44,7 @@ freelancers = st.builds(
     email=st.just("a@b.example"),
     lang=st.sampled_from(["fr", "en"]),
     languages=st.lists(st.sampled_from(["fr", "en", "pt"]), max_size=2).map(tuple),
-    kind=st.sampled_from(Kind),
+    kind=st.sampled_from(Performer),
     rates=skills.map(lambda names: tuple(Rate(name, 1_000 * (at + 1)) for at, name in enumerate(names))),
     capacity=st.integers(1, 3),
     in_hand=st.integers(0, 4),
@@ -126,8 +130,8 @@ def test_each_number_counts(worse: dict[str, object]) -> None:
         {"stripe_account": None},
         {"standing": Standing.CANDIDATE},
         {"standing": Standing.SUSPENDED},
-        {"kind": Kind.SELF},
-        {"kind": Kind.OUTSIDE},
+        {"kind": Performer.SELF},
+        {"kind": Performer.OUTSIDE},
         {"rates": (Rate("card", 2_800),)},
         {"rates": (Rate("logo", MOST + 1),)},
         {"away": (Away(date(2026, 11, 27), date(2026, 11, 27)),)},

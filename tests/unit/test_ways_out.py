@@ -13,8 +13,9 @@ from relais.gate import Choice, Gate, GateId, Kind, due_shard
 from relais.offer import RefundCause
 from relais.pages.views import AnsweredView, GateView, LetterView, OrderView
 from relais.ports import MailRefusedError
-from relais.roster import Freelancer, Score
+from relais.roster import Freelancer
 from relais.rows import Put, freelancer_key
+from relais.score import Score
 from relais.steps import interrupt
 from relais.steps.clock import tick
 from relais.steps.contracts import contract

@@ -86,7 +86,7 @@ def finish(journey: Journey) -> None:
         match journey.stage:
             case "brief":
                 journey.hand_in_brief()
-            case "assign":
+            case "assign" | "reassign":
                 journey.answer("proposal", "accepted")
             case "work":
                 journey.deliver()

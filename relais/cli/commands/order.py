@@ -27,9 +27,11 @@ from relais.offer import RefundCause
 from relais.order import Interrupt, Milestone, Order
 from relais.rows import Row
 from relais.steps import interrupt, runs
+from relais.steps import reassign as steps_reassign
+from relais.steps.decisions import LostWhy, kept_when_lost
 from relais.steps.deliver import ADDRESS, ADDRESS_LIMIT
 from relais.steps.intake import correct_address
-from relais.steps.situation import read_order
+from relais.steps.situation import read_order, read_situation
 
 app = typer.Typer(
     no_args_is_help=True, help="List orders, show one, print what it waits for; cancel, refund, resume, correct."
@@ -532,6 +534,41 @@ def _way_out(order: str, reason: str, cause: Cause, *, yes: bool, stage: Stage, 
         tell_json(document)
         return
     say(f"Order {ended.id} is being ended: `relais order show {ended.id}` tells how far the refund is.")
+
+
+class Why(StrEnum):
+    """Why the work goes to somebody else: it decides what the one who loses it is paid all the same (people 5)."""
+
+    LATE = "late"
+    REWORK_FAILED = "rework_failed"
+    SUSPENDED = "suspended"
+    SELLER = "seller"
+
+
+@app.command(epilog='Example: relais order reassign 4f7k2m9q0abc --why late --reason "no answer since Tuesday"')
+@sentences
+def reassign(  # noqa: PLR0917 - likewise
+    order: OfOrder,
+    reason: Reason,
+    why: Annotated[Why, typer.Option(help="Why.")] = Why.SELLER,
+    milestone: Annotated[str, typer.Option(help="Which milestone.")] = "01",
+    yes: Sure = False,
+    stage: OfStage = Stage.DEV,
+    as_json: AsJson = False,
+) -> None:
+    """Give the work of a milestone to somebody else: what was handed in stays, the next of the roster is asked."""
+    if not reason.strip():
+        raise ReasonMissingError
+    ports = Stack(stage).ports
+    situation = read_situation(ports, order, milestone)
+    keeps = money(kept_when_lost(situation, LostWhy(why.value)), situation.order.currency)
+    if not yes and not as_json:
+        typer.confirm(f"Take the work from whoever has it? They are paid {keeps} all the same.", abort=True)
+    gate = steps_reassign.reassign(ports, order, milestone, by="seller", why=LostWhy(why.value), reason=reason.strip())
+    if as_json:
+        tell_json({"order": order, "milestone": milestone, "gate": str(gate.id), "why": why.value})
+        return
+    say(f"Milestone {milestone} of order {order} goes to somebody else: `relais order contract {order}` tells to whom.")
 
 
 @app.command(epilog="Example: relais order resume 4f7k2m9q0abc")

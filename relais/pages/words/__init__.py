@@ -152,6 +152,8 @@ def contract(gate: Gate, lang: str, zone: str) -> str:
         key = f"contract.{kind}.waits"
         return say(lang, key if has(key) else "contract.any.waits")
     key = f"contract.{kind}.{gate.default.value}"
+    if has(f"{key}.{gate.role.value}"):
+        key = f"{key}.{gate.role.value}"
     return say(lang, key if has(key) else f"contract.any.{gate.default.value}", at=when(gate.deadline, lang, zone))
 
 

@@ -26,6 +26,7 @@ from relais.pages.render import Page
 from relais.pages.views import (
     AnsweredView,
     BriefView,
+    Chosen,
     FileView,
     Frame,
     GateView,
@@ -36,8 +37,9 @@ from relais.pages.views import (
     OrderView,
     Problem,
 )
-from relais.roster import Freelancer, Rate, Reason, Score, Standing
-from relais.roster import Kind as Performer
+from relais.performer import Performer
+from relais.roster import Freelancer, Rate, Reason, Standing
+from relais.score import Score
 from relais.shop import Shop
 
 HOME = "https://shop.example"
@@ -227,6 +229,31 @@ REASONS = (
     Reason("punctuality", 96),
 )
 
+CHOSEN = (
+    Chosen(
+        FREELANCER.name,
+        846,
+        tuple(
+            Reason(*pair)
+            for pair in {
+                "rate": 13_000,
+                "free": 2,
+                "quality": 474,
+                "quality_count": 23,
+                "punctuality": 96,
+                "responsiveness": 94,
+                "language": 1,
+                "points_quality": 379,
+                "points_punctuality": 144,
+                "points_responsiveness": 94,
+                "points_rate": 29,
+                "points_load": 50,
+                "points_language": 150,
+            }.items()
+        ),
+    ),
+    Chosen("Studio Nord", 700, (Reason("points_quality", 350),)),
+)
 OWNERS = {
     Kind.BRIEF: (Role.CLIENT, "client", Default.CANCEL),
     Kind.PROPOSAL: (Role.FREELANCER, FREELANCER.key, Default.AGAIN),
@@ -245,12 +272,12 @@ ROUTED = {
     Kind.BRIEF: (Choice.HAND_IN,),
     Kind.PROPOSAL: (Choice.ACCEPTED, Choice.AGAIN, Choice.EXHAUSTED),
     Kind.START: (Choice.BEGIN,),
-    Kind.WORK: (Choice.DELIVER,),
-    Kind.REVIEW: (Choice.APPROVE, Choice.REWORK),
+    Kind.WORK: (Choice.DELIVER, Choice.GIVE_UP),
+    Kind.REVIEW: (Choice.APPROVE, Choice.REWORK, Choice.REASSIGN),
     Kind.ACCEPTANCE: (Choice.ACCEPT, Choice.REVISE, Choice.REFUND),
     Kind.HOLD: (Choice.RELEASE,),
     Kind.PAYOUT: (Choice.PAID, Choice.NOTHING_DUE),
-    Kind.PICK: (Choice.PICKED, Choice.REFUND),
+    Kind.PICK: (Choice.PICKED, Choice.SELF, Choice.OUTSIDE, Choice.WAIT, Choice.REFUND),
     Kind.REFUND: (Choice.REFUNDED, Choice.REFUNDED_AND_PAY),
     Kind.PARK: (
         Choice.START,
@@ -260,6 +287,8 @@ ROUTED = {
         Choice.HOLD,
         Choice.PAYOUT,
         Choice.REFUND,
+        Choice.REASSIGN,
+        Choice.PICK,
         Choice.CLOSED,
     ),
     Kind.STUCK: (Choice.RESUME,),
@@ -301,6 +330,8 @@ LETTERS = (
     "stuck",
     "refunded",
     "cancelled",
+    "taken",
+    "lost",
     "late",
     "address",
     "unreached",
@@ -378,6 +409,8 @@ def gate_view(lang: str, kind: Kind, **changed: object) -> GateView:
         reasons=REASONS,
         margin=15_540 if kind is Kind.REVIEW else None,
         candidates=CANDIDATES if kind is Kind.PICK else (),
+        own=CANDIDATES[-1] if kind is Kind.PICK else None,
+        chosen=CHOSEN if kind is Kind.REVIEW else (),
         refund=PRICE if Choice.REFUND in ROUTED[kind] else None,
     )
     return replace(view, **changed)  # type: ignore[arg-type]

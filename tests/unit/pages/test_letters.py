@@ -14,6 +14,7 @@ from relais.offer import Disclosure, RefundCause
 from relais.pages import words
 from relais.pages.letters import compose, write
 from relais.pages.views import Mail
+from relais.performer import Performer
 from tests.unit.pages import samples
 from tests.unit.pages.document import HOSTILE, Document
 
@@ -289,3 +290,13 @@ def test_the_mail_of_an_address_nobody_reads_tells_the_seller_how_to_correct_it(
     command = f"relais order address {samples.ORDER.id}" if role is Role.CLIENT else "relais catalog apply"
     assert command in mail.text
     assert "marie@gmial.com" not in mail.subject
+
+
+def test_where_something_was_bought_is_never_told_to_the_client() -> None:
+    """The seller is promised so where they type it, whatever the offer discloses."""
+    assert samples.OFFER.policy.disclosure is not Disclosure.BY_NAME
+    offer = replace(samples.OFFER, policy=replace(samples.OFFER.policy, disclosure=Disclosure.BY_NAME))
+    platform = replace(samples.FREELANCER, name="Une plateforme", kind=Performer.OUTSIDE)
+    for key in samples.LETTERS:
+        told = whole(write(samples.letter_view("fr", key, Role.CLIENT, offer=offer, freelancer=platform)))
+        assert "Une plateforme" not in told

@@ -321,10 +321,10 @@ def test_a_pick_that_comes_back_keeps_who_was_picked() -> None:
 
 
 @pytest.mark.parametrize("lang", LANGS)
-def test_a_pick_without_anybody_offers_the_refund_alone_and_says_why(lang: str) -> None:
+def test_a_pick_without_anybody_offers_nobody_and_says_why(lang: str) -> None:
     """A choice that cannot be carried out is not offered."""
-    document = show(samples.gate_view(lang, Kind.PICK, candidates=()))
-    assert [radio["value"] for radio in document.all("input", name="choice")] == ["refund"]
+    document = show(samples.gate_view(lang, Kind.PICK, candidates=(), own=None))
+    assert [radio["value"] for radio in document.all("input", name="choice")] == ["outside", "wait", "refund"]
     assert not document.all("input", name="freelancer")
     assert words.say(lang, "candidate.none") in " ".join(document.text)
 
