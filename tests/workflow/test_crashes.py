@@ -24,14 +24,16 @@ from typing import Any
 
 import pytest
 
+from devstack.stripe_sandbox.accounts import Seed, seed
 from devstack.stripe_sandbox.payments import top_up
+from relais.gate import Gate, Status
 from relais.offer import PlannedMilestone, RefundCause
 from relais.rows import milestone_key
 from relais.schedule import Start
 from relais.steps import interrupt
 from relais.steps.catalog import apply
 from tests.support.journey import Journey
-from tests.support.world import World, catalogue, world_in_memory
+from tests.support.world import INES, World, catalogue, world_in_memory
 
 READS = (
     ".get",
@@ -63,11 +65,15 @@ class Fuse:
     """Blows at the places of one part, each time in a copy of this process, which tells what the order came to."""
 
     part: int
+    deaths: int = 1
+    """How often in a row the copy dies: the second time when the call that it died before is made again."""
     places: list[str] = field(default_factory=list)
     inside: int = 0
     """How many of our processes run now: nobody else's call is a place."""
     tells: int = 0
     """In a copy: the pipe to tell by."""
+    dies_again_at: str = ""
+    """In a copy: the place at which it dies once more."""
     came_to: dict[int, CameTo | str] = field(default_factory=dict)
     """By place: what each copy came to, or where it failed."""
 
@@ -75,6 +81,9 @@ class Fuse:
         if place.endswith(READS) or ".GET " in place:
             return
         self.places.append(place)
+        if self.tells and place == self.dies_again_at:
+            self.dies_again_at = ""
+            raise CrashError
         if self.tells or len(self.places) % PARTS != self.part:
             return
         read, write = os.pipe()
@@ -85,6 +94,7 @@ class Fuse:
         if copy == 0:
             gc.disable()
             self.tells = write
+            self.dies_again_at = place if self.deaths > 1 else ""
             raise CrashError
         os.close(write)
         with os.fdopen(read, "rb") as told:
@@ -135,15 +145,16 @@ def recover(world: World) -> None:
     """A few minutes, of every kind: leases end, deliveries are repeated, the clock looks."""
     world.wall_shift += 240
     world.settle()
-    with suppress(CrashError):
-        world.pass_time(minutes=5)
-        return
+    for _ in range(2):
+        with suppress(CrashError):
+            world.pass_time(minutes=5)
+            return
     world.pass_time(minutes=5)
 
 
-def play(part: int, ends: Callable[[Doomed], None]) -> tuple[CameTo, Fuse]:
+def play(part: int, ends: Callable[[Doomed], None], deaths: int) -> tuple[CameTo, Fuse]:
     """An order that nothing disturbs, and its copies with one death each; what it came to, they are in the fuse."""
-    fuse = Fuse(part)
+    fuse = Fuse(part, deaths)
     try:
         came_to = _played(fuse, ends)
     except BaseException:
@@ -240,6 +251,63 @@ def in_two(world: World) -> None:
     apply(world.ports.store, replace(catalogue(), offers=offers), world.now())
 
 
+def silent(journey: Doomed, kind: str) -> None:
+    """Nobody answers until the clock does."""
+    gate = journey.open_gate
+    assert (gate.id.kind.value, gate.deadline is not None) == (kind, True)
+    deadline = gate.deadline or journey.world.now()
+    insist(journey, lambda: journey.world.go_to(deadline), lambda: journey.world.now() >= deadline)
+    insist(
+        journey, lambda: journey.world.pass_time(minutes=11), lambda: journey.gates != [] and _settled(journey, gate)
+    )
+
+
+def _settled(journey: Doomed, gate: Gate) -> bool:
+    """Whether a silence was seen: it was answered, or the clock looks at the open gate another day."""
+    now = next(one for one in journey.gates if one.id == gate.id)
+    return now.status is not Status.OPEN or (now.due is not None and now.due > journey.world.now())
+
+
+def silences(journey: Doomed) -> None:
+    """The first who is asked says nothing, maker and seller are late, the client never answers: accepted, paid out."""
+    insist(journey, journey.hand_in_brief, lambda: journey.stage == "assign")
+    silent(journey, "proposal")
+    take(journey, *WORK)
+    silent(journey, "work")
+    take(journey, deliver)
+    silent(journey, "review")
+    take(journey, approve)
+    silent(journey, "acceptance")
+
+
+def nobody_picks(journey: Doomed) -> None:
+    """Everybody declines, the seller picks nobody: refunded after five working days."""
+    insist(journey, journey.hand_in_brief, lambda: journey.stage == "assign")
+    take(journey, decline, decline)
+    silent(journey, "pick")
+
+
+def picked(journey: Doomed) -> None:
+    """Everybody declines, the seller picks somebody, who does it."""
+    insist(journey, journey.hand_in_brief, lambda: journey.stage == "assign")
+    pick: Callable[[Journey], object] = lambda one: one.answer("pick", "picked", freelancer="studio-nord")  # noqa: E731
+    take(journey, decline, decline, pick, *WORK, deliver, approve, accept)
+
+
+def paid_again_after_a_park(journey: Doomed) -> None:
+    """The freelancer's account was not ready: parked, put right, sent again as the next generation of one act."""
+    take(journey, *WORK, deliver, approve, accept)
+    seed(journey.world.sandbox.platform, Seed(INES, stripe_transfers="restricted"))
+    insist(journey, lambda: journey.world.pass_time(days=4), lambda: journey.stage == "park")
+    seed(journey.world.sandbox.platform, Seed(INES, stripe_transfers="active"))
+    take(journey, lambda one: one.answer("park", "payout"))
+
+
+def decline(journey: Journey) -> object:
+    """Whoever is asked says no."""
+    return journey.answer("proposal", "again")
+
+
 ENDS = (
     demo,
     refund_as_a_right,
@@ -247,6 +315,10 @@ ENDS = (
     cancelled_while_somebody_is_asked,
     brief_unanswered,
     one_dropped_while_the_other_runs,
+    silences,
+    nobody_picks,
+    picked,
+    paid_again_after_a_park,
 )
 """The orders that are played, each by how it ends once it is paid."""
 
@@ -352,16 +424,19 @@ def result(journey: Journey) -> CameTo:
     }, reminders
 
 
+@pytest.mark.parametrize("deaths", [1, 2], ids=["once", "twice"])
 @pytest.mark.parametrize("part", range(PARTS))
 @pytest.mark.parametrize("ends", ENDS, ids=lambda ends: ends.__name__)
 def test_a_death_between_any_two_calls_ends_as_if_nothing_had_happened(
-    ends: Callable[[Doomed], None], part: int
+    ends: Callable[[Doomed], None], part: int, deaths: int
 ) -> None:
     """Promise 2, place by place: same rows, entries, places in hand, money moved; mails repeated, if so identical.
 
+    Who tries again may die at the same place again.
+
     A reminder may be lost, but is never sent twice.
     """
-    (expected, most), fuse = play(part, ends)
+    (expected, most), fuse = play(part, ends, deaths)
     assert list(fuse.came_to) == [n for n in range(1, len(fuse.places) + 1) if n % PARTS == part]
     wrong = []
     for number, copy in fuse.came_to.items():
