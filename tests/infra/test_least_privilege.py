@@ -371,6 +371,20 @@ def nothing_is_due_for_ever(lost: Lost) -> None:
     assert journey.order.stage.value == "completed"
 
 
+def the_clock_says_why_it_fails(lost: Lost) -> None:
+    """The clock: a row that it fails at holds up no other, is counted, and comes again."""
+    journey = Journey(lost.world).to_work()
+    gate = journey.open_gate
+    assert gate.deadline is not None
+    lost.lose()
+    lost.world.go_to(gate.deadline + timedelta(minutes=11))
+    assert journey.open_gate.id == gate.id
+    assert lost.alarms(Metric.CLOCK_FAILED)
+    lost.mend()
+    journey.deliver()
+    assert journey.stage == "review"
+
+
 def the_clock_finds_it_dead(lost: Lost) -> None:
     """The rule on executions: a note that can't be taken is found by the clock, which looks whether runs live."""
     journey = Journey(lost.world).to_work()
@@ -432,6 +446,7 @@ LOSSES = (
         parks_and_goes_on(Journey.to_hold, lambda one: one.world.pass_time(days=4), "completed", "retry"),
     ),
     Loss("tick-clock", "dynamodb:Query", nothing_is_due_for_ever, "/index/"),
+    Loss("tick-clock", "ses:SendEmail", the_clock_says_why_it_fails, "identity"),
     Loss("record-execution", "dynamodb:UpdateItem", the_clock_finds_it_dead),
     Loss("record-bounce", "dynamodb:PutItem", a_bounce_is_told_again),
 )
