@@ -71,6 +71,8 @@ PARKED = "Parked"
 
 
 FAILING = frozenset({Choice.PARK, Choice.CANCELLED, Choice.REASSIGNED})
+BY_ERROR = FAILING | {Choice.GIVE_UP}
+"""The answers that reach the state machine as errors: no list of outcomes names them."""
 """What no gate offers: it fails the state, which catches it."""
 
 
@@ -133,6 +135,8 @@ class GateCall:
     stage: str
     attempt: str
     token: str
+    choices: tuple[str, ...] = ()
+    """The outcomes that this state can route; empty where it does not say."""
 
     @classmethod
     def from_payload(cls, payload: Mapping[str, Any]) -> GateCall:
@@ -144,7 +148,20 @@ class GateCall:
             stage=payload["stage"],
             attempt=payload["attempt"],
             token=payload["token"],
+            choices=tuple(payload.get("choices", ())),
         )
+
+
+def routed(gate: Gate, choices: tuple[str, ...]) -> Gate:
+    """The gate with the answers that its state can route: one that came later than the running definition is left out.
+
+    Silence then decides nothing where it would have answered so (design: workflow section 3).
+    """
+    if not choices:
+        return gate
+    kept = tuple(one for one in gate.choices if one.value in choices or one in BY_ERROR)
+    silent = default_choice(gate)
+    return replace(gate, choices=kept, default=gate.default if silent in {None, *kept, *BY_ERROR} else Default.STAY)
 
 
 def fence(situation: Situation, run: int) -> None:
@@ -163,7 +180,7 @@ def open_gate(ports: Ports, call: GateCall) -> None:
     gate = find_gate(ports, situation, kind)
     if gate is None:
         more = (*park_writes(ports, situation, kind), *_resumes_settled(ports, situation, kind))
-        gate = create(ports, situation, contract(situation, kind, ports.link_keys.current), more)
+        gate = create(ports, situation, routed(contract(situation, kind, ports.link_keys.current), call.choices), more)
     after_opening(ports, situation, gate, call)
 
 

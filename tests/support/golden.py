@@ -8,6 +8,7 @@ the shop is the sample, links are signed with the tests' key, and the date is th
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -85,7 +86,8 @@ def kind_of(name: str, event: Mapping[str, Any], rows: list[Row]) -> str:
     path = event["rawPath"].strip("/").split("/")
     if path[0] == "hooks":
         return f"{name}-{json.loads(event['body'])['type']}"
-    form = parse_qs(event["body"])
+    body = base64.b64decode(event["body"]).decode() if event.get("isBase64Encoded") else event["body"]
+    form = parse_qs(body)
     asked = (form.get("choice") or form.get("action") or [event["requestContext"]["http"]["method"].lower()])[0]
     gate = path[2].split("-")[1] if path[0] == "g" else path[0] or "index"
     return f"{name}-{gate}-{asked}"

@@ -19,7 +19,7 @@ from relais.order import MilestoneStage, OrderStage
 from relais.rows import Change, Check, Put, Test, Write, contains, equals, gate_key, order_key
 from relais.steps.contracts import contract
 from relais.steps.decisions import Answer, ChoiceNotRoutedError, decision_writes, stage_after
-from relais.steps.gates import ChoiceNotOfferedError, answer
+from relais.steps.gates import ChoiceNotOfferedError, answer, default_choice, open_gate
 from relais.steps.situation import Situation, read_situation
 from tests.support.doubles import FakePorts
 from tests.support.orders import Play, open_shop
@@ -395,3 +395,28 @@ def test_checks_and_guards_never_ask_for_what_they_write_away(case: Case) -> Non
         writes = case.writes(choice)
         written = {one.key for one in writes if not isinstance(one, Check)}
         assert not written & {one.key for one in writes if isinstance(one, Check)}
+
+
+@pytest.mark.parametrize(("kind", "lacks"), [(Kind.REVIEW, Choice.REASSIGN), (Kind.ACCEPTANCE, Choice.ACCEPT)])
+def test_an_order_on_an_older_definition_is_not_offered_what_that_cannot_route(kind: Kind, lacks: Choice) -> None:
+    """An answer of today's code would park an order that started yesterday; silence must not give it either."""
+    play = Play(open_shop())
+    play.until({Kind.REVIEW: Kind.WORK, Kind.ACCEPTANCE: Kind.REVIEW}[kind])
+    if kind is Kind.REVIEW:
+        play.answer(Kind.WORK, Choice.DELIVER, files=[])
+    else:
+        play.answer(Kind.REVIEW, Choice.APPROVE)
+    older = tuple(one.value for one in ROUTED[kind] - {lacks})
+    open_gate(play.ports, replace(play.call(kind), choices=older))
+    gate = play.gate(kind)
+    assert {lacks, default_choice(gate)} & set(gate.choices) == set()
+    assert set(gate.choices) < ROUTED[kind]
+
+
+def test_giving_back_the_work_is_an_error_to_the_definition_and_stays_offered() -> None:
+    """No list of outcomes names it: every state catches it."""
+    play = Play(open_shop())
+    play.until(Kind.PROPOSAL)
+    play.answer(Kind.PROPOSAL, Choice.ACCEPTED)
+    open_gate(play.ports, replace(play.call(Kind.WORK), choices=("deliver",)))
+    assert set(play.gate(Kind.WORK).choices) == ROUTED[Kind.WORK]
