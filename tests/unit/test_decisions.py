@@ -400,7 +400,9 @@ def test_checks_and_guards_never_ask_for_what_they_write_away(case: Case) -> Non
 @pytest.mark.parametrize(("kind", "lacks"), [(Kind.REVIEW, Choice.REASSIGN), (Kind.ACCEPTANCE, Choice.ACCEPT)])
 def test_an_order_on_an_older_definition_is_not_offered_what_that_cannot_route(kind: Kind, lacks: Choice) -> None:
     """An answer of today's code would park an order that started yesterday; silence must not give it either."""
-    play = Play(open_shop())
+    ports = FakePorts()
+    open_shop(ports)
+    play = Play(ports)
     play.until({Kind.REVIEW: Kind.WORK, Kind.ACCEPTANCE: Kind.REVIEW}[kind])
     if kind is Kind.REVIEW:
         play.answer(Kind.WORK, Choice.DELIVER, files=[])
@@ -415,7 +417,9 @@ def test_an_order_on_an_older_definition_is_not_offered_what_that_cannot_route(k
 
 def test_giving_back_the_work_is_an_error_to_the_definition_and_stays_offered() -> None:
     """No list of outcomes names it: every state catches it."""
-    play = Play(open_shop())
+    ports = FakePorts()
+    open_shop(ports)
+    play = Play(ports)
     play.until(Kind.PROPOSAL)
     play.answer(Kind.PROPOSAL, Choice.ACCEPTED)
     open_gate(play.ports, replace(play.call(Kind.WORK), choices=("deliver",)))

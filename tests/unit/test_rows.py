@@ -28,6 +28,7 @@ from relais.gate import (
 from relais.order import (
     Engagement,
     Interrupt,
+    Lost,
     Milestone,
     MilestoneStage,
     Order,
@@ -39,6 +40,7 @@ from relais.order import (
     order_from_row,
     stamp,
 )
+from relais.performer import Performer
 from relais.rows import act_key, gate_key, milestone_key, order_key
 from relais.steps.decisions import entry_put
 
@@ -117,13 +119,18 @@ def agreed(order: Order) -> Order:
     return dataclasses.replace(order, interrupt=dataclasses.replace(order.interrupt, seq=order.interrupt_seq))
 
 
+def settled(milestone: Milestone) -> Milestone:
+    """An interrupt on a milestone has no number; only what is bought outside costs there."""
+    interrupt, engaged = milestone.interrupt, milestone.engagement
+    if interrupt is not None:
+        interrupt = dataclasses.replace(interrupt, seq=0)
+    if engaged is not None and engaged.kind is not Performer.OUTSIDE:
+        engaged = dataclasses.replace(engaged, spent=0, bought_at="", receipt="")
+    return dataclasses.replace(milestone, interrupt=interrupt, engagement=engaged)
+
+
 ORDERS = whole(Order, id=IDS).map(agreed)
-MILES = whole(Milestone, order=IDS, number=NUMBERS).map(
-    lambda one: (
-        one if one.interrupt is None else dataclasses.replace(one, interrupt=dataclasses.replace(one.interrupt, seq=0))
-    )
-)
-"""An interrupt on a milestone has no number: it stands there until it is handled."""
+MILES = whole(Milestone, order=IDS, number=NUMBERS).map(settled)
 
 
 def stored(value: Any) -> Any:
@@ -133,6 +140,8 @@ def stored(value: Any) -> Any:
             return stamp(value)
         case Engagement():
             return engagement_row(value)
+        case Lost():
+            return dataclasses.asdict(value)
         case Interrupt():
             row = {field.name: stored(getattr(value, field.name)) for field in dataclasses.fields(value)}
             return {name: one for name, one in row.items() if one is not None and name != "seq"}
