@@ -57,7 +57,7 @@ UNPLAYED = (
     _of("open-gate", NO_REVIEW, "later_versions_unreviewed", "states:SendTaskSuccess"),
     _of("open-gate", CALLED_BACK, "called_back_at_openings", "states:SendTaskFailure"),
     _of("open-gate", OBJECT_GONE, "texts_removed", "s3:ListBucket"),
-    _of("answer-gate", NEW_ADDRESS, "address_corrected", "dynamodb:Query", "ses:SendEmail"),
+    _of("answer-gate", NEW_ADDRESS, "address_corrected", "ses:SendEmail"),
     _of("answer-gate", OBJECT_GONE, "files_never_sent", "s3:ListBucket"),
     _of("answer-gate", STUCK, "stuck_order", "states:StartExecution", "states:StopExecution"),
     _of("run-act", "a movement of money ends badly: its gate parks", "account_not_ready", "states:SendTaskFailure"),
