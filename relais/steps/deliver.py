@@ -65,6 +65,7 @@ from relais.steps.links import (
 from relais.steps.picks import PICK_FIELDS, read_pick
 from relais.steps.reach import mark_posted
 from relais.steps.runs import answer_stuck
+from relais.steps.settlement import SETTLEMENT_FIELDS, read_settlement
 from relais.steps.show import (
     Shown,
     Typed,
@@ -82,7 +83,7 @@ from relais.web import Request, Response, redirect
 
 OFFER_FIELDS = frozenset({"client_kind", "start_now", "ends_when_done", "lang"})
 ORDER_FIELDS = frozenset({"nonce", "action", "address", "file", "ready", "milestone"})
-GATE_FIELDS = frozenset({"nonce", "choice", "note", "file"}) | PICK_FIELDS
+GATE_FIELDS = frozenset({"nonce", "choice", "note", "file"}) | PICK_FIELDS | SETTLEMENT_FIELDS
 CHECKOUT_FIELDS = frozenset({"nonce"})
 UPLOAD_FIELDS = frozenset({"nonce", "name", "size", "type"})
 FILES = frozenset({"file"})
@@ -95,7 +96,7 @@ UPLOAD_FOLDERS = 3
 MOST_UPLOADS = 120
 """More than any offer takes: those beyond are not even looked for."""
 MILESTONE = re.compile(r"[0-9]{2}")
-NOTE_NEEDED = frozenset({Choice.REWORK, Choice.REVISE, Choice.REASSIGN})
+NOTE_NEEDED = frozenset({Choice.REWORK, Choice.REVISE, Choice.REASSIGN, Choice.REQUEST, Choice.PART, Choice.CONTEST})
 
 
 def guarded(ports: Ports, request: Request) -> Shown | Response:
@@ -325,7 +326,7 @@ def post_gate(ports: Ports, request: Request, opened: OpenedGate) -> Shown | Res
     except NonceRefusedError:
         return gate_page(ports, opened, typed=_with(typed, Problem("nonce_expired")))
     chosen = request.first("choice")
-    if chosen not in {choice.value for choice in gate.choices}:
+    if chosen not in {choice.value for choice in gate.choices if choice is not Choice.LAPSED}:
         return gate_page(ports, opened, typed=_with(typed, Problem("choice_missing", "choice")))
     choice, note = Choice(chosen), request.first("note")
     uploads: list[dict[str, Any]] = []
@@ -333,7 +334,7 @@ def post_gate(ports: Ports, request: Request, opened: OpenedGate) -> Shown | Res
     if choice is Choice.DELIVER:
         uploads, missing = _delivered(ports, order, files)
         problems += missing
-    facts, wrong = read_pick(ports, order, choice, typed.fields) if gate.id.kind is Kind.PICK else ({}, ())
+    facts, wrong = _facts(ports, order, gate, choice, typed)
     problems += wrong
     if problems:
         mark_posted(ports, gate)
@@ -341,6 +342,19 @@ def post_gate(ports: Ports, request: Request, opened: OpenedGate) -> Shown | Res
     kept = keep_text(ports, order.id, f"note-{gate.id}", note) if note else None
     by = gate.owner if gate.role is Role.FREELANCER else gate.role.value
     return _through_the_door(ports, gate, Answer(choice, by, Via.LINK, kept, {"files": uploads} | facts))
+
+
+def _facts(
+    ports: Ports, order: Order, gate: Gate, choice: Choice, typed: Typed
+) -> tuple[dict[str, Any], tuple[Problem, ...]]:
+    """What a kind's answer needs besides the choice, and what is wrong with it."""
+    match gate.id.kind:
+        case Kind.PICK:
+            return read_pick(ports, order, choice, typed.fields)
+        case Kind.REFUND_REQUEST:
+            return read_settlement(read_situation(ports, order.id, gate.id.milestone), choice, typed.fields)
+        case _:
+            return {}, ()
 
 
 def _delivered(ports: Ports, order: Order, files: tuple[str, ...]) -> tuple[list[dict[str, Any]], tuple[Problem, ...]]:

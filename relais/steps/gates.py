@@ -601,6 +601,10 @@ def default_choice(gate: Gate) -> Choice | None:
             return Choice.REFUND
         case Default.CANCEL:
             return Choice.CANCELLED
+        case Default.LAPSE:
+            return Choice.LAPSED
+        case Default.TAKE:
+            return Choice.TAKE
 
 
 def order_due(order: str, at: datetime) -> Change:
