@@ -73,6 +73,8 @@ GIVEN: Mapping[Kind, tuple[Choice, ...]] = {
         Choice.CLOSED,
     ),
     Kind.STUCK: (Choice.RESUME,),
+    Kind.LATE: (Choice.WAIT, Choice.REASSIGN, Choice.SELF, Choice.REFUND),
+    Kind.CANCEL_LATE: (Choice.WAIT, Choice.CANCEL),
 }
 """The answers that a person gives, in the order in which they are shown; a gate offers those of them that it routes."""
 
@@ -665,7 +667,14 @@ def _choice_facts(view: GateView, lang: str) -> Mapping[str, str]:
         "used": words.say(lang, "acceptance.used", count=used),
         "accepting": words.say(lang, f"acceptance.accepting.{view.offer.policy.release.name.lower()}"),
         "refund": words.money(_refund(view), view.order.currency, lang),
+        "until": _stated(view, "until", lang),
     }
+
+
+def _stated(view: GateView, name: str, lang: str) -> str:
+    """A date that the gate shows."""
+    at = view.gate.shown.get(name)
+    return "" if at is None else words.when(datetime.fromisoformat(at), lang, view.frame.zone, "day")
 
 
 def _refund(view: GateView) -> int:
