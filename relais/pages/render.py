@@ -528,6 +528,8 @@ def _gate_facts(view: GateView) -> dict[str, Any]:
         "noted": NOTED.intersection(choices) if words.has(f"note.{kind.value}") else frozenset(),
         "picked": _picked(view),
         "choice_facts": _choice_facts(view, lang),
+        "said_of": partial(_said_of, view),
+        "stated": lambda name: _stated(view, name, lang),
         "freelancer_name": view.freelancer.name if view.freelancer else words.say(lang, "fact.unknown"),
         "why": why_you(view.reasons, view.offer.skill, lang),
         "causes": tuple(RefundCause),
@@ -669,6 +671,12 @@ def _choice_facts(view: GateView, lang: str) -> Mapping[str, str]:
         "refund": words.money(_refund(view), view.order.currency, lang),
         "until": _stated(view, "until", lang),
     }
+
+
+def _said_of(view: GateView, choice: Choice) -> str:
+    """The key of a choice's words: a wait whose end is known says it."""
+    key = f"choice.{view.gate.id.kind.value}.{choice.value}"
+    return f"{key}.dated" if "until" in view.gate.shown and words.has(f"{key}.dated") else key
 
 
 def _stated(view: GateView, name: str, lang: str) -> str:

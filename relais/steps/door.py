@@ -100,7 +100,7 @@ def decided(ports: Ports, situation: Situation, gate: Gate, given: Answer) -> Ca
 
 
 def tell(ports: Ports, gate: Gate) -> bool:
-    """Send the mails about a side gate's answer, then mark them sent; False where the post took none: they stay owed."""
+    """Send the mails about a side gate's answer, then mark them sent; False where the post took none."""
     if Owed.MAIL.value not in gate.owes:
         return True
     situation = read_situation(ports, gate.order, gate.id.milestone)

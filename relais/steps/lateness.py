@@ -56,12 +56,10 @@ EVENING = time(18)
 
 
 def seller_asked_at(work: Gate, situation: Situation) -> datetime | None:
-    """When the seller is asked about work that does not come; never about their own."""
+    """When the seller is asked about work that does not come, in the seller's hours; never about their own."""
     if work.id.kind is not Kind.WORK or work.role is not Role.FREELANCER:
         return None
-    if work.deadline is None or situation.freelancer is None:
-        return None
-    return due_after(AFTER_DEADLINE, work.deadline, situation.freelancer.calendar)
+    return None if work.deadline is None else due_after(AFTER_DEADLINE, work.deadline, situation.shop.calendar)
 
 
 def ask_seller_of_late(ports: Ports, work: Gate) -> Gate | None:
@@ -199,7 +197,7 @@ def read_deadline(situation: Situation, typed: str) -> tuple[dict[str, Any], tup
 
 
 def missed_date(situation: Situation, link_key: str, until: datetime | None, why: str = "asked") -> Gate:
-    """The client's gate: to wait, until a date where there is one, or to cancel alone. Open for as long as it matters."""
+    """The client's gate: to wait, until a date where there is one, or to cancel alone. Open as long as it matters."""
     promised = situation.promised or situation.now
     later = {} if until is None else {"until": stamp(until)}
     return asked(

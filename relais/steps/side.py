@@ -45,6 +45,7 @@ from relais.steps.decisions import Answer, interrupted, not_interrupted, withdra
 from relais.steps.situation import Situation, read_situation
 
 ENDED = frozenset({MilestoneStage.REFUND, MilestoneStage.CLOSED})
+SEEN = ENDED | {MilestoneStage.ACCEPTANCE, MilestoneStage.HOLD, MilestoneStage.PAYOUT}
 UNWOUND = frozenset({OrderStage.UNWIND, OrderStage.CLOSE, OrderStage.COMPLETED})
 
 
@@ -111,7 +112,7 @@ def standing(situation: Situation, gate: Gate) -> tuple[Write, ...]:
     if situation.milestone is None:
         stage = equals("stage", situation.order.stage.value)
         return (Check(situation.key, (not_interrupted(situation), stage, *beside)),)
-    ended = tuple(differs("stage", stage.value) for stage in sorted(ENDED))
+    ended = tuple(differs("stage", stage.value) for stage in sorted(_over(gate)))
     return (
         Check(situation.key, (absent("interrupt"), *ended, *beside)),
         Check(order_key(situation.order.id), (not_interrupted(situation),)),
@@ -126,7 +127,12 @@ def moot(situation: Situation, gate: Gate) -> bool:
         return True
     if gate.beside is not None and GateId.parse(gate.beside).ordinal != situation.ordinal:
         return True
-    return situation.milestone is not None and situation.milestone.stage in ENDED
+    return situation.milestone is not None and situation.milestone.stage in _over(gate)
+
+
+def _over(gate: Gate) -> frozenset[MilestoneStage]:
+    """The stages of a milestone at which its side gate matters no more: a date that was missed, once there is work."""
+    return SEEN if gate.id.kind is Kind.CANCEL_LATE else ENDED
 
 
 def withdraw_moot(ports: Ports, order: str, number: str = ORDER_LEVEL) -> int:
