@@ -18,7 +18,7 @@ from relais.errors import RelaisError
 from relais.order import ORDER_LEVEL, instant, stamp
 from relais.rows import Row
 
-GATE_ROW_VERSION = 1
+GATE_ROW_VERSION = 2
 DUE_SHARDS = 16
 OWED_AFTER = timedelta(minutes=2)
 """What a commit owes becomes due after this: longer than any function's timeout (design: workflow section 4)."""
@@ -381,13 +381,13 @@ def gate_from_row(row: Row) -> Gate:
         reminded=instant(row.get("reminded")),
         owes=row.get("owes", {}),
         due=instant(row.get("due")),
-        about=row.get("about", _about_of_old(named)),
+        about=row.get("about", "") if row.get("v", 1) > 1 else _about_of_old(named),
         beside=row.get("beside"),
     )
 
 
 def _about_of_old(gate: GateId) -> str:
-    """Until 0.1.0 a stuck order's gate had its run for its ordinal."""
+    """In rows of version 1 a stuck order's gate had its run for its ordinal."""
     return str(gate.ordinal) if gate.kind is Kind.STUCK else ""
 
 

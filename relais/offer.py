@@ -182,9 +182,9 @@ class Clocks:
     work: tuple[Reminder, ...] = _WORK
     review: Rule = _REVIEW
     acceptance: Rule = _ACCEPTANCE
-    late: Rule = _LATE
     hold_spoken: Duration = _HOLD_SPOKEN
     hold_silent: Duration = _HOLD_SILENT
+    late: Rule = _LATE
 
 
 @dataclass(frozen=True, slots=True)

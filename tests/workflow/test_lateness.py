@@ -10,13 +10,13 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from devstack.simulation.world import World, world_in_memory
 from relais.gate import Gate, Kind, Status
 from relais.offer import RefundCause
 from relais.order import OrderStage
 from relais.steps.interrupt import cancel
 from relais.steps.lateness import ask_seller_of_late
 from tests.support.journey import Journey
-from tests.support.world import World, world_in_memory
 from tests.workflow.scenarios import SELLER, finish
 from tests.workflow.ways_out import assert_given_back
 
