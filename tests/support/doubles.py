@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from relais.link import LinkKeys
-from relais.pages.views import LetterView
+from relais.pages.views import AnnouncementView, LetterView
 from relais.ports import ChargeSeen, PaidSession, Sent, SessionRequest, Settings, Settlement, Store
 from tests.support.memory import MemoryFiles, MemoryStore
 
@@ -76,10 +76,14 @@ class RecordingMailer:
     """The post: letters as they were handed over, not written."""
 
     letters: list[LetterView] = field(default_factory=list)
+    announcements: list[AnnouncementView] = field(default_factory=list)
 
-    def send(self, letter: LetterView) -> None:
+    def send(self, letter: LetterView | AnnouncementView) -> None:
         """Keep a letter."""
-        self.letters.append(letter)
+        if isinstance(letter, AnnouncementView):
+            self.announcements.append(letter)
+        else:
+            self.letters.append(letter)
 
     def keys(self, order: str) -> Counter[str]:
         """How often each letter of an order was sent."""
