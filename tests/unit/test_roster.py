@@ -172,7 +172,7 @@ def test_one_perfect_order_weighs_less_than_twenty_good_ones() -> None:
     assert smoothed(Score(0, 0), prior) == 400
 
 
-# --- what the catalogue's file says, and what was changed by command ---------------------------------------------------
+# --- what the catalogue's file says, and what was changed by command ----------------------------------------------
 
 _HOLIDAY, _PAUSE = Away(date(2026, 12, 21), date(2027, 1, 3)), Away(date(2026, 11, 23), date(2026, 11, 27))
 
