@@ -24,6 +24,7 @@ from unittest.mock import patch
 import boto3
 import jsonata
 from moto.awslambda_simple.models import LambdaSimpleBackend
+from moto.core.responses import ActionResult
 from moto.core.serialize import BaseJSONSerializer
 from moto.dynamodb.models.dynamo_type import DynamoType
 from moto.stepfunctions.parser import models
@@ -49,6 +50,7 @@ from moto.stepfunctions.parser.asl.jsonata import jsonata as evaluator
 from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
 from moto.stepfunctions.parser.backend.execution import BaseExecutionWorkerCommunication, Execution
 from moto.stepfunctions.parser.models import StepFunctionsParserBackend
+from moto.stepfunctions.responses import StepFunctionResponse
 
 PATIENCE = 30.0
 """Seconds after which an engine that never comes to rest is reported: a bug, never a wait."""
@@ -326,6 +328,7 @@ def mended_moto(engine: Engine) -> Iterator[None]:
             (AmazonStateLanguageParser, "parse", staticmethod(_parse)),
             (BaseJSONSerializer, "_serialize_type_structure", _serialize_structure),
             (LambdaSimpleBackend, "invoke", engine.invoke),
+            (StepFunctionResponse, "get_execution_history", _history),
             (
                 CallbackPoolManager,
                 "notify",
@@ -369,6 +372,18 @@ def _client(region: str, service: str, state_credentials: object = None) -> Any:
 @cache
 def _client_of(region: str, service: str) -> Any:
     return boto3.client(service, region_name=region)  # type: ignore[call-overload]
+
+
+_HISTORY = StepFunctionResponse.get_execution_history
+
+
+def _history(response: StepFunctionResponse) -> ActionResult:
+    """Moto answers with the whole history, whatever was asked for; a page of it in the order that was asked for."""
+    answer = _HISTORY(response)
+    events = answer.result["events"]
+    if response._get_param("reverseOrder"):
+        events = events[::-1]
+    return ActionResult({"events": events[: response._get_param("maxResults")]})
 
 
 _SERIALIZE = BaseJSONSerializer._serialize_type_structure
