@@ -54,7 +54,10 @@ class Announcement:
     @property
     def key(self) -> Key:
         """Where it stands: beside the changes of the score."""
-        about = [self.order, *(str(self.facts[name]) for name in ("milestone", "skill", "first") if name in self.facts)]
+        about = [
+            self.order,
+            *(str(self.facts[name]) for name in ("milestone", "skill", "now", "first") if name in self.facts),
+        ]
         return Key(f"F#{self.freelancer}", f"N#{stamp(self.at)}#{self.topic.value}#{'-'.join(filter(None, about))}")
 
     def to_row(self) -> dict[str, Any]:

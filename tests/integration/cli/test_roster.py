@@ -1,5 +1,6 @@
 """`relais roster`: what is agreed with somebody is changed with a reason, and what that touches is shown."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -25,6 +26,7 @@ def test_whoever_is_suspended_is_offered_to_lose_their_work(world: Any, relais: 
     assert (kept.code, f"Order {world.order}, milestone 01: goes on" in kept.out) == (0, True)
     assert relais("roster", "suspend", "ines-moreau", *WHY).code == 1
     assert relais("roster", "approve", "ines-moreau", *WHY, "--json").json["standing"] == "approved"
+    world.at += timedelta(minutes=1)
     moved = relais("roster", "suspend", "ines-moreau", *WHY, "--reassign", "--json").json
     assert moved["reassigned"] == [{"order": world.order, "milestone": "01"}]
 
