@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 
 import pytest
+from tests.support.pages import Mail
 
 from relais.announcement import Announcement
 from relais.gate import Via
@@ -16,7 +17,6 @@ from relais.steps.decisions import LostWhy
 from relais.steps.reassign import reassign
 from relais.steps.roster import By
 from tests.support.journey import Journey
-from tests.support.pages import Mail
 from tests.support.people import hire
 from tests.support.world import World, world_in_memory
 from tests.workflow.cascades import in_hand, proposals, to_two_at_once
