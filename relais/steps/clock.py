@@ -34,7 +34,7 @@ from relais.steps import letters
 from relais.steps.acts import SETTLES_WITHIN
 from relais.steps.contracts import counted_anew, terms_put
 from relais.steps.decisions import Answer
-from relais.steps.door import answer, tell
+from relais.steps.door import answer, tell_answer
 from relais.steps.gates import (
     AlreadyAnsweredError,
     default_choice,
@@ -50,6 +50,7 @@ from relais.steps.interrupt import sweep
 from relais.steps.lateness import ask_seller_of_late, seller_asked_at, watch_promises
 from relais.steps.payout import at_rest, tell_completed
 from relais.steps.reach import Reach, address_of, reach
+from relais.steps.roster import tell
 from relais.steps.runs import lived_long, next_run, roll_over, start_owed
 from relais.steps.side import moot, withdraw_side
 from relais.steps.situation import Situation, read_freelancer, read_situation
@@ -148,6 +149,8 @@ def _settle(ports: Ports, key: Key, row: Row) -> None:
         _order(ports, order_from_row(row))
     elif key.sk.startswith("G#"):
         _gate(ports, gate_from_row(row))
+    elif key.sk.startswith("N#"):
+        tell(ports, row)
     elif key.sk.startswith("A#"):
         _watch_act(ports, act_from_row(row))
         waits = SETTLES_WITHIN if row["state"] == ActState.DONE.value else timedelta(seconds=2 * LEASE_SECONDS)
@@ -303,7 +306,7 @@ def _tell_answer_again(ports: Ports, gate: Gate) -> None:
     _claim_owed(ports, gate, Owed.MAIL, tries)
     if tries > OWED_TRIES:
         ports.counter.count(Metric.OWED_PARKED)
-    tell(ports, read_gate(ports, gate.order, str(gate.id)))
+    tell_answer(ports, read_gate(ports, gate.order, str(gate.id)))
 
 
 def _ended_alone(ports: Ports, gate: Gate) -> bool:

@@ -36,7 +36,7 @@ def answer(ports: Ports, situation: Situation, gate: Gate, given: Answer) -> Gat
         for one in opened:
             send_first(ports, read_situation(ports, gate.order, gate.id.milestone), one)
         if caused.tells:
-            tell(ports, read_gate(ports, gate.order, str(gate.id)))
+            tell_answer(ports, read_gate(ports, gate.order, str(gate.id)))
     except Exception as error:  # noqa: BLE001 - the decision stands and whoever gave it is told so; the clock goes on
         ports.note(error)
     return read_gate(ports, gate.order, str(gate.id))
@@ -99,7 +99,7 @@ def decided(ports: Ports, situation: Situation, gate: Gate, given: Answer) -> Ca
             assert_never(gate.id.kind)
 
 
-def tell(ports: Ports, gate: Gate) -> bool:
+def tell_answer(ports: Ports, gate: Gate) -> bool:
     """Send the mails about a side gate's answer, then mark them sent; False where the post took none."""
     if Owed.MAIL.value not in gate.owes:
         return True
