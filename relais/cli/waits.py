@@ -75,6 +75,10 @@ def waiting_for(kind: Kind) -> tuple[Role, ...]:
             return (Role.CLIENT,)
         case Kind.WORK:
             return (Role.SELLER, Role.CLIENT)
+        case Kind.LATE:
+            return (Role.CLIENT, Role.FREELANCER)
+        case Kind.CANCEL_LATE:
+            return (Role.SELLER, Role.FREELANCER)
         case Kind.START:
             return (Role.CLIENT, Role.FREELANCER)
         case Kind.REFUND_REQUEST:
@@ -110,6 +114,10 @@ def otherwise(gate: Gate) -> str:
             return "the client chooses between all the money and one more revision; then all goes back"
         case Default.TAKE:
             return "the sum that was proposed goes back to the client"
+        case Default.ASK_CLIENT:
+            return "the client is asked: wait, or cancel and be refunded"
+        case Default.GO_ON:
+            return "all goes on as it is"
         case Default.CANCEL:
             return "the order is cancelled and the client is refunded in full"
         case _:

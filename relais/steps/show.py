@@ -58,6 +58,7 @@ from relais.steps.links import (
 from relais.steps.picks import candidates, own
 from relais.steps.reach import bounced
 from relais.steps.settlement import bearings, typed_part
+from relais.steps.side import moot
 from relais.steps.situation import (
     OfferNotFoundError,
     Situation,
@@ -409,7 +410,7 @@ def gate_page(
     """One gate's page: the question while it is open, what was decided afterwards."""
     gate = opened.gate
     situation = read_situation(ports, gate.order, gate.id.milestone)
-    if gate.status is not Status.OPEN:
+    if gate.status is not Status.OPEN or (gate.id.kind.side and moot(situation, gate)):
         return _answered(ports, situation, gate, just_now=just_now)
     if gate.id.kind is Kind.BRIEF:
         request = Request("GET", order_path(ports, situation.order))
@@ -452,7 +453,7 @@ def _gate_view(ports: Ports, situation: Situation, gate: Gate, typed: Typed) -> 
         margin=_margin(situation) if seller else None,
         candidates=candidates(ports, situation.offer) if gate.id.kind is Kind.PICK else (),
         chosen=letters.ranking_of(ports, situation) if gate.id.kind is Kind.REVIEW else (),
-        own=own(ports) if gate.id.kind is Kind.PICK else None,
+        own=own(ports) if gate.id.kind in {Kind.PICK, Kind.LATE} else None,
         refund=_refund_shown(situation, gate),
         bearings=bearings(situation, _held(situation)) if asked_back else (),
         part=typed_part(situation, typed.fields) if asked_back and typed.problems else None,
@@ -493,7 +494,7 @@ def _refund_shown(situation: Situation, gate: Gate) -> int | None:
             return int(gate.shown["amount"])
         case Kind.REFUND_REQUEST:
             return _held(situation)
-        case _ if Choice.REFUND in gate.choices:
+        case _ if {Choice.REFUND, Choice.CANCEL}.intersection(gate.choices):
             return _held(situation)
         case _:
             return None
