@@ -567,6 +567,12 @@ def result(journey: Journey) -> CameTo:
     }, reminders
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _warm() -> None:
+    """What is read once in a process (modules, templates, the shop) is read before the first copy is made."""
+    play(Fuse(), lambda journey: take(journey, brief, *STEPS))
+
+
 DEATHS = {"once": 1, "twice": 2}
 CASES = [
     pytest.param(
