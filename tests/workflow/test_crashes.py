@@ -28,6 +28,7 @@ from typing import Any
 
 import pytest
 
+from devstack.simulation.world import INES, World, catalogue, world_in_memory
 from devstack.stripe_sandbox.accounts import Seed, seed
 from devstack.stripe_sandbox.payments import top_up
 from relais.gate import Gate, Kind, Status
@@ -40,7 +41,6 @@ from relais.steps.decisions import LostWhy
 from relais.steps.reassign import NothingToReassignError, reassign
 from tests.support.journey import Journey
 from tests.support.people import hire
-from tests.support.world import INES, World, catalogue, world_in_memory
 
 READS = (
     ".get",
