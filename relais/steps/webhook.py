@@ -1,4 +1,4 @@
-"""The webhook's door. Forged, stale, truncated, of an unknown shape: 400. Signed but not for us: 200, nothing stored.
+"""The webhook's door. Forged, stale, truncated, unreadable: 400. Signed but not for us: 200, nothing stored.
 
 It commits "session says paid" and the start, no more (design: money A 12). It imports what that takes and nothing else:
 Stripe waits for it, and every import is paid on a cold start (`make benchmark`).
@@ -36,7 +36,7 @@ PAID = frozenset({"paid", "no_payment_required"})
 STATUSES = PAID | {"unpaid"}
 """What a session's payment may be (docs.stripe.com/api/checkout/sessions/object, `payment_status`)."""
 UNREADABLE = "unreadable"
-"""Signed and of a type that we act on, but not in the shape that we know: a 200 would lose a payment for good."""
+"""Signed and of a session of ours, but not in the shape that we know: a 200 would lose a payment for good."""
 PAID_EVENTS = frozenset({"checkout.session.completed", "checkout.session.async_payment_succeeded"})
 
 
@@ -87,15 +87,15 @@ def receive(ports: Ports, event: StripeEvent) -> str:
 
 
 def _session_paid(ports: Ports, session: dict[str, Any]) -> str:
+    known = _name(session.get("id"))
+    row = ports.store.get(session_key(known)) if known else None
+    if row is None:
+        return "unknown_session"
     status = session.get("payment_status")
     if not isinstance(status, str) or status not in STATUSES:
         return UNREADABLE
     if status not in PAID:
         return "unpaid"
-    known = _name(session.get("id"))
-    row = ports.store.get(session_key(known)) if known else None
-    if row is None:
-        return "unknown_session"
     order = str(row["order"])
     paid = Change(
         order_key(order),
