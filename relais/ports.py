@@ -12,7 +12,7 @@ from relais.metrics import Metric
 
 if TYPE_CHECKING:
     from relais.link import LinkKeys
-    from relais.pages.views import LetterView
+    from relais.pages.views import AnnouncementView, LetterView
     from relais.rows import Key, Row, Write
 
 
@@ -119,7 +119,7 @@ class MailRefusedError(RelaisError):
 class Mailer(Protocol):
     """The post."""
 
-    def send(self, letter: LetterView) -> None:
+    def send(self, letter: LetterView | AnnouncementView) -> None:
         """Write and send one mail. Raises `MailRefusedError`."""
 
 

@@ -175,6 +175,14 @@ def score_key(freelancer: str, at: str, order: str, gate: str) -> Key:
     return Key(f"F#{freelancer}", f"S#{at}#{order}#{gate}")
 
 
+ASKED = "asked_"
+
+
+def asked_name(order: str, gate: str) -> str:
+    """The attribute of a roster row that says that a proposal is open to its freelancer."""
+    return f"{ASKED}{order}_{gate}"
+
+
 def offer_key(slug: str, version: int) -> Key:
     """An immutable version of an offer."""
     return Key(f"H#{slug}", f"V#{version:04d}")

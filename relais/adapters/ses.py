@@ -13,14 +13,18 @@ from relais.ports import MailRefusedError
 if TYPE_CHECKING:
     from mypy_boto3_sesv2 import SESV2Client
 
-    from relais.pages.views import LetterView, Mail
+    from relais.pages.views import AnnouncementView, LetterView, Mail
 
 
 class SesMailer:
     """Sends from one verified address."""
 
     def __init__(
-        self, client: SESV2Client, sender: str, configuration_set: str, write: Callable[[LetterView], Mail]
+        self,
+        client: SESV2Client,
+        sender: str,
+        configuration_set: str,
+        write: Callable[[LetterView | AnnouncementView], Mail],
     ) -> None:
         """`write` turns what a step says into a mail."""
         self._client = client
@@ -28,7 +32,7 @@ class SesMailer:
         self._configuration_set = configuration_set
         self._write = write
 
-    def send(self, letter: LetterView) -> None:
+    def send(self, letter: LetterView | AnnouncementView) -> None:
         """Write and send one mail. Raises `MailRefusedError`."""
         mail = self._write(letter)
         request: dict[str, Any] = {
@@ -57,6 +61,8 @@ class SesMailer:
             raise MailRefusedError(type(error).__name__) from error
 
 
-def _tags(letter: LetterView) -> dict[str, str]:
-    about = {"order": letter.order.id}
-    return about if letter.gate is None else about | {"gate": str(letter.gate.id)}
+def _tags(letter: LetterView | AnnouncementView) -> dict[str, str]:
+    """What the mail is about; an announcement is about no gate, and no clock has to look at one when it comes back."""
+    order, gate = getattr(letter, "order", None), getattr(letter, "gate", None)
+    tags = {} if order is None else {"order": order.id}
+    return tags if gate is None else tags | {"gate": str(gate.id)}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from typing import assert_never
 
 from relais.gate import Kind, Role
@@ -27,7 +27,7 @@ from relais.pages.render import (
     speech,
     why_you,
 )
-from relais.pages.views import LetterView, Mail
+from relais.pages.views import AnnouncementView, LetterView, Mail
 from relais.performer import Performer
 
 REMINDER = ".reminder"
@@ -70,10 +70,15 @@ class Letter:
     why: str
 
 
-def write(view: LetterView) -> Mail:
+def write(view: LetterView | AnnouncementView) -> Mail:
     """Write a mail in its reader's language."""
-    letter = compose(view)
-    given = speech(view.frame) | {"letter": letter, "reference": view.order.id}
+    if isinstance(view, AnnouncementView):
+        return _set(view, announced(view), view.said.order)
+    return _set(view, compose(view), view.order.id)
+
+
+def _set(view: LetterView | AnnouncementView, letter: Letter, reference: str) -> Mail:
+    given = speech(view.frame) | {"letter": letter, "reference": reference}
     return Mail(
         to=view.to,
         subject=letter.subject,
@@ -115,6 +120,48 @@ def compose(view: LetterView) -> Letter:
         subject=words.say(lang, "mail.reminder.subject", subject=letter.subject),
         lead=(words.say(lang, "mail.reminder.lead"), *letter.lead),
     )
+
+
+def announced(view: AnnouncementView) -> Letter:
+    """What the mail of a change between the shop and a freelancer says."""
+    lang, said = words.language(view.frame.lang), view.said
+    reader = _reader(said.role)
+    key = f"announced.{said.topic.value}.{reader}"
+    given = _announced_facts(view, lang)
+    name = view.freelancer.name if reader == Role.FREELANCER.value else view.frame.shop.seller
+    return Letter(
+        subject=_one_line(words.say(lang, f"{key}.subject", **given)),
+        preheader=_one_line(words.say(lang, f"{key}.preheader", **given)),
+        hello=words.say(lang, "mail.hello", name=first_name(name)),
+        lead=(words.say(lang, f"{key}.lead", **given),),
+        facts=(),
+        note=said.reason or None,
+        brief=(),
+        terms=(),
+        refunds=(),
+        button="",
+        link=None,
+        contract=None,
+        reminded=None,
+        why="",
+    )
+
+
+def _announced_facts(view: AnnouncementView, lang: str) -> Mapping[str, object]:
+    """What sentences may name: amounts and days in words, the freelancer, what the seller may do next."""
+    facts, currency = view.said.facts, str(view.said.facts.get("currency", view.freelancer.currency))
+    sums = {name: words.money(int(facts[name]), currency, lang) for name in ("was", "now", "amount") if name in facts}
+    days = {name: words.day(date.fromisoformat(str(facts[name])), lang) for name in ("first", "last") if name in facts}
+    return {
+        "name": view.freelancer.name,
+        "freelancer": view.freelancer.key,
+        "brand": view.frame.shop.brand,
+        "order": view.said.order,
+        "skill": facts.get("skill", ""),
+        "was": words.say(lang, "announced.rate.none"),
+        **sums,
+        **days,
+    }
 
 
 def _after_lead(view: LetterView, named: str) -> tuple[str, ...]:

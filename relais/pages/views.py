@@ -22,6 +22,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from relais.announcement import Announcement
 from relais.gate import Choice, Decision, Gate, Kind, Role
 from relais.offer import Offer
 from relais.order import Milestone, MilestoneStage, Order
@@ -271,6 +272,16 @@ class LetterView:
     note: str | None = None
     reasons: tuple[Reason, ...] = ()
     facts: Mapping[str, str | int] = dataclasses.field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class AnnouncementView:
+    """A mail of a change between the shop and a freelancer, to whom it concerns."""
+
+    frame: Frame
+    said: Announcement
+    to: str
+    freelancer: Freelancer
 
 
 @dataclass(frozen=True, slots=True)

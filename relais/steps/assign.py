@@ -14,8 +14,8 @@ from relais.gate import Choice, Gate, Kind, Role, Status, Via, gate_from_row, ga
 from relais.margin import ceiling
 from relais.order import ORDER_LEVEL
 from relais.ports import ConditionFailedError, Ports
-from relais.roster import Freelancer, Ranked, Reason, rank
-from relais.rows import Change, Put, Write, below_attribute, freelancer_key, gate_key
+from relais.roster import Freelancer, Ranked, Reason, Standing, rank
+from relais.rows import Change, Put, Write, asked_name, below_attribute, differs, freelancer_key, gate_key
 from relais.steps.contracts import exhausted, proposal, waiting
 from relais.steps.decisions import Answer, interrupted
 from relais.steps.gates import (
@@ -100,7 +100,13 @@ def _propose(ports: Ports, situation: Situation) -> Gate:
 
 
 def _room(gate: Gate) -> Write:
-    return Change(freelancer_key(gate.owner), add={"in_hand": 1}, guards=(below_attribute("in_hand", "capacity"),))
+    """A place in somebody's hands, who has one and was not suspended this very moment."""
+    return Change(
+        freelancer_key(gate.owner),
+        put={asked_name(gate.order, str(gate.id)): True},
+        add={"in_hand": 1},
+        guards=(below_attribute("in_hand", "capacity"), differs("standing", Standing.SUSPENDED.value)),
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,6 +49,7 @@ from relais.steps.intake import tell_address
 from relais.steps.interrupt import sweep
 from relais.steps.payout import at_rest, tell_completed
 from relais.steps.reach import Reach, address_of, reach
+from relais.steps.roster import tell
 from relais.steps.runs import lived_long, next_run, roll_over, start_owed
 from relais.steps.situation import Situation, read_freelancer, read_situation
 
@@ -146,6 +147,8 @@ def _settle(ports: Ports, key: Key, row: Row) -> None:
         _order(ports, order_from_row(row))
     elif key.sk.startswith("G#"):
         _gate(ports, gate_from_row(row))
+    elif key.sk.startswith("N#"):
+        tell(ports, row)
     elif key.sk.startswith("A#"):
         _watch_act(ports, act_from_row(row))
         waits = SETTLES_WITHIN if row["state"] == ActState.DONE.value else timedelta(seconds=2 * LEASE_SECONDS)

@@ -39,6 +39,7 @@ from relais.rows import (
     Put,
     Write,
     absent,
+    asked_name,
     at_least,
     below_attribute,
     brief_key,
@@ -302,7 +303,7 @@ def _rivals_closed(situation: Situation, answer: Answer, rivals: tuple[Gate, ...
                 guards=(equals("status", "open"),),
             )
         )
-        closed.append(hand_back(rival.owner))
+        closed.append(not_asked(rival))
     return tuple(closed)
 
 
@@ -355,7 +356,7 @@ def _cancelled(situation: Situation, gate: Gate, answer: Answer) -> Effects:
         remove=("parked_from", "parked_why", *(() if situation.milestone is None else ("interrupt",))),
         # Money under way is not called back: it arrives first.
         guards=() if situation.milestone is None else (equals("in_transit", 0),),
-        writes=(hand_back(gate.owner),) if proposed else (),
+        writes=(not_asked(gate),) if proposed else (),
     )
 
 
@@ -393,7 +394,7 @@ def _said_no(situation: Situation, gate: Gate, answer: Answer) -> tuple[Write, .
     if answer.via is Via.CLOCK:
         return _scored(situation, gate, gate.owner, _Seen(Axis.RESPONSIVENESS, score.SILENT, Cause.LAPSED), back=True)
     if answer.by != gate.owner:
-        return (hand_back(gate.owner),)
+        return (not_asked(gate),)
     return _scored(situation, gate, gate.owner, _Seen(Axis.RESPONSIVENESS, score.ANSWERED, Cause.DECLINED), back=True)
 
 
@@ -410,8 +411,9 @@ def _scored(situation: Situation, gate: Gate, freelancer: str, what: _Seen, *, b
     total, weights = tally_names(what.axis)
     event = score.Event(what.axis, what.value, what.cause, situation.now, gate.order, str(gate.id))
     added = {total: what.value * weight, weights: weight} | ({"in_hand": -1} if back else {})
+    asked = (asked_name(gate.order, str(gate.id)),) if gate.id.kind is Kind.PROPOSAL else ()
     return (
-        Change(freelancer_key(freelancer), add=added, guards=(present("pk"),)),
+        Change(freelancer_key(freelancer), add=added, remove=asked, guards=(present("pk"),)),
         Put(score_key(freelancer, stamp(situation.now), gate.order, str(gate.id)), event.to_row()),
     )
 
@@ -711,6 +713,12 @@ def _unparked(situation: Situation, answer: Answer) -> Effects:
     handed_back = _closed(situation) if answer.choice is Choice.CLOSED and not ended_before else Effects()
     settled = (equals("left_to_send", 0), equals("in_transit", 0)) if answer.choice is Choice.CLOSED else ()
     return Effects(remove=("parked_from", "parked_why"), writes=handed_back.writes, guards=settled)
+
+
+def not_asked(gate: Gate) -> Change:
+    """A proposal is not open any more: the place that it reserved is free again."""
+    asked = (asked_name(gate.order, str(gate.id)),)
+    return Change(freelancer_key(gate.owner), add={"in_hand": -1}, remove=asked, guards=(present("pk"),))
 
 
 def hand_back(freelancer: str) -> Change:

@@ -54,8 +54,8 @@ from relais.steps.decisions import (
     Answer,
     Effects,
     decision_writes,
-    hand_back,
     interrupted,
+    not_asked,
     stage_after,
     steps_back,
 )
@@ -296,7 +296,7 @@ def park_writes(ports: Ports, situation: Situation, kind: Kind) -> tuple[Write, 
     for left in _gates_left_open(ports, situation):
         writes.append(withdraw(left))
         if left.id.kind is Kind.PROPOSAL and left.role is Role.FREELANCER:
-            writes.append(hand_back(left.owner))
+            writes.append(not_asked(left))
     return tuple(writes)
 
 

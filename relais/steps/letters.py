@@ -6,16 +6,18 @@ import json
 from dataclasses import replace
 from datetime import datetime
 
+from relais.announcement import Announcement
 from relais.calendar import due_after
 from relais.gate import Choice, Gate, Kind, Role, gate_from_row
 from relais.offer import Question
 from relais.order import ORDER_LEVEL, Lost, Milestone
-from relais.pages.views import Chosen, Frame, LetterView
+from relais.pages.views import AnnouncementView, Chosen, Frame, LetterView
 from relais.ports import Ports
 from relais.roster import Freelancer, Reason
 from relais.rows import brief_key, gate_key
+from relais.shop import Shop
 from relais.steps.links import gate_link, order_link
-from relais.steps.situation import Situation, read_freelancer
+from relais.steps.situation import Situation, read_freelancer, read_shop
 
 
 def expected(gate: Gate) -> bool:
@@ -76,6 +78,19 @@ def lost(ports: Ports, situation: Situation, lost: Lost) -> LetterView:
 def new_link(ports: Ports, situation: Situation) -> LetterView:
     """The mail to a client whose address was corrected while nothing is asked of them: the order's page."""
     return _to_client(ports, situation, "address", None)
+
+
+def announcement(ports: Ports, said: Announcement) -> AnnouncementView:
+    """The mail that tells of a change between the shop and a freelancer."""
+    freelancer = read_freelancer(ports.store, said.freelancer)
+    shop, _ = read_shop(ports.store)
+    seller = said.role is Role.SELLER
+    return AnnouncementView(
+        frame=_frame_of(ports, shop, shop.lang if seller else freelancer.lang),
+        said=said,
+        to=shop.email if seller else freelancer.email,
+        freelancer=freelancer,
+    )
 
 
 def refunded(ports: Ports, situation: Situation) -> tuple[LetterView, ...]:
@@ -311,11 +326,8 @@ def last_note(ports: Ports, situation: Situation) -> str | None:
 
 def frame(ports: Ports, situation: Situation, lang: str) -> Frame:
     """What surrounds a mail."""
-    return Frame(
-        shop=situation.shop,
-        lang=lang,
-        zone=situation.shop.zone,
-        home=ports.settings.public_url,
-        path="",
-        now=situation.now,
-    )
+    return _frame_of(ports, situation.shop, lang)
+
+
+def _frame_of(ports: Ports, shop: Shop, lang: str) -> Frame:
+    return Frame(shop=shop, lang=lang, zone=shop.zone, home=ports.settings.public_url, path="", now=ports.now())
