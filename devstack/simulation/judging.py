@@ -188,16 +188,18 @@ def _weeks(world: World, dossiers: Sequence[Dossier]) -> Counter[str]:
     for one in dossiers:
         ends = one.order.completed or world.now()
         begins = one.order.started or one.order.created
-        these = set(
-            range(int(begins.timestamp() // WEEK.total_seconds()), int(ends.timestamp() // WEEK.total_seconds()) + 1)
-        )
+        these = set(range(_week(begins), _week(ends) + 1))
         weeks["client"] += len(these)
         spans.setdefault("seller", set()).update(these)
         for gate in one.gates:
             if gate.role is Role.FREELANCER:
-                spans.setdefault(f"freelancer {gate.owner}", set()).add(
-                    int(gate.opened.timestamp() // WEEK.total_seconds())
-                )
+                over = gate.decision.at if gate.decision else ends
+                those = range(_week(gate.opened), _week(over) + 1)
+                spans.setdefault(f"freelancer {gate.owner}", set()).update(those)
     for who, found in spans.items():
         weeks[who.partition(" ")[0]] += len(found)
     return weeks
+
+
+def _week(at: datetime) -> int:
+    return int(at.timestamp() // WEEK.total_seconds())

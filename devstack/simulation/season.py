@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from heapq import heappop, heappush
 from http import HTTPStatus
 from itertools import count
 from random import Random
+from typing import Any
 from urllib.parse import urlsplit
 
 import stripe
@@ -49,7 +51,7 @@ LONGEST_OUTAGE = timedelta(hours=3)
 SEASON_FAULTS = {"calls lost": 0.002, "functions dying": 0.0015}
 """How often one call to Stripe is cut off, and one call of ours to anything dies."""
 CANCELLED, REASSIGNED, DECLINED, ABANDONED = 0.04, 0.03, 0.05, 0.04
-TRIES_AFTER_TROUBLE = 8
+TRIES_AFTER_TROUBLE = 9
 GATE = re.compile(r"/g/[0-9a-z]{12}/")
 ORDER = re.compile(r"/o/[0-9a-z]{12}/")
 TYPED = {"spent": "95.00", "bought_at": "Une plateforme", "receipt": "R-17"}
@@ -75,12 +77,13 @@ class Season:
     mails: Counter[str] = field(default_factory=Counter)
     delivered: dict[str, datetime] = field(default_factory=dict)
     orders: list[str] = field(default_factory=list)
-    mending: int = 0
-    """While it is above nothing, nothing breaks: what people do by command is not repeated by anybody."""
+    inside: int = 0
+    """How many of our functions run now: only they break, not what looks at them, nor a person's command."""
     _todo: list[tuple[datetime, int, Callable[[], None]]] = field(default_factory=list)
     _number: count[int] = field(default_factory=count)
     _read: int = 0
     _outages: list[tuple[datetime, datetime]] = field(default_factory=list)
+    _call: Callable[[str, Mapping[str, Any]], Any] = field(init=False)
 
     # What comes -----------------------------------------------------------------------------------------------------
 
@@ -108,19 +111,24 @@ class Season:
     def _tick(self) -> None:
         self.world.tick()
 
-    def _try(self, act: Callable[[], None], tries: int = TRIES_AFTER_TROUBLE) -> None:
-        """Whoever meets an error tries again, a little later."""
+    def _try(self, act: Callable[[], None], tried: int = 0) -> None:
+        """Whoever meets an error tries again, a little later, then later still."""
         try:
             act()
         except (OutageError, WorldError, FormNotFoundError, stripe.StripeError):
-            if tries:
-                self.at(self.world.now() + timedelta(minutes=2), lambda: self._try(act, tries - 1))
+            if tried == TRIES_AFTER_TROUBLE:
+                self.violations.append(f"after {tried} tries something could still not be done")
+                return
+            self.at(self.world.now() + timedelta(minutes=2**tried), lambda: self._try(act, tried + 1))
         self.world.settle()
 
     # What breaks ----------------------------------------------------------------------------------------------------
 
     def break_things(self) -> None:
-        """Draw Stripe's outages of the season."""
+        """From now on: draw Stripe's outages of the season, and watch our functions."""
+        self._call = self.world.engine.call
+        self.world.engine.call = self.watched  # type: ignore[method-assign]
+        self.world.cut = self.stripe_fails
         for _ in range(3):
             begins = self.starts + (self.last - self.starts) * self.dice.random()
             self._outages.append((begins, begins + LONGEST_OUTAGE * self.dice.random()))
@@ -129,13 +137,21 @@ class Season:
         """Told of every call to Stripe before it is made."""
         now = self.world.now()
         out = any(begins <= now <= ends for begins, ends in self._outages)
-        if not self.mending and (out or self.dice.random() < SEASON_FAULTS["calls lost"]):
+        if self.inside and (out or self.dice.random() < SEASON_FAULTS["calls lost"]):
             raise stripe.APIConnectionError("out of reach", should_retry=False)  # type: ignore[no-untyped-call]
 
     def call_fails(self, _place: str) -> None:
         """Told of every call to anything before it is made."""
-        if not self.mending and self._todo and self.dice.random() < SEASON_FAULTS["functions dying"]:
+        if self.inside and self.dice.random() < SEASON_FAULTS["functions dying"]:
             raise OutageError
+
+    def watched(self, name: str, event: Mapping[str, Any]) -> Any:
+        """One of our functions runs."""
+        self.inside += 1
+        try:
+            return self._call(name, event)
+        finally:
+            self.inside -= 1
 
     # Mails ----------------------------------------------------------------------------------------------------------
 
@@ -189,13 +205,8 @@ class Season:
 
     def _by_hand(self, act: Callable[[], object]) -> None:
         """A command: a person reads the error and leaves it, or sees it done."""
-        self.mending += 1
-        try:
+        with suppress(RelaisError):
             act()
-        except RelaisError:
-            return
-        finally:
-            self.mending -= 1
 
     # Answers --------------------------------------------------------------------------------------------------------
 
@@ -330,8 +341,5 @@ def play(seed: str, orders: int, days: int) -> Verdict:
         for number in range(orders):
             season.at(season.starts + timedelta(days=days) * dice.random(), lambda number=number: season.buy(number))  # type: ignore[misc]
         watched.append(season)
-        world.cut = season.stripe_fails
         season.play()
-        watched.clear()
-        world.cut = lambda _method, _path: None
         return judge(world, season.orders, season.mails, season.delivered, season.violations)

@@ -54,6 +54,7 @@ def test_the_commands_are_those_that_are_documented() -> None:
         "secrets list",
         "clock",
         "doctor",
+        "simulate",
         "ops dead",
         "ops replay",
     }
