@@ -71,6 +71,20 @@ class Metric(StrEnum):
     """A second payment, or one of another amount, that was given back whole."""
     FEE_BOOKED = "FeeBooked"
     ORDER_COMPLETED = "OrderCompleted"
+    RECONCILED = "Reconciled"
+    """A look at Stripe's book that came to its end: its heartbeat."""
+    MOVEMENT_BOOKED = "MovementBooked"
+    """A line of Stripe's book that no webhook had brought, booked by the reconciler."""
+    MOVEMENT_UNKNOWN = "MovementUnknown"
+    """A line of a type that the chart does not know: it stands in suspense."""
+    MOVEMENT_UNEXPLAINED = "MovementUnexplained"
+    """A refund, transfer or reversal that nobody here asked for."""
+    EVENT_MISSED = "EventMissed"
+    """An event whose delivery had no effect here, fed to the door again by the reconciler."""
+    MONEY_DIFFERS = "MoneyDiffers"
+    """Findings of a comparison of the ledger with Stripe, those of cover apart."""
+    COVER_SHORT = "CoverShort"
+    """By how much Stripe's balance falls short of what is owed, in minor units; all currencies added up."""
 
     @property
     def unit(self) -> Unit:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from relais.pages.views import ReportView
 from relais.ports import MailRefusedError
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ class SesMailer:
     """Sends from one verified address."""
 
     def __init__(
-        self, client: SESV2Client, sender: str, configuration_set: str, write: Callable[[LetterView], Mail]
+        self, client: SESV2Client, sender: str, configuration_set: str, write: Callable[[LetterView | ReportView], Mail]
     ) -> None:
         """`write` turns what a step says into a mail."""
         self._client = client
@@ -28,7 +29,7 @@ class SesMailer:
         self._configuration_set = configuration_set
         self._write = write
 
-    def send(self, letter: LetterView) -> None:
+    def send(self, letter: LetterView | ReportView) -> None:
         """Write and send one mail. Raises `MailRefusedError`."""
         mail = self._write(letter)
         request: dict[str, Any] = {
@@ -57,6 +58,8 @@ class SesMailer:
             raise MailRefusedError(type(error).__name__) from error
 
 
-def _tags(letter: LetterView) -> dict[str, str]:
+def _tags(letter: LetterView | ReportView) -> dict[str, str]:
+    if isinstance(letter, ReportView):
+        return {"about": "money"}
     about = {"order": letter.order.id}
     return about if letter.gate is None else about | {"gate": str(letter.gate.id)}

@@ -131,7 +131,7 @@ def _stripe(stack: Stack) -> Found:
     """Each key is asked for what its own function reads; the mode stands in the key itself."""
     import stripe  # slow to load, and needed by few commands
 
-    for name in (Name.STRIPE_OPEN_CHECKOUT, Name.STRIPE_ENTER_ORDER, Name.STRIPE_RUN_ACT):
+    for name in (Name.STRIPE_OPEN_CHECKOUT, Name.STRIPE_ENTER_ORDER, Name.STRIPE_RUN_ACT, Name.STRIPE_RECONCILE):
         bank = bank_of(stack, None, name.value)
         if isinstance(bank, str):
             yield Verdict.WRONG, bank, f"see `relais secrets list --stage {stack.stage}`", name.value
@@ -150,7 +150,7 @@ def _stripe(stack: Stack) -> Found:
 
 def _ask(api: Any, name: Name) -> None:  # noqa: ANN401 - its type is slow to load
     """What the function with this key may read."""
-    if name is Name.STRIPE_RUN_ACT:
+    if name in {Name.STRIPE_RUN_ACT, Name.STRIPE_RECONCILE}:
         api.balance_transactions.list({"limit": 1})
         return
     api.checkout.sessions.list({"limit": 1})

@@ -35,6 +35,7 @@ FUNCTIONS = (
     "tick-clock",
     "record-execution",
     "record-bounce",
+    "reconcile",
 )
 """What a stage is made of, as docs/architecture.md names it."""
 CONNECT_SECONDS = 10

@@ -332,6 +332,12 @@ def entry_put(entry: ledger.Entry) -> Put:
     return Put(entry_key(order, entry.reference), row | book)
 
 
+def bank_puts(store: Store, entry: ledger.Entry) -> tuple[Put, ...]:
+    """A bank entry as a write, or nothing where the reconciler was faster: both write the same under one reference."""
+    put = entry_put(entry)
+    return () if store.get(put.key) is not None else (put,)
+
+
 def _offered(gate: Gate, answer: Answer) -> tuple[Guard, ...]:
     if answer.via is Via.CLOCK and gate.due is not None:
         return (equals("due", stamp(gate.due)),)

@@ -22,6 +22,7 @@ FILES = {
     "tick-clock": "functions/payout/tick_clock.py",
     "record-execution": "functions/payout/record_execution.py",
     "record-bounce": "functions/deliver/record_bounce.py",
+    "reconcile": "functions/payout/reconcile.py",
 }
 
 # docs/architecture.md, "Environment of the functions".

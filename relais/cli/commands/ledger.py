@@ -22,13 +22,14 @@ from relais.cli.output import (
     table,
     tell_json,
 )
-from relais.cli.reading import booked, entry_rows, heads, latest, months_back, open_dossiers, tidy
+from relais.cli.reading import entry_rows, heads, months_back, open_dossiers, tidy
 from relais.cli.stack import Stack, Stage
 from relais.ledger import CLEARING_GRACE, STRIPE, Difference, Entry, trial_balance
 from relais.money import decimal_text
 from relais.order import Order, OrderStage
 from relais.ports import Ports, Store
 from relais.rows import Row
+from relais.steps.book import booked, latest
 from relais.steps.situation import read_order
 
 app = typer.Typer(no_args_is_help=True, help="Show and check what was booked.")

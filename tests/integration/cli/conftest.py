@@ -127,6 +127,7 @@ def cloud(store: DynamoStore) -> None:
         "stripe-webhook",
         "stripe-open-checkout",
         "stripe-enter-order",
+        "stripe-reconcile",
         "stripe-run-act",
     ):
         vault.create_secret(Name=f"relais/dev/{name}")
