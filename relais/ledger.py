@@ -105,13 +105,10 @@ _POTS = frozenset({"client_funds", "client_credit", "refund_payable", "dispute_h
 """What must stand at zero for an order that has ended."""
 
 
-_COVER = frozenset(
-    {
-        *("stripe", "stripe_clearing", "dispute_held"),
-        *("client_funds", "client_credit", "refund_payable", "payable", "commission_payable"),
-    }
-)
-"""What the shop holds for others, and what it owes them."""
+_THERE = frozenset({"stripe", "stripe_clearing", "dispute_held"})
+_OWED = frozenset({"client_funds", "client_credit", "refund_payable", "payable", "commission_payable"})
+FEES_TAKE_PERCENT = 5
+"""Of a client's money no fee of Stripe's takes more: 3.25 % and 0.25 € at most (design: money A 9)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -527,17 +524,43 @@ def _other_half(one: Uncleared) -> str:
     return "our amount and Stripe's are not the same"
 
 
-def cover(entries: Iterable[Entry]) -> dict[str, int]:
-    """By how much what is there exceeds what is owed, by currency in minor units; below zero it falls short.
+@dataclass(frozen=True, slots=True)
+class Cover:
+    """What is there for others, and what they are owed, in minor units of one currency (design: money A 1).
 
     There: the balance, what is on its way to or from it, what banks hold in disputes. Owed: client funds and credit,
-    refunds, pay, commissions (design: money A 1).
+    refunds, pay, commissions. `under_way` is what only one side has told of yet: it may be owed.
     """
-    found: dict[str, int] = {}
-    for (account, currency), amount in trial_balance(entries).items():
-        if account.name in _COVER:
-            found[currency] = found.get(currency, 0) + amount
-    return found
+
+    there: int
+    owed: int
+    under_way: int = 0
+
+    @property
+    def short(self) -> int:
+        """By how much less is there than is owed; nothing where all is covered."""
+        return max(0, self.owed - self.there)
+
+    @property
+    def pressing(self) -> bool:
+        """Whether more is missing than Stripe's fees take of clients' money (docs/decisions/0007)."""
+        return self.short * 100 > (self.owed + self.under_way) * FEES_TAKE_PERCENT
+
+
+def cover(entries: Iterable[Entry]) -> dict[str, Cover]:
+    """What covers what is owed, by currency."""
+    there: dict[str, int] = {}
+    owed: dict[str, int] = {}
+    balances = trial_balance(entries)
+    for (account, currency), amount in balances.items():
+        if account.name in _THERE:
+            there[currency] = there.get(currency, 0) + amount
+        elif account.name in _OWED:
+            owed[currency] = owed.get(currency, 0) - amount
+    return {
+        one: Cover(there.get(one, 0), owed.get(one, 0), abs(balances.get((CLEARING, one), 0)))
+        for one in sorted(there.keys() | owed.keys())
+    }
 
 
 def _full_pots(entries: Iterable[Entry], ended: frozenset[str]) -> Iterable[Difference]:

@@ -84,7 +84,7 @@ class Metric(StrEnum):
     MONEY_DIFFERS = "MoneyDiffers"
     """Findings of a comparison of the ledger with Stripe, those of cover apart."""
     COVER_SHORT = "CoverShort"
-    """By how much Stripe's balance falls short of what is owed, in minor units; all currencies added up."""
+    """By how much Stripe's balance falls short of what is owed, in minor units, where that is more than fees take."""
 
     @property
     def unit(self) -> Unit:

@@ -94,9 +94,9 @@ def findings(
     if balance is not None:
         found += _of_balance(entries, balance)
     found += [
-        Finding(FindingKind.COVER, currency, -amount, currency)
-        for currency, amount in sorted(cover(entries).items())
-        if amount < 0
+        Finding(FindingKind.COVER, currency, one.short, currency)
+        for currency, one in cover(entries).items()
+        if one.pressing
     ]
     return tuple(found)
 

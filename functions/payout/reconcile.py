@@ -6,7 +6,7 @@ from relais.steps.reconcile import reconcile_within
 from relais.wiring import invocation
 
 
-def handler(_event: dict[str, Any], context: Any) -> dict[str, int | bool]:
-    """Reconcile."""
+def handler(event: dict[str, Any], context: Any) -> dict[str, int | bool]:
+    """Reconcile, from where the last look ended or from a date."""
     with invocation() as ports:
-        return reconcile_within(ports, context.get_remaining_time_in_millis)
+        return reconcile_within(ports, context.get_remaining_time_in_millis, since=event.get("from"))

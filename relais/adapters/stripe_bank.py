@@ -66,7 +66,8 @@ class StripeBank:
         """What Stripe holds for us, available and pending together, by currency in minor units."""
         found = _read(self._stripe.v1.balance.retrieve)
         totals: dict[str, int] = {}
-        for pot in (*found.available, *found.pending):
+        pots: list[Any] = [*found.available, *found.pending]
+        for pot in pots:
             totals[pot.currency] = totals.get(pot.currency, 0) + pot.amount
         return totals
 

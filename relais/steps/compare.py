@@ -92,7 +92,7 @@ def _count(ports: Ports, found: tuple[Finding, ...]) -> None:
 
 
 def _tell(ports: Ports, report: Report, before: Report | None) -> tuple[tuple[str, ...], datetime | None]:
-    """Write to the seller where something is new, and every week while it lasts. A mail that is refused is tried next."""
+    """Write to the seller where something is new, and every week while it lasts. A refused mail is tried again."""
     now = report.at
     told = () if before is None else before.told
     told_at = None if before is None else before.told_at

@@ -31,6 +31,7 @@ from relais.money import shares
 from relais.offer import FreelancerPaid, RefundCause
 from relais.order import Engagement, Interrupt, Milestone, MilestoneStage, OrderStage, engagement_row, stamp
 from relais.performer import Performer
+from relais.ports import Store
 from relais.roster import Freelancer, tally_names
 from relais.rows import (
     Change,

@@ -62,8 +62,12 @@ class Look:
     through: bool
 
 
-def reconcile_within(ports: Ports, remaining_ms: Callable[[], int]) -> dict[str, int | bool]:
-    """Look while there is time; what is left over, the next look goes on with."""
+def reconcile_within(
+    ports: Ports, remaining_ms: Callable[[], int], *, since: str | None = None
+) -> dict[str, int | bool]:
+    """Look while there is time; what is left over, the next look goes on with. `since` begins anew at an instant."""
+    if since is not None:
+        begin_at(ports, datetime.fromisoformat(since))
     look = reconcile(ports, enough=lambda: remaining_ms() < RESERVE_MS)
     return {"read": look.read, "booked": look.booked, "fed": look.fed, "through": look.through}
 
@@ -271,7 +275,7 @@ def _feed_events(ports: Ports, mark: Mark, enough: Callable[[], bool]) -> tuple[
     return fed, now
 
 
-def began_at(ports: Ports, at: datetime) -> Mark:
+def begin_at(ports: Ports, at: datetime) -> Mark:
     """Have the next look begin at a date: after a restore, a day before the point that was restored to."""
     mark = read_mark(ports)
     base = ports.bank.newest(at)
