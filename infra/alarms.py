@@ -215,7 +215,7 @@ def _topic(scope: Construct, names: Names) -> sns.Topic:
 
 
 class Dashboard(Construct):
-    """One page: the alarms, then health, money and people, a row each."""
+    """One page: the alarms, then health, money, people and the books, a row each."""
 
     def __init__(
         self,
@@ -262,14 +262,6 @@ class Dashboard(Construct):
                 *(act_metric(kind, state) for kind in ActKind for state in ENDED_BADLY),
                 Metric.ACT_LATE,
             ),
-            self._graph(
-                "Reconciler: booked, fed, unknown, unexplained, differs",
-                Metric.MOVEMENT_BOOKED,
-                Metric.EVENT_MISSED,
-                Metric.MOVEMENT_UNKNOWN,
-                Metric.MOVEMENT_UNEXPLAINED,
-                Metric.MONEY_DIFFERS,
-            ),
             self._graph("Webhook", Metric.WEBHOOK_RECEIVED, Metric.WEBHOOK_REFUSED, Metric.WEBHOOK_WRONG_MODE),
         )
         board.add_widgets(
@@ -286,6 +278,15 @@ class Dashboard(Construct):
             cloudwatch.GraphWidget(
                 title="Bounces, complaints", left=[_reputation("BounceRate"), _reputation("ComplaintRate")]
             ),
+        )
+
+        board.add_widgets(
+            self._graph("Stripe's book: looks", Metric.RECONCILED),
+            self._graph("Stripe's book: made up", Metric.MOVEMENT_BOOKED, Metric.EVENT_MISSED),
+            self._graph(
+                "Stripe's book: differs", Metric.MOVEMENT_UNKNOWN, Metric.MOVEMENT_UNEXPLAINED, Metric.MONEY_DIFFERS
+            ),
+            self._graph("Short of cover, in minor units", Metric.COVER_SHORT),
         )
 
     def _graph(self, title: str, *metrics: Metric) -> cloudwatch.GraphWidget:

@@ -57,35 +57,31 @@ class Background(Construct):
                 retry_attempts=2, max_event_age=Duration.hours(1), on_failure=destinations.SqsDestination(dead_letters)
             )
         clock, book = live["tick-clock"], live["reconcile"]
-        role = self._role(clock, book, dead_letters)
-        self._schedule(names, clock, role, dead_letters, _Rhythm("EveryMinute", "clock", "The clock", "1 minute", 60))
+        self._schedule(names, clock, dead_letters, _Rhythm("EveryMinute", "clock", "The clock", "1 minute", 60))
         self._schedule(
-            names, book, role, dead_letters, _Rhythm("EveryQuarter", "reconcile", "The reconciler", "15 minutes", 600)
+            names, book, dead_letters, _Rhythm("EveryQuarter", "reconcile", "The reconciler", "15 minutes", 600)
         )
         self._watch(names, live["record-execution"], dead_letters)
         self._bounces(names, live["record-bounce"], dead_letters)
 
-    def _role(self, clock: lambda_.Alias, book: lambda_.Alias, dead_letters: sqs.Queue) -> iam.Role:
+    def _role(self, name: str, called: lambda_.Alias, dead_letters: sqs.Queue) -> iam.Role:
         return iam.Role(
             self,
-            "ScheduleRole",
+            name,
             assumed_by=iam.ServicePrincipal("scheduler.amazonaws.com"),
-            description="Calls the clock and the reconciler",
+            description="Calls one function",
             inline_policies={
                 "grants": iam.PolicyDocument(
                     statements=[
-                        iam.PolicyStatement(
-                            actions=["lambda:InvokeFunction"], resources=[clock.function_arn, book.function_arn]
-                        ),
+                        iam.PolicyStatement(actions=["lambda:InvokeFunction"], resources=[called.function_arn]),
                         iam.PolicyStatement(actions=["sqs:SendMessage"], resources=[dead_letters.queue_arn]),
                     ]
                 )
             },
         )
 
-    def _schedule(
-        self, names: Names, called: lambda_.Alias, role: iam.Role, dead_letters: sqs.Queue, rhythm: _Rhythm
-    ) -> None:
+    def _schedule(self, names: Names, called: lambda_.Alias, dead_letters: sqs.Queue, rhythm: _Rhythm) -> None:
+        role = self._role(f"{rhythm.id}Role", called, dead_letters)
         scheduler.CfnSchedule(
             self,
             rhythm.id,

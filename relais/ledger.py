@@ -543,7 +543,7 @@ class Cover:
 
     @property
     def pressing(self) -> bool:
-        """Whether more is missing than Stripe's fees take of clients' money (docs/decisions/0007)."""
+        """Whether more is missing than Stripe's fees take of clients' money (docs/decisions/0008)."""
         return self.short * 100 > (self.owed + self.under_way) * FEES_TAKE_PERCENT
 
 

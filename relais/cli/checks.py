@@ -40,7 +40,7 @@ ACT_LATE = timedelta(hours=1)
 RESUME_LATE = timedelta(minutes=5)
 BEAT = timedelta(minutes=10)
 LATELY = timedelta(hours=1)
-UNREAD = timedelta(hours=1)
+UNREAD = timedelta(minutes=90)
 """Stripe's book is read every quarter of an hour."""
 HTTP_SECONDS = 30
 ALMOST = 0.8

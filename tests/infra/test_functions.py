@@ -40,7 +40,7 @@ EVERYWHERE = {
     "RELAIS_SECRET_WEBHOOK",
     "POWERTOOLS_SERVICE_NAME",
 }
-PAYING = {"open-checkout", "enter-order", "run-act"}
+PAYING = {"open-checkout", "enter-order", "run-act", "reconcile"}
 
 
 def test_there_are_the_functions_of_the_architecture_and_each_has_its_handler(service: Stack) -> None:
