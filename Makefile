@@ -72,8 +72,8 @@ screenshots: .venv/ready  ## take the pictures in docs/images/ from the running 
 ## Checks ---------------------------------------------------------------------------------------------------------
 
 .PHONY: test
-test: setup bundle  ## every test that needs no browser and no Java, in parallel
-	@$(PY) -m pytest -n auto --dist loadgroup -m "not browser and not java" $(TESTS)
+test: setup bundle  ## every test that needs no browser, no Java and no patience, in parallel
+	@$(PY) -m pytest -n auto --dist loadgroup -m "not browser and not java and not dear" $(TESTS)
 
 .PHONY: lint
 lint: .venv/ready  ## ruff and mypy

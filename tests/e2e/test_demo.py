@@ -116,7 +116,10 @@ def compare_permissions(folder: Path) -> None:
 
 @pytest.mark.parametrize(
     ("moment", "number", "code"),
-    [("the local cloud listens", signal.SIGTERM, 143), ("pays by card", signal.SIGINT, 130)],
+    [
+        ("the local cloud listens", signal.SIGTERM, 143),
+        pytest.param("pays by card", signal.SIGINT, 130, marks=pytest.mark.dear),
+    ],
 )
 def test_it_can_be_ended_in_the_middle_and_leaves_nothing_running(
     demo: Start, nothing_left: NothingLeft, moment: str, number: signal.Signals, code: int

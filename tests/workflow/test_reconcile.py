@@ -10,6 +10,8 @@ from unittest.mock import patch
 
 import pytest
 
+from devstack.simulation.calls import Context
+from devstack.simulation.world import MONDAY, World, world_in_memory
 from devstack.stripe_sandbox.wire import Request as StripeRequest
 from relais.ledger import Entry, trial_balance
 from relais.metrics import Metric
@@ -17,9 +19,7 @@ from relais.report import FindingKind, booked_in_stripe
 from relais.rows import REPORT_KEY, Change, Key
 from relais.steps import reconcile as step
 from relais.steps.compare import Report, report_from_row
-from tests.support.engine import Context
 from tests.support.journey import Journey
-from tests.support.world import MONDAY, World, world_in_memory
 
 ORDERS = 20
 

@@ -6,7 +6,8 @@ import base64
 import hashlib
 import re
 import sys
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from subprocess import run
 
@@ -49,12 +50,24 @@ PROBLEMS: dict[str, dict[str, str | int]] = {
 }
 
 
-def every(lang: str) -> list[tuple[str, Page]]:
-    return list(samples.pages(lang))
-
-
 def show(view: Page) -> Document:
     return Document(page(view))
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A page as it was rendered, and as a browser reads it."""
+
+    name: str
+    view: Page
+    html: str
+    document: Document
+
+
+@cache
+def every(lang: str) -> tuple[Shown, ...]:
+    """Every page in every state; rendered and read once for all that is asked of them."""
+    return tuple(Shown(name, view, html := page(view), Document(html)) for name, view in samples.pages(lang))
 
 
 @pytest.mark.parametrize("lang", LANGS)
@@ -62,9 +75,8 @@ def test_every_page_in_every_state_is_a_whole_document_in_its_language(lang: str
     """Every template, state, choice and notice renders, closes what it opens, and says its language and title."""
     shown = every(lang)
     assert len(shown) > 400
-    for name, view in shown:
-        html = page(view)
-        document = Document(html)
+    for one in shown:
+        name, html, document = one.name, one.html, one.document
         assert not document.open, name
         assert document.all("html")[0]["lang"] == lang, name
         assert len(document.all("h1")) == 1, name
@@ -76,8 +88,8 @@ def test_every_page_in_every_state_is_a_whole_document_in_its_language(lang: str
 @pytest.mark.parametrize("lang", LANGS)
 def test_every_page_names_the_shop_its_hours_and_a_way_to_reach_the_seller(lang: str) -> None:
     """Nobody is left alone with a machine (design: people 2)."""
-    for name, view in every(lang):
-        document = show(view)
+    for one in every(lang):
+        name, document = one.name, one.document
         assert samples.SHOP.brand in document.words, name
         assert words.opening_hours(samples.SHOP.hours, lang) in " ".join(document.text), name
         assert any((link["href"] or "").startswith(f"mailto:{samples.SHOP.email}") for link in document.all("a")), name
@@ -86,8 +98,8 @@ def test_every_page_names_the_shop_its_hours_and_a_way_to_reach_the_seller(lang:
 @pytest.mark.parametrize("lang", LANGS)
 def test_every_input_has_a_label_and_every_reference_leads_somewhere(lang: str) -> None:
     """WCAG 1.3.1 and 4.1.2: what can be filled in has a name; links to a problem and descriptions exist."""
-    for name, view in every(lang):
-        document = show(view)
+    for one in every(lang):
+        name, document = one.name, one.document
         ids = [attrs["id"] for _, attrs, _ in document.elements if "id" in attrs]
         assert len(ids) == len(set(ids)), name
         labelled = {attrs.get("for") for attrs in document.all("label")}
@@ -105,8 +117,8 @@ def test_every_input_has_a_label_and_every_reference_leads_somewhere(lang: str) 
 @pytest.mark.parametrize("lang", LANGS)
 def test_pages_hold_nothing_that_the_policy_forbids(lang: str) -> None:
     """No event handlers, no style attributes, no address of a third party: the policy would block them silently."""
-    for name, view in every(lang):
-        document = show(view)
+    for one in every(lang):
+        name, document = one.name, one.document
         for tag, attrs, _ in document.elements:
             assert not [attr for attr in attrs if attr.startswith("on") or attr == "style"], name
             for attr in ("src", "href", "action"):
@@ -571,9 +583,9 @@ def test_a_page_that_waits_looks_again_by_itself_but_never_sends() -> None:
 
 def test_only_the_shop_window_may_be_found_by_search_engines() -> None:
     """Links of orders and gates are secrets."""
-    for name, view in every("fr"):
-        hidden = bool(show(view).all("meta", name="robots"))
-        assert hidden is not name.startswith(("index", "offer")), name
+    for one in every("fr"):
+        hidden = bool(one.document.all("meta", name="robots"))
+        assert hidden is not one.name.startswith(("index", "offer")), one.name
 
 
 def test_no_script_submits_a_form() -> None:
