@@ -72,6 +72,7 @@ def watched() -> Iterator[Watched]:
     yield Watched("movement-unknown", Metric.MOVEMENT_UNKNOWN, "Stripe booked something of a kind new to us")
     yield Watched("movement-unexplained", Metric.MOVEMENT_UNEXPLAINED, "Stripe moved money nobody here asked for")
     yield Watched("cover-short", Metric.COVER_SHORT, "Stripe's balance is smaller than what is owed", period=HOUR)
+    yield Watched("moved-twice", Metric.MOVED_TWICE, "Stripe shows two movements of one operation")
     yield Watched("mail-put-off", Metric.MAIL_PUT_OFF, "The post keeps refusing mails; they stay owed", SOME, HOUR)
     yield Watched("unreached", Metric.UNREACHED, "No mail reaches somebody who is asked: silence decides nothing")
     yield Watched("webhook-refused", Metric.WEBHOOK_REFUSED, "Events whose signature is not Stripe's", SOME, HOUR)
@@ -261,6 +262,7 @@ class Dashboard(Construct):
                 "Money that did not move",
                 *(act_metric(kind, state) for kind in ActKind for state in ENDED_BADLY),
                 Metric.ACT_LATE,
+                Metric.MOVED_TWICE,
             ),
             self._graph("Webhook", Metric.WEBHOOK_RECEIVED, Metric.WEBHOOK_REFUSED, Metric.WEBHOOK_WRONG_MODE),
         )

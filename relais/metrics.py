@@ -67,6 +67,8 @@ class Metric(StrEnum):
     REFUND_DONE = "RefundDone"
     REFUND_REFUSED = "RefundRefused"
     REFUND_UNKNOWN = "RefundUnknown"
+    MOVED_TWICE = "MovedTwice"
+    """Movements of one operation beyond the first, found at Stripe: money that has to come back."""
     STRAY_REFUNDED = "StrayPaymentRefunded"
     """A second payment, or one of another amount, that was given back whole."""
     FEE_BOOKED = "FeeBooked"

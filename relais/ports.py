@@ -247,6 +247,12 @@ class Payments(Protocol):
     def refund(self, body: dict[str, Any], key: str) -> Sent:
         """Send a refund once. Raises what a transfer raises."""
 
+    def made(self, kind: str, body: dict[str, Any], since: datetime) -> list[Sent]:
+        """What Stripe's lists show that this operation (`metadata.op`) has made since an instant, oldest first.
+
+        `kind` is an act's. Raises `AnswerUnknownError`, `TryAgainError`.
+        """
+
 
 @dataclass(frozen=True, slots=True)
 class Movements:
