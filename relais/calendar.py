@@ -193,6 +193,9 @@ class Away:
     first: date
     last: date
 
+    def __str__(self) -> str:
+        return f"{self.first.isoformat()}..{self.last.isoformat()}"
+
     def covers(self, day: date) -> bool:
         """Whether the person is away on that day."""
         return self.first <= day <= self.last

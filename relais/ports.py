@@ -13,7 +13,7 @@ from relais.metrics import Metric
 if TYPE_CHECKING:
     from relais.bank import Movement
     from relais.link import LinkKeys
-    from relais.pages.views import LetterView, ReportView
+    from relais.pages.views import AnyLetter
     from relais.rows import Key, Row, Write
 
 
@@ -120,7 +120,7 @@ class MailRefusedError(RelaisError):
 class Mailer(Protocol):
     """The post."""
 
-    def send(self, letter: LetterView | ReportView) -> None:
+    def send(self, letter: AnyLetter) -> None:
         """Write and send one mail. Raises `MailRefusedError`."""
 
 

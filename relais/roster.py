@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from relais.calendar import Away, Calendar, Hours, working_time
 from relais.lift import Lift, Row, lift
 from relais.performer import Performer
+from relais.rows import ASKED, asked_name
 from relais.score import HALF_LIFE_DAYS, Axis, Score, Tally, seen
 
 ROW_VERSION = 1
@@ -37,6 +38,7 @@ class Standing(StrEnum):
 
 
 _UNSEEN = Score(0, 0)
+_WORKS = "works_"
 # What is believed of somebody of whom nothing is known, worth five observations.
 _PRIOR_QUALITY = Score(400, 5)
 _PRIOR_PUNCTUALITY = Score(85, 5)
@@ -55,8 +57,52 @@ class Rate:
 
 
 @dataclass(frozen=True, slots=True)
+class Terms:
+    """What is agreed with somebody, which the catalogue's file and commands may both change."""
+
+    standing: Standing
+    rates: tuple[Rate, ...]
+    away: tuple[Away, ...]
+
+    def to_row(self) -> Row:
+        """Return the terms as plain strings, integers, lists and dicts."""
+        return {
+            "standing": str(self.standing),
+            "rates": {rate.skill: rate.amount for rate in self.rates},
+            "away": [away.to_row() for away in self.away],
+        }
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> "Terms":
+        """Rebuild the terms from `to_row`."""
+        return cls(
+            Standing(row["standing"]),
+            tuple(Rate(skill, int(amount)) for skill, amount in sorted(row["rates"].items())),
+            tuple(Away.from_row(away) for away in row["away"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Where the file says something else than a command did: `what` it is about, what each says, which one `holds`."""
+
+    what: str
+    file: str
+    command: str
+    holds: str
+
+
+FILE, COMMAND = "file", "command"
+
+
+@dataclass(frozen=True, slots=True)
 class Freelancer:
-    """One row of the roster. `in_hand` counts the engagements under way: nobody goes above `capacity`."""
+    """One row of the roster. `in_hand` counts the engagements under way: nobody goes above `capacity`.
+
+    `filed` is what the catalogue's file said last; `trials` is how many trial orders a candidate may still be asked
+    for; `works` counts, by skill, what was accepted and paid since the rate last rose; `asked` names order and gate of
+    each proposal that is open to them.
+    """
 
     key: str
     name: str
@@ -79,6 +125,15 @@ class Freelancer:
     stripe_account: str | None = None
     city: str = ""
     phone: str = ""
+    filed: Terms | None = None
+    trials: int = 1
+    works: tuple[tuple[str, int], ...] = ()
+    asked: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def terms(self) -> Terms:
+        """What is agreed now."""
+        return Terms(self.standing, self.rates, self.away)
 
     @property
     def calendar(self) -> Calendar:
@@ -123,6 +178,10 @@ class Freelancer:
             "stripe_account": self.stripe_account,
             "city": self.city,
             "phone": self.phone,
+            "trials": self.trials,
+            **({} if self.filed is None else {"filed": self.filed.to_row()}),
+            **{works_name(skill): count for skill, count in self.works},
+            **{asked_name(*proposal): True for proposal in self.asked},
         } | {
             name: value
             for axis, tally in self.tallies
@@ -159,12 +218,66 @@ class Freelancer:
                 for axis in Axis
                 if tally_names(axis)[1] in now
             ),
+            trials=int(now.get("trials", 1)),
+            filed=None if "filed" not in now else Terms.from_row(now["filed"]),
+            works=tuple(
+                (name.removeprefix(_WORKS), int(count))
+                for name, count in sorted(now.items())
+                if name.startswith(_WORKS)
+            ),
+            asked=tuple(_asked(name) for name in sorted(now) if name.startswith(ASKED)),
         )
 
 
 def tally_names(axis: Axis) -> tuple[str, str]:
     """The attributes of a roster row that hold an axis' weighted sum and its weight; decisions add to them."""
     return f"{axis.value}_sum", f"{axis.value}_weight"
+
+
+def _asked(name: str) -> tuple[str, str]:
+    order, _, gate = name.removeprefix(ASKED).partition("_")
+    return order, gate
+
+
+def works_name(skill: str) -> str:
+    """The attribute of a roster row that counts the works of a skill."""
+    return f"{_WORKS}{skill}"
+
+
+def merged(base: Terms, now: Terms, file: Terms) -> tuple[Terms, tuple[Difference, ...]]:
+    """What holds when a catalogue is applied, and where it is not what its file says, or not what a command said.
+
+    `base` is what the file said last, `now` what is agreed, `file` what it says today. The file is the beginning: what
+    a command changed since stays, unless the file changes it too; then the file holds.
+    """
+    standing, differs = _one_holds("standing", base.standing.value, now.standing.value, file.standing.value)
+    differences = [differs]
+    rates: list[Rate] = []
+    before, agreed, filed = ({rate.skill: rate.amount for rate in one.rates} for one in (base, now, file))
+    for skill in sorted({*before, *agreed, *filed}):
+        values = [None if skill not in one else str(one[skill]) for one in (before, agreed, filed)]
+        amount, differs = _one_holds(f"rates.{skill}", *values)
+        differences.append(differs)
+        rates += [Rate(skill, int(amount))] if amount is not None else []
+    away, days_differ = _days_hold(set(base.away), set(now.away), set(file.away))
+    found = tuple(one for one in (*differences, *days_differ) if one is not None)
+    return Terms(Standing(standing or file.standing), tuple(rates), away), found
+
+
+def _one_holds(what: str, base: str | None, now: str | None, file: str | None) -> tuple[str | None, Difference | None]:
+    if now == file:
+        return file, None
+    if file == base:
+        return now, Difference(what, file or "", now or "", COMMAND)
+    return file, None if now == base else Difference(what, file or "", now or "", FILE)
+
+
+def _days_hold(base: set[Away], now: set[Away], file: set[Away]) -> tuple[tuple[Away, ...], tuple[Difference, ...]]:
+    """Dates add up: each was put there by the file or by somebody, and only who put it there takes it away."""
+    kept = (now - (base - file)) | (file - base)
+    differences = [Difference("away", "", str(one), COMMAND) for one in kept - file]
+    differences += [Difference("away", str(one), "", COMMAND) for one in file - kept]
+    return tuple(sorted(kept, key=Away.to_row)), tuple(sorted(differences, key=lambda one: (one.file, one.command)))
 
 
 @dataclass(frozen=True, slots=True)

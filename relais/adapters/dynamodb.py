@@ -7,6 +7,7 @@ with jitter). Design: workflow section 5.
 from __future__ import annotations
 
 import random
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
@@ -23,6 +24,7 @@ from relais.rows import Change, Check, Guard, Key, Put, Row, Test, Write
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9_]+")
 CONFLICT_TRIES = 6
 CONFLICT_SECONDS = 0.05
 _CONFLICTS = frozenset({"TransactionConflict", "TransactionConflictException", "TransactionInProgressException"})
@@ -259,7 +261,10 @@ class _Names:
         self.values: dict[str, Any] = {}
 
     def name(self, attribute: str) -> str:
-        placeholder = f"#{attribute}"
+        """Attributes may have any name, placeholders may not: letters, digits and underscores only."""
+        plain = _PLAIN_NAME.fullmatch(attribute)
+        known = (held for held, named in self.names.items() if named == attribute)
+        placeholder = f"#{attribute}" if plain else next(known, f"#other_{len(self.names)}")
         self.names[placeholder] = attribute
         return placeholder
 

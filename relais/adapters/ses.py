@@ -8,20 +8,23 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from relais.pages.views import ReportView
 from relais.ports import MailRefusedError
 
 if TYPE_CHECKING:
     from mypy_boto3_sesv2 import SESV2Client
 
-    from relais.pages.views import LetterView, Mail
+    from relais.pages.views import AnyLetter, Mail
 
 
 class SesMailer:
     """Sends from one verified address."""
 
     def __init__(
-        self, client: SESV2Client, sender: str, configuration_set: str, write: Callable[[LetterView | ReportView], Mail]
+        self,
+        client: SESV2Client,
+        sender: str,
+        configuration_set: str,
+        write: Callable[[AnyLetter], Mail],
     ) -> None:
         """`write` turns what a step says into a mail."""
         self._client = client
@@ -29,7 +32,7 @@ class SesMailer:
         self._configuration_set = configuration_set
         self._write = write
 
-    def send(self, letter: LetterView | ReportView) -> None:
+    def send(self, letter: AnyLetter) -> None:
         """Write and send one mail. Raises `MailRefusedError`."""
         mail = self._write(letter)
         request: dict[str, Any] = {
@@ -58,8 +61,8 @@ class SesMailer:
             raise MailRefusedError(type(error).__name__) from error
 
 
-def _tags(letter: LetterView | ReportView) -> dict[str, str]:
-    if isinstance(letter, ReportView):
-        return {"about": "money"}
-    about = {"order": letter.order.id}
-    return about if letter.gate is None else about | {"gate": str(letter.gate.id)}
+def _tags(letter: AnyLetter) -> dict[str, str]:
+    """What the mail is about; only letters are about a gate that the clock looks at when they come back."""
+    order, gate = getattr(letter, "order", None), getattr(letter, "gate", None)
+    tags = {} if order is None else {"order": order.id}
+    return tags if gate is None else tags | {"gate": str(gate.id)}

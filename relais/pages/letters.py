@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from typing import assert_never
 
 from relais.gate import Kind, Role
@@ -28,14 +28,29 @@ from relais.pages.render import (
     speech,
     why_you,
 )
-from relais.pages.views import LetterView, Mail, ReportView
+from relais.pages.views import AnnouncementView, AnyLetter, LetterView, Mail, ReportView
 from relais.performer import Performer
 from relais.report import Finding
 
 REMINDER = ".reminder"
 PREHEADER_LENGTH = 120
 ASKING = frozenset(
-    {"brief", "proposal", "work", "rework", "revision", "review", "acceptance", "revised", "parked", "pick", "stuck"}
+    {
+        "brief",
+        "proposal",
+        "work",
+        "rework",
+        "revision",
+        "review",
+        "acceptance",
+        "revised",
+        "parked",
+        "pick",
+        "stuck",
+        "work_late",
+        "missed_date",
+        "new_date",
+    }
 )
 """The mails that put a question: they say until when and what silence means. The others tell."""
 MAKING = frozenset({"proposal", "work", "rework", "revision"})
@@ -72,14 +87,16 @@ class Letter:
     why: str
 
 
-def write(view: LetterView | ReportView) -> Mail:
+def write(view: AnyLetter) -> Mail:
     """Write a mail in its reader's language."""
     if isinstance(view, ReportView):
         return _set(view, report(view), "")
+    if isinstance(view, AnnouncementView):
+        return _set(view, announced(view), view.said.order)
     return _set(view, compose(view), view.order.id)
 
 
-def _set(view: LetterView | ReportView, letter: Letter, reference: str) -> Mail:
+def _set(view: AnyLetter, letter: Letter, reference: str) -> Mail:
     given = speech(view.frame) | {"letter": letter, "reference": reference}
     return Mail(
         to=view.to,
@@ -169,6 +186,48 @@ def compose(view: LetterView) -> Letter:
     )
 
 
+def announced(view: AnnouncementView) -> Letter:
+    """What the mail of a change between the shop and a freelancer says."""
+    lang, said = words.language(view.frame.lang), view.said
+    reader = _reader(said.role)
+    key = f"announced.{said.topic.value}.{reader}"
+    given = _announced_facts(view, lang)
+    name = view.freelancer.name if reader == Role.FREELANCER.value else view.frame.shop.seller
+    return Letter(
+        subject=_one_line(words.say(lang, f"{key}.subject", **given)),
+        preheader=_one_line(words.say(lang, f"{key}.preheader", **given)),
+        hello=words.say(lang, "mail.hello", name=first_name(name)),
+        lead=(words.say(lang, f"{key}.lead", **given),),
+        facts=(),
+        note=said.reason or None,
+        brief=(),
+        terms=(),
+        refunds=(),
+        button="",
+        link=None,
+        contract=None,
+        reminded=None,
+        why="",
+    )
+
+
+def _announced_facts(view: AnnouncementView, lang: str) -> Mapping[str, object]:
+    """What sentences may name: amounts and days in words, the freelancer, what the seller may do next."""
+    facts, currency = view.said.facts, str(view.said.facts.get("currency", view.freelancer.currency))
+    sums = {name: words.money(int(facts[name]), currency, lang) for name in ("was", "now", "amount") if name in facts}
+    days = {name: words.day(date.fromisoformat(str(facts[name])), lang) for name in ("first", "last") if name in facts}
+    return {
+        "name": view.freelancer.name,
+        "freelancer": view.freelancer.key,
+        "brand": view.frame.shop.brand,
+        "order": view.said.order,
+        "skill": facts.get("skill", ""),
+        "was": words.say(lang, "announced.rate.none"),
+        **sums,
+        **days,
+    }
+
+
 def _after_lead(view: LetterView, named: str) -> tuple[str, ...]:
     """What follows the end of an order: when the money arrives, and what ends with it; what is paid all the same."""
     lang = view.frame.lang
@@ -222,6 +281,8 @@ def _sayable(view: LetterView) -> Mapping[str, object]:
         "order": view.order.id,
         "version": view.milestone.version if view.milestone else 1,
         "first": "",
+        "missed": _stated(view, "missed"),
+        "later": _stated(view, "until"),
     }
     match _reader(view.role):
         case "client":
@@ -278,6 +339,12 @@ def _awaited(view: LetterView) -> str:
 def _correct(view: LetterView) -> str:
     """How an address is corrected: a client's on the order, a freelancer's in the catalogue."""
     return "unreached.correct." + ("freelancer" if view.facts.get("role") == Role.FREELANCER.value else "client")
+
+
+def _stated(view: LetterView, name: str) -> str:
+    """A date that the gate shows."""
+    at = view.facts.get(name)
+    return _short(view, datetime.fromisoformat(str(at)) if at else None, "moment")
 
 
 def _short(view: LetterView, at: datetime | None, style: words.Style) -> str:

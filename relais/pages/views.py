@@ -22,6 +22,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from relais.announcement import Announcement
 from relais.gate import Choice, Decision, Gate, Kind, Role
 from relais.offer import Offer
 from relais.order import Milestone, MilestoneStage, Order
@@ -275,6 +276,16 @@ class LetterView:
 
 
 @dataclass(frozen=True, slots=True)
+class AnnouncementView:
+    """A mail of a change between the shop and a freelancer, to whom it concerns."""
+
+    frame: Frame
+    said: Announcement
+    to: str
+    freelancer: Freelancer
+
+
+@dataclass(frozen=True, slots=True)
 class Mail:
     """A mail ready to be sent: plain text beside HTML, in the reader's language."""
 
@@ -298,3 +309,7 @@ class ReportView:
     more: int
     booked: Mapping[str, int]
     held: Mapping[str, int] | None
+
+
+AnyLetter = LetterView | AnnouncementView | ReportView
+"""Whatever can be sent."""

@@ -17,8 +17,8 @@ from relais.errors import RelaisError
 from relais.offer import Offer
 from relais.order import stamp
 from relais.ports import ConditionFailedError, Store
-from relais.roster import Freelancer, Standing
-from relais.rows import SHOP_KEY, Change, Guard, Put, Row, absent, equals, freelancer_key, offer_key, present
+from relais.roster import Difference, Freelancer, Standing, merged
+from relais.rows import SHOP_KEY, Change, Guard, Put, Row, absent, equals, freelancer_key, offer_key
 from relais.shop import Shop
 
 SETTINGS_ROW_VERSION = 1
@@ -74,10 +74,11 @@ class AppliedOffer:
 
 @dataclass(frozen=True, slots=True)
 class AppliedFreelancer:
-    """A freelancer and what became of their row."""
+    """A freelancer, what became of their row, and where the file and what was changed by command did not agree."""
 
     key: str
     step: Step
+    differences: tuple[Difference, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +98,9 @@ class Applied:
 
 def apply(store: Store, catalog: Catalog, now: datetime) -> Applied:
     """Put a catalogue on the table; an unchanged offer keeps its version, a freelancer's `in_hand` is never touched.
+
+    Standing, rates and away dates begin with the file; what was changed by command since stays unless the file changes
+    it too, and every difference is told.
 
     Two at once are safe: each write is bound to what was read. Raises `CatalogContestedError`.
     """
@@ -148,31 +152,45 @@ def _withdrawn(before: Row | None, offers: Sequence[Offer]) -> tuple[AppliedOffe
 
 def _apply_roster(store: Store, roster: Sequence[Freelancer]) -> tuple[AppliedFreelancer, ...]:
     known = {row["key"]: Freelancer.from_row(row) for row in store.query("ROSTER", "R#")}
-    applied = [
-        AppliedFreelancer(one.key, _apply_freelancer(store, known.get(one.key), one))
-        for one in sorted(roster, key=lambda one: one.key)
-    ]
+    applied = [_apply_freelancer(store, known.get(one.key), one) for one in sorted(roster, key=lambda one: one.key)]
     kept = {one.key for one in roster}
     left_out = [known[key] for key in sorted(known) if key not in kept]
     return (*applied, *(_suspend(store, one) for one in left_out if one.standing is not Standing.SUSPENDED))
 
 
-def _apply_freelancer(store: Store, before: Freelancer | None, after: Freelancer) -> Step:
+def _apply_freelancer(store: Store, before: Freelancer | None, file: Freelancer) -> AppliedFreelancer:
     if before is None:
-        store.write(Put(freelancer_key(after.key), replace(after, in_hand=0).to_row()))
-        return Step.NEW
-    step = _step(before, Freelancer.from_row(replace(after, in_hand=before.in_hand, tallies=before.tallies).to_row()))
+        store.write(Put(freelancer_key(file.key), replace(file, in_hand=0, filed=file.terms).to_row()))
+        return AppliedFreelancer(file.key, Step.NEW)
+    terms, differences = merged(before.filed or before.terms, before.terms, file.terms)
+    holds = replace(file, standing=terms.standing, rates=terms.rates, away=terms.away, filed=file.terms)
+    counted = replace(
+        holds,
+        in_hand=before.in_hand,
+        tallies=before.tallies,
+        trials=before.trials,
+        works=before.works,
+        asked=before.asked,
+    )
+    step = _step(before, Freelancer.from_row(counted.to_row()))
     if step is not Step.UNCHANGED:
-        # Only a decision moves `in_hand` and what happened to the scores, and it may move them at this very moment.
-        row = {name: value for name, value in after.to_row().items() if name != "in_hand"}
-        store.write(Change(freelancer_key(after.key), put=row, guards=(present("pk"),)))
-    return step
+        # Only a decision moves what is counted, and it may move it at this very moment.
+        row = {name: value for name, value in holds.to_row().items() if name not in {"in_hand", "trials"}}
+        store.write(Change(freelancer_key(file.key), put=row, guards=_terms_as_read(before)))
+    return AppliedFreelancer(file.key, step, differences)
 
 
 def _suspend(store: Store, freelancer: Freelancer) -> AppliedFreelancer:
-    suspended = {"standing": Standing.SUSPENDED.value}
-    store.write(Change(freelancer_key(freelancer.key), put=suspended, guards=(present("pk"),)))
+    """Who is left out is suspended as if the file said so: back in the file, they stand as it says."""
+    filed = replace(freelancer.filed or freelancer.terms, standing=Standing.SUSPENDED)
+    suspended = {"standing": Standing.SUSPENDED.value, "filed": filed.to_row()}
+    store.write(Change(freelancer_key(freelancer.key), put=suspended, guards=_terms_as_read(freelancer)))
     return AppliedFreelancer(freelancer.key, Step.SUSPENDED)
+
+
+def _terms_as_read(freelancer: Freelancer) -> tuple[Guard, ...]:
+    """Nobody changed by command what was read."""
+    return tuple(equals(name, value) for name, value in freelancer.terms.to_row().items())
 
 
 def _write_window(store: Store, before: Row | None, window: dict[str, Any], now: datetime) -> None:

@@ -40,6 +40,7 @@ from relais.rows import (
     Put,
     Write,
     absent,
+    asked_name,
     at_least,
     below_attribute,
     brief_key,
@@ -225,8 +226,10 @@ def effects(situation: Situation, gate: Gate, answer: Answer) -> Effects:
             return _closed(situation) if answer.choice is Choice.REFUNDED else Effects(put={"spoken": True})
         case Kind.PARK:
             return _unparked(situation, answer)
-        case Kind.HOLD | Kind.STUCK:
+        case Kind.HOLD:
             return Effects()
+        case Kind.STUCK | Kind.LATE | Kind.CANCEL_LATE:
+            raise ChoiceNotRoutedError(gate.id.kind, answer.choice)
         case _:
             assert_never(gate.id.kind)
 
@@ -303,7 +306,7 @@ def _rivals_closed(situation: Situation, answer: Answer, rivals: tuple[Gate, ...
                 guards=(equals("status", "open"),),
             )
         )
-        closed.append(hand_back(rival.owner))
+        closed.append(not_asked(rival))
     return tuple(closed)
 
 
@@ -362,7 +365,7 @@ def _cancelled(situation: Situation, gate: Gate, answer: Answer) -> Effects:
         remove=("parked_from", "parked_why", *(() if situation.milestone is None else ("interrupt",))),
         # Money under way is not called back: it arrives first.
         guards=() if situation.milestone is None else (equals("in_transit", 0),),
-        writes=(hand_back(gate.owner),) if proposed else (),
+        writes=(not_asked(gate),) if proposed else (),
     )
 
 
@@ -388,7 +391,8 @@ def _dated(situation: Situation, milestone: Milestone, dates: Dates) -> Change:
 def _proposal_answered(situation: Situation, gate: Gate, answer: Answer) -> Effects:
     match answer.choice:
         case Choice.ACCEPTED:
-            return _engaged(situation, gate)
+            by_seller = gate.role is Role.ENGINE
+            return _done_by_seller(situation, gate.owner) if by_seller else _engaged(situation, gate)
         case Choice.EXHAUSTED:
             return Effects()
         case _:
@@ -400,7 +404,7 @@ def _said_no(situation: Situation, gate: Gate, answer: Answer) -> tuple[Write, .
     if answer.via is Via.CLOCK:
         return _scored(situation, gate, gate.owner, _Seen(Axis.RESPONSIVENESS, score.SILENT, Cause.LAPSED), back=True)
     if answer.by != gate.owner:
-        return (hand_back(gate.owner),)
+        return (not_asked(gate),)
     return _scored(situation, gate, gate.owner, _Seen(Axis.RESPONSIVENESS, score.ANSWERED, Cause.DECLINED), back=True)
 
 
@@ -417,8 +421,9 @@ def _scored(situation: Situation, gate: Gate, freelancer: str, what: _Seen, *, b
     total, weights = tally_names(what.axis)
     event = score.Event(what.axis, what.value, what.cause, situation.now, gate.order, str(gate.id))
     added = {total: what.value * weight, weights: weight} | ({"in_hand": -1} if back else {})
+    asked = (asked_name(gate.order, str(gate.id)),) if gate.id.kind is Kind.PROPOSAL else ()
     return (
-        Change(freelancer_key(freelancer), add=added, guards=(present("pk"),)),
+        Change(freelancer_key(freelancer), add=added, remove=asked, guards=(present("pk"),)),
         Put(score_key(freelancer, stamp(situation.now), gate.order, str(gate.id)), event.to_row()),
     )
 
@@ -459,15 +464,19 @@ def _picked(situation: Situation, gate: Gate, answer: Answer) -> Effects:
         case Choice.WAIT:
             return Effects(put={"wait_until": answer.facts["until"]}, remove=("picked",))
         case Choice.SELF:
-            maker = str(answer.facts["freelancer"])
-            room = Change(freelancer_key(maker), add={"in_hand": 1}, guards=(below_attribute("in_hand", "capacity"),))
-            dates = _own_dates(situation)
-            bound = _bound(situation, Engagement(maker, 0, situation.now, dates[0], Performer.SELF), dates)
-            return replace(bound, writes=(*bound.writes, *(_held_beside(situation, maker) or (room,))))
+            return _done_by_seller(situation, str(answer.facts["freelancer"]))
         case Choice.OUTSIDE:
             return _bought(situation, gate, answer)
         case _:
             return Effects()
+
+
+def _done_by_seller(situation: Situation, maker: str) -> Effects:
+    """The seller's own hands, if there is room in them: nothing is agreed, the date is the client's."""
+    room = Change(freelancer_key(maker), add={"in_hand": 1}, guards=(below_attribute("in_hand", "capacity"),))
+    dates = _own_dates(situation)
+    bound = _bound(situation, Engagement(maker, 0, situation.now, dates[0], Performer.SELF), dates)
+    return replace(bound, writes=(*bound.writes, *(_held_beside(situation, maker) or (room,))))
 
 
 def _bought(situation: Situation, gate: Gate, answer: Answer) -> Effects:
@@ -718,6 +727,22 @@ def _unparked(situation: Situation, answer: Answer) -> Effects:
     handed_back = _closed(situation) if answer.choice is Choice.CLOSED and not ended_before else Effects()
     settled = (equals("left_to_send", 0), equals("in_transit", 0)) if answer.choice is Choice.CLOSED else ()
     return Effects(remove=("parked_from", "parked_why"), writes=handed_back.writes, guards=settled)
+
+
+def withdraw(gate: Gate) -> Change:
+    """Close an open gate without an answer: its link tells so."""
+    return Change(
+        gate_key(gate.order, str(gate.id)),
+        put={"status": "withdrawn"},
+        remove=("owes", "due", "due_shard", "desk", "desk_due", "send_after"),
+        guards=(equals("status", "open"),),
+    )
+
+
+def not_asked(gate: Gate) -> Change:
+    """A proposal is not open any more: the place that it reserved is free again."""
+    asked = (asked_name(gate.order, str(gate.id)),)
+    return Change(freelancer_key(gate.owner), add={"in_hand": -1}, remove=asked, guards=(present("pk"),))
 
 
 def hand_back(freelancer: str) -> Change:

@@ -6,16 +6,18 @@ import json
 from dataclasses import replace
 from datetime import datetime
 
+from relais.announcement import Announcement
 from relais.calendar import due_after
 from relais.gate import Choice, Gate, Kind, Role, gate_from_row
 from relais.offer import Question
 from relais.order import ORDER_LEVEL, Lost, Milestone
-from relais.pages.views import Chosen, Frame, LetterView
+from relais.pages.views import AnnouncementView, Chosen, Frame, LetterView
 from relais.ports import Ports
 from relais.roster import Freelancer, Reason
 from relais.rows import brief_key, gate_key
+from relais.shop import Shop
 from relais.steps.links import gate_link, order_link
-from relais.steps.situation import Situation, read_freelancer
+from relais.steps.situation import Situation, read_freelancer, read_shop
 
 
 def expected(gate: Gate) -> bool:
@@ -33,6 +35,15 @@ def opening(ports: Ports, situation: Situation, gate: Gate) -> tuple[LetterView,
             return ()
         case _:
             return (to_owner(ports, situation, gate, _opening_key(situation, gate)),)
+
+
+def told(ports: Ports, situation: Situation, gate: Gate) -> tuple[LetterView, ...]:
+    """The mails about the answer to a side gate, to those whom it concerns besides who gave it."""
+    match gate.id.kind:
+        case Kind.CANCEL_LATE:
+            return (_to_seller(ports, situation, "cancelled_late", gate),)
+        case _:
+            return ()
 
 
 def reminder(ports: Ports, situation: Situation, gate: Gate) -> LetterView:
@@ -76,6 +87,19 @@ def lost(ports: Ports, situation: Situation, lost: Lost) -> LetterView:
 def new_link(ports: Ports, situation: Situation) -> LetterView:
     """The mail to a client whose address was corrected while nothing is asked of them: the order's page."""
     return _to_client(ports, situation, "address", None)
+
+
+def announcement(ports: Ports, said: Announcement) -> AnnouncementView:
+    """The mail that tells of a change between the shop and a freelancer."""
+    freelancer = read_freelancer(ports.store, said.freelancer)
+    shop, _ = read_shop(ports.store)
+    seller = said.role is Role.SELLER
+    return AnnouncementView(
+        frame=_frame_of(ports, shop, shop.lang if seller else freelancer.lang),
+        said=said,
+        to=shop.email if seller else freelancer.email,
+        freelancer=freelancer,
+    )
 
 
 def refunded(ports: Ports, situation: Situation) -> tuple[LetterView, ...]:
@@ -142,6 +166,10 @@ def to_owner(ports: Ports, situation: Situation, gate: Gate, key: str) -> Letter
 def _opening_key(situation: Situation, gate: Gate) -> str:
     if gate.id.kind is Kind.PARK:
         return "parked"
+    if gate.id.kind is Kind.LATE:
+        return "work_late"
+    if gate.id.kind is Kind.CANCEL_LATE:
+        return "new_date" if "until" in gate.shown else "missed_date"
     if gate.id.kind is Kind.ACCEPTANCE and situation.milestone is not None and situation.milestone.revisions_used:
         return "revised"
     if gate.id.kind is not Kind.WORK or situation.milestone is None or not situation.milestone.version:
@@ -179,7 +207,13 @@ def _to_client(ports: Ports, situation: Situation, key: str, gate: Gate | None) 
         gate=gate,
         milestone=situation.milestone,
         deadline=situation.promised,
+        facts={} if gate is None else said(gate),
     )
+
+
+def said(gate: Gate) -> dict[str, str | int]:
+    """What a gate shows that a sentence may name: words, numbers and dates."""
+    return {name: value for name, value in gate.shown.items() if isinstance(value, (str, int))}
 
 
 def _to_seller(ports: Ports, situation: Situation, key: str, gate: Gate) -> LetterView:
@@ -195,7 +229,7 @@ def _to_seller(ports: Ports, situation: Situation, key: str, gate: Gate) -> Lett
         milestone=situation.milestone,
         freelancer=situation.freelancer,
         deadline=situation.promised,
-        facts={"why": str(gate.shown.get("why", ""))},
+        facts={"why": ""} | said(gate),
     )
 
 
@@ -311,11 +345,8 @@ def last_note(ports: Ports, situation: Situation) -> str | None:
 
 def frame(ports: Ports, situation: Situation, lang: str) -> Frame:
     """What surrounds a mail."""
-    return Frame(
-        shop=situation.shop,
-        lang=lang,
-        zone=situation.shop.zone,
-        home=ports.settings.public_url,
-        path="",
-        now=situation.now,
-    )
+    return _frame_of(ports, situation.shop, lang)
+
+
+def _frame_of(ports: Ports, shop: Shop, lang: str) -> Frame:
+    return Frame(shop=shop, lang=lang, zone=shop.zone, home=ports.settings.public_url, path="", now=ports.now())

@@ -16,7 +16,7 @@ from typing import Any
 
 from devstack.simulation.memory import MemoryFiles, MemoryStore
 from relais.link import LinkKeys
-from relais.pages.views import LetterView
+from relais.pages.views import AnyLetter
 from relais.ports import ChargeSeen, PaidSession, Sent, SessionRequest, Settings, Settlement, Store
 
 MONDAY = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
@@ -76,10 +76,14 @@ class RecordingMailer:
     """The post: letters as they were handed over, not written."""
 
     letters: list[LetterView] = field(default_factory=list)
+    announcements: list[AnnouncementView] = field(default_factory=list)
 
-    def send(self, letter: LetterView) -> None:
+    def send(self, letter: AnyLetter) -> None:
         """Keep a letter."""
-        self.letters.append(letter)
+        if isinstance(letter, AnnouncementView):
+            self.announcements.append(letter)
+        else:
+            self.letters.append(letter)
 
     def keys(self, order: str) -> Counter[str]:
         """How often each letter of an order was sent."""

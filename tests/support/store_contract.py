@@ -189,6 +189,21 @@ class StoreContract:
         expected = {name: value for name, value in BASE.items() if name != "most"}
         assert _row(store) == expected | {"word": "shut", "new": [1], "n": 3, "fresh": 3}
 
+    def test_an_attribute_may_be_named_as_a_gate_is(self, store: Store) -> None:
+        """Names come from orders, gates and skills: they hold what no expression could."""
+        _put(store, **{"asked_a_00-proposal-0001": True, "works_a-b": 1, "works_a_b": 1})
+        store.write(
+            Change(
+                KEY,
+                add={"works_a-b": 1, "works_a_b": 2},
+                remove=("asked_a_00-proposal-0001",),
+                guards=(equals("works_a-b", 1), equals("works_a_b", 1)),
+            )
+        )
+        row = _row(store)
+        assert row is not None
+        assert (row["works_a-b"], row["works_a_b"], "asked_a_00-proposal-0001" in row) == (2, 3, False)
+
     def test_a_change_that_only_removes_is_a_change(self, store: Store) -> None:
         """An opening clears what its decision owed and writes nothing else on it."""
         _put(store)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from relais.calendar import Away, Hours
 from relais.performer import Performer
-from relais.roster import Freelancer, Rate, Standing, rank, smoothed
+from relais.roster import COMMAND, FILE, Freelancer, Rate, Standing, Terms, merged, rank, smoothed
 from relais.score import Score
 
 NOW = datetime(2026, 11, 27, 10, 0, tzinfo=UTC)
@@ -170,3 +170,47 @@ def test_one_perfect_order_weighs_less_than_twenty_good_ones() -> None:
     prior = Score(400, 5)
     assert smoothed(Score(500, 1), prior) < smoothed(Score(480, 23), prior)
     assert smoothed(Score(0, 0), prior) == 400
+
+
+# --- what the catalogue's file says, and what was changed by command ----------------------------------------------
+
+_HOLIDAY, _PAUSE = Away(date(2026, 12, 21), date(2027, 1, 3)), Away(date(2026, 11, 23), date(2026, 11, 27))
+
+
+def _terms(standing: Standing = Standing.APPROVED, logo: int | None = 13_000, *away: Away) -> Terms:
+    return Terms(standing, () if logo is None else (Rate("logo", logo),), away)
+
+
+@pytest.mark.parametrize(
+    ("base", "now", "file", "holds", "told"),
+    [
+        (_terms(), _terms(), _terms(), _terms(), []),
+        (_terms(), _terms(logo=14_500), _terms(), _terms(logo=14_500), [("rates.logo", COMMAND)]),
+        (_terms(), _terms(logo=14_500), _terms(logo=14_500), _terms(logo=14_500), []),
+        (_terms(), _terms(logo=14_500), _terms(logo=15_000), _terms(logo=15_000), [("rates.logo", FILE)]),
+        (_terms(), _terms(), _terms(logo=15_000), _terms(logo=15_000), []),
+        (_terms(), _terms(), _terms(logo=None), _terms(logo=None), []),
+        (_terms(logo=None), _terms(), _terms(logo=None), _terms(), [("rates.logo", COMMAND)]),
+        (_terms(), _terms(Standing.SUSPENDED), _terms(), _terms(Standing.SUSPENDED), [("standing", COMMAND)]),
+        (_terms(Standing.CANDIDATE), _terms(Standing.SUSPENDED), _terms(), _terms(), [("standing", FILE)]),
+    ],
+)
+def test_what_a_command_changed_stays_unless_the_file_changes_it(
+    base: Terms, now: Terms, file: Terms, holds: Terms, told: list[tuple[str, str]]
+) -> None:
+    """The file is the beginning: applied again it undoes nothing, and where the two differ both are told."""
+    found, differences = merged(base, now, file)
+    assert found == holds
+    assert [(one.what, one.holds) for one in differences] == told
+
+
+def test_away_dates_add_up() -> None:
+    """A holiday of the file and a pause of theirs are both kept; each goes with whoever put it there."""
+    both = _terms(Standing.APPROVED, 13_000, _PAUSE, _HOLIDAY)
+    of_file = _terms(Standing.APPROVED, 13_000, _HOLIDAY)
+    paused = _terms(Standing.APPROVED, 13_000, _PAUSE)
+    assert merged(of_file, both, of_file)[0] == both
+    assert merged(of_file, both, _terms())[0] == paused
+    assert merged(_terms(), paused, of_file)[0] == both
+    cut, told = merged(of_file, _terms(), of_file)
+    assert (cut, [(one.file, one.command) for one in told]) == (_terms(), [("2026-12-21..2027-01-03", "")])

@@ -1,5 +1,6 @@
 """`relais catalog`: what is sold, by whom it is made, and what it earns."""
 
+from dataclasses import asdict
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,6 +12,7 @@ from relais.cli.output import WRONG, AsJson, OfStage, complain, money, say, sent
 from relais.cli.stack import Stack, Stage
 from relais.margin import RateUnknownError, expected, net_margin
 from relais.offer import Offer
+from relais.roster import COMMAND, Difference
 from relais.shop import Shop
 from relais.steps import catalog as step
 
@@ -52,6 +54,7 @@ def apply(path: Folder = _HERE, stage: OfStage = Stage.DEV, as_json: AsJson = Fa
     """Put a catalogue on the table. A changed offer becomes a new version, orders keep the one they were bought under.
 
     With a single mistake nothing is applied. Who is left out of the roster is not asked any more; engagements go on.
+    What `relais roster` changed stays, unless the file changes it too; where they differ, both are printed.
     """
     catalog = _load(path, as_json)
     ports = Stack(stage).ports
@@ -59,7 +62,10 @@ def apply(path: Folder = _HERE, stage: OfStage = Stage.DEV, as_json: AsJson = Fa
     offers = [
         {"slug": one.slug, "version": one.version, "status": one.status, "step": one.step.value} for one in done.offers
     ]
-    roster = [{"freelancer": one.key, "step": one.step.value} for one in done.roster]
+    roster = [
+        {"freelancer": one.key, "step": one.step.value, "differences": [asdict(differs) for differs in one.differences]}
+        for one in done.roster
+    ]
     if as_json:
         outcome = {
             "stage": stage.value,
@@ -77,7 +83,19 @@ def apply(path: Folder = _HERE, stage: OfStage = Stage.DEV, as_json: AsJson = Fa
         right=("Version",),
     )
     table("Roster", ("Freelancer", "What"), [(one.key, one.step.value) for one in done.roster])
+    for one in done.roster:
+        for differs in one.differences:
+            say(_told(one.key, differs))
     say(f"Shop: {done.shop.value}." if done.wrote else "Nothing has changed, nothing was written.")
+
+
+def _told(key: str, differs: Difference) -> str:
+    """Where the file and a command do not agree: both, and which holds."""
+    file, command = differs.file or "nothing", differs.command or "nothing"
+    holds = (
+        "the command's holds until the file changes" if differs.holds == COMMAND else "the file has changed: it holds"
+    )
+    return f"{key}, {differs.what}: the file says {file}, a command said {command}; {holds}."
 
 
 def _load(path: Path, as_json: bool) -> Catalog:

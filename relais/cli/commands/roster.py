@@ -1,17 +1,27 @@
-"""`relais roster`: who may be asked."""
+"""`relais roster`: who may be asked, and what is agreed with them."""
 
 from datetime import datetime
 from typing import Annotated, Any
 
 import typer
 
-from relais.cli.output import AsJson, OfStage, Times, facts, money, sentences, table, tell_json
-from relais.cli.stack import Stack, Stage
-from relais.roster import Freelancer
+from relais.announcement import Announcement
+from relais.cli.output import AsJson, OfStage, Times, facts, money, say, sentences, table, tell_json
+from relais.cli.stack import OperatorPorts, Stack, Stage
+from relais.gate import Via
+from relais.money import parse_amount
+from relais.roster import Freelancer, Standing
 from relais.score import HALF_LIFE_DAYS, Axis, Event, Score
+from relais.steps import roster as step
+from relais.steps.decisions import LostWhy
+from relais.steps.reassign import NothingToReassignError, reassign
 from relais.steps.situation import read_freelancer, read_shop
 
-app = typer.Typer(no_args_is_help=True, help="The approved freelancers.")
+app = typer.Typer(no_args_is_help=True, help="The freelancers: list, show; approve, suspend, pause, resume, rate.")
+
+Who = Annotated[str, typer.Argument(help="Who, by key.", metavar="FREELANCER")]
+Reason = Annotated[str, typer.Option(help="Why: kept in the audit, and told in the mail that tells the change.")]
+Day = Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="The last day away, such as 2026-12-24.")]
 
 
 @app.command("list", epilog="Example: relais roster list --json")
@@ -45,18 +55,21 @@ def list_(stage: OfStage = Stage.DEV, as_json: AsJson = False) -> None:
 
 @app.command(epilog="Example: relais roster show ines-moreau")
 @sentences
-def show(
-    freelancer: Annotated[str, typer.Argument(help="Who, by key.")], stage: OfStage = Stage.DEV, as_json: AsJson = False
-) -> None:
-    """Show one freelancer: scores as they are now, and every change of them with its cause, newest first."""
+def show(freelancer: Who, stage: OfStage = Stage.DEV, as_json: AsJson = False) -> None:
+    """Show one freelancer: scores as they are now, every change of them with its cause, and what was changed by whom.
+
+    Newest first.
+    """
     ports = Stack(stage).ports
     times = Times.of_shop(ports.store)
     one = read_freelancer(ports.store, freelancer)
     half_life, now = read_shop(ports.store)[0].half_life, ports.now()
     events = [Event.from_row(row) for row in ports.store.query(f"F#{one.key}", "S#")][::-1]
+    announcements = [Announcement.from_row(row) for row in ports.store.query(f"F#{one.key}", "N#")][::-1]
     if as_json:
         told = [event.to_row() | {"at": times.iso(event.at)} for event in events]
-        tell_json(_document(one, now, half_life) | {"events": told})
+        changes = [_change(said, times) for said in announcements]
+        tell_json(_document(one, now, half_life) | {"events": told, "changes": changes})
         return
     scores = {axis: one.seen(axis, now, half_life) for axis in Axis}
     facts(
@@ -77,6 +90,161 @@ def show(
             for one in events
         ],
     )
+
+    table(
+        "Changes",
+        ("When", "What", "By", "Why", "Told"),
+        [
+            (
+                times.shown(times.iso(one.at)),
+                " ".join([one.topic.value, *(str(value) for value in one.facts.values())]),
+                one.by,
+                one.reason,
+                "yes" if one.tries is None else "not yet",
+            )
+            for one in announcements
+        ],
+    )
+
+
+def _change(said: Announcement, times: Times) -> dict[str, Any]:
+    return {
+        "at": times.iso(said.at),
+        "topic": said.topic.value,
+        "by": said.by,
+        "via": said.via.value,
+        "told": said.role.value,
+        "mailed": said.tries is None,
+        "reason": said.reason,
+        "order": said.order or None,
+        "facts": dict(said.facts),
+    }
+
+
+@app.command(epilog='Example: relais roster approve leo-garnier --reason "the trial was good"')
+@sentences
+def approve(freelancer: Who, reason: Reason, stage: OfStage = Stage.DEV, as_json: AsJson = False) -> None:
+    """Approve a candidate, or somebody who was suspended: they may be asked from now on, and are told so by mail."""
+    ports = Stack(stage).ports
+    one = step.set_standing(ports, freelancer, Standing.APPROVED, _by(reason))
+    _done(ports, one, f"{one.key} is approved and may be asked from now on.", as_json=as_json)
+
+
+@app.command(epilog='Example: relais roster suspend leo-garnier --reason "three dates missed" --reassign')
+@sentences
+def suspend(
+    freelancer: Who,
+    reason: Reason,
+    take_away: Annotated[
+        bool | None,
+        typer.Option("--reassign/--keep", help="Give the work they have to somebody else, or let them finish it."),
+    ] = None,
+    stage: OfStage = Stage.DEV,
+    as_json: AsJson = False,
+) -> None:
+    """Stop asking somebody: open proposals are taken back without any effect, and they are told so by mail.
+
+    The work they have goes on, unless you give it to somebody else: without --reassign or --keep you are asked.
+    """
+    ports = Stack(stage).ports
+    one = step.set_standing(ports, freelancer, Standing.SUSPENDED, _by(reason))
+    works = step.work_of(ports, one.key)
+    if works and take_away is None and not as_json:
+        named = ", ".join(f"{work.order} ({work.number}, {work.stage.value})" for work in works)
+        take_away = typer.confirm(f"{one.name} has work in hand: {named}. Give it to somebody else now?")
+    moved = [work for work in works if take_away and _moved(ports, work.order, work.number, reason)]
+    left = [work for work in works if work not in moved]
+    document = {
+        "reassigned": [{"order": work.order, "milestone": work.number} for work in moved],
+        "kept": [{"order": work.order, "milestone": work.number} for work in left],
+    }
+    _done(ports, one, f"{one.key} is suspended and is not asked any more.", document, as_json=as_json)
+    if as_json:
+        return
+    for work in moved:
+        say(f"Order {work.order}, milestone {work.number}: goes to somebody else.")
+    for work in left:
+        say(f"Order {work.order}, milestone {work.number}: goes on (`relais order reassign {work.order}`).")
+
+
+def _moved(ports: OperatorPorts, order: str, milestone: str, reason: str) -> bool:
+    """Whether the work went to somebody else; what moved on meanwhile stays where it is."""
+    try:
+        reassign(ports, order, milestone, by="seller", why=LostWhy.SUSPENDED, reason=reason.strip())
+    except NothingToReassignError:
+        return False
+    return True
+
+
+@app.command(epilog='Example: relais roster pause ines-moreau --until 2026-12-24 --reason "holidays, by phone"')
+@sentences
+def pause(  # noqa: PLR0917 - likewise
+    freelancer: Who,
+    until: Day,
+    reason: Reason,
+    since: Annotated[
+        datetime | None,
+        typer.Option("--from", formats=["%Y-%m-%d"], help="The first day away; without it, today."),
+    ] = None,
+    stage: OfStage = Stage.DEV,
+    as_json: AsJson = False,
+) -> None:
+    """Keep somebody from being asked on these days; their dates move, and they are told so by mail."""
+    ports = Stack(stage).ports
+    one = step.pause(ports, freelancer, since and since.date(), until.date(), _by(reason))
+    _done(ports, one, f"{one.key} is away until {until.date()}.", as_json=as_json)
+
+
+@app.command(epilog='Example: relais roster resume ines-moreau --reason "back early, by mail"')
+@sentences
+def resume(freelancer: Who, reason: Reason, stage: OfStage = Stage.DEV, as_json: AsJson = False) -> None:
+    """End the pause that somebody is in today; later away dates stay."""
+    ports = Stack(stage).ports
+    one = step.resume(ports, freelancer, _by(reason))
+    _done(ports, one, f"{one.key} may be asked again.", as_json=as_json)
+
+
+@app.command(epilog='Example: relais roster rate ines-moreau logo 145.00 --reason "twenty logos, all on time"')
+@sentences
+def rate(  # noqa: PLR0917 - likewise
+    freelancer: Who,
+    skill: Annotated[str, typer.Argument(help="For which skill, as the offers name it.")],
+    amount: Annotated[str, typer.Argument(help="For one piece of work, such as 145.00.")],
+    reason: Reason,
+    stage: OfStage = Stage.DEV,
+    as_json: AsJson = False,
+) -> None:
+    """Change what somebody is paid for a skill, from the next proposal on; they are told so by mail.
+
+    What is proposed or accepted already keeps its pay.
+    """
+    ports = Stack(stage).ports
+    asked = parse_amount(amount, read_freelancer(ports.store, freelancer).currency)
+    one = step.set_rate(ports, freelancer, skill, asked, _by(reason))
+    dear = step.out_of_reach(ports, skill, asked)
+    _done(
+        ports,
+        one,
+        f"{one.key} is paid {money(asked, one.currency)} for {skill} from the next proposal on.",
+        {"out_of_reach": list(dear)},
+        as_json=as_json,
+    )
+    if dear and not as_json:
+        say(f"Too dear for {', '.join(dear)}: whoever asks more than an offer can pay is not asked for it.")
+
+
+def _by(reason: str) -> step.By:
+    return step.By("seller", Via.COMMAND, reason)
+
+
+def _done(
+    ports: OperatorPorts, one: Freelancer, sentence: str, more: dict[str, Any] | None = None, *, as_json: bool
+) -> None:
+    if as_json:
+        half_life = read_shop(ports.store)[0].half_life
+        tell_json(_document(one, ports.now(), half_life) | (more or {}))
+        return
+    say(f"{sentence} The mail leaves with the clock's next tick.")
 
 
 def _value(event: Event) -> str:

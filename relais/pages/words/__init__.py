@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, date, datetime
 from functools import cache
 from itertools import groupby
 from pathlib import Path
@@ -95,6 +95,11 @@ def when(at: datetime, lang: str, zone: str, style: Style = "moment") -> str:
             return hour
         case _:
             assert_never(style)
+
+
+def day(date: date, lang: str) -> str:
+    """Print a day: "jeudi 3 décembre", "Thursday 3 December"."""
+    return when(datetime(date.year, date.month, date.day, 12, tzinfo=UTC), lang, "UTC", "day")
 
 
 def typeset(text: str, lang: str) -> str:

@@ -138,6 +138,17 @@ class Contested:
         self.store.write(*writes)
 
 
+def test_what_was_changed_by_command_outlives_the_same_files(store: DynamoStore, sample: Catalog) -> None:
+    """The file is the beginning; applied again for a new offer it puts nobody's rate, standing or pause back."""
+    apply(store, sample, NOW)
+    changed = {"standing": "suspended", "rates": {"business-card": 2_800, "logo": 14_500}}
+    store.write(Change(INES, put=changed, guards=(present("pk"),)))
+    ines = next(one for one in apply(store, dearer(sample, 30_000), NOW).roster if one.key == "ines-moreau")
+    assert (ines.step, {one.what for one in ines.differences}) == (Step.UNCHANGED, {"standing", "rates.logo"})
+    after = Freelancer.from_row(store.get(INES) or {})
+    assert (after.standing, after.rate_for("logo")) == (Standing.SUSPENDED, 14_500)
+
+
 @pytest.mark.parametrize("times", [1, 2])
 def test_two_applied_at_once_end_as_one_after_the_other(store: DynamoStore, sample: Catalog, times: int) -> None:
     """The window that was read is the window that is replaced, or everything is decided again."""

@@ -1,0 +1,95 @@
+"""What changed between the shop and a freelancer: the audit of it, and the mail that tells whom it concerns.
+
+Each change is one row, written in the transaction that makes it; its mail is owed and sent by the clock (design: people
+3, workflow section 4).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from relais.gate import Role, Via
+from relais.order import stamp
+from relais.rows import Key
+
+ROW_VERSION = 1
+
+
+class Topic(StrEnum):
+    """What an announcement is about; one word each, as its mail's words are named."""
+
+    APPROVED = "approved"
+    SUSPENDED = "suspended"
+    PAUSED = "paused"
+    RESUMED = "resumed"
+    RATE = "rate"
+    BONUS = "bonus"
+    TRIAL = "trial"
+    TRIAL_PASSED = "trial_passed"
+    TRIAL_FAILED = "trial_failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Announcement:
+    """One change: of whom, what, by whom, how, when and why; `role` is told by mail.
+
+    `facts` hold what the mail prints: of a rate its `skill`, `was` and `now` in minor units of `currency`; of a pause
+    its `first` and `last` day; of a bonus its `amount` and `milestone`. `tries` is how often the mail was tried, None
+    once it was sent.
+    """
+
+    freelancer: str
+    topic: Topic
+    at: datetime
+    by: str
+    via: Via
+    role: Role = Role.FREELANCER
+    reason: str = ""
+    order: str = ""
+    facts: Mapping[str, str | int] = field(default_factory=dict)
+    tries: int | None = 0
+
+    @property
+    def key(self) -> Key:
+        """Where it stands: beside the changes of the score."""
+        about = [
+            self.order,
+            *(str(self.facts[name]) for name in ("milestone", "skill", "now", "first") if name in self.facts),
+        ]
+        return Key(f"F#{self.freelancer}", f"N#{stamp(self.at)}#{self.topic.value}#{'-'.join(filter(None, about))}")
+
+    def to_row(self) -> dict[str, Any]:
+        """Return the announcement as plain strings, integers and a dict."""
+        row = {
+            "v": ROW_VERSION,
+            "topic": self.topic.value,
+            "at": stamp(self.at),
+            "by": self.by,
+            "via": self.via.value,
+            "role": self.role.value,
+            "reason": self.reason,
+            "order": self.order,
+            "facts": dict(self.facts),
+            "owes_mail": self.tries,
+        }
+        return {name: value for name, value in row.items() if value not in ("", {}, None)}
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> "Announcement":
+        """Rebuild an announcement from its row."""
+        return cls(
+            freelancer=row["pk"].removeprefix("F#"),
+            topic=Topic(row["topic"]),
+            at=datetime.fromisoformat(row["at"]),
+            by=row["by"],
+            via=Via(row["via"]),
+            role=Role(row["role"]),
+            reason=row.get("reason", ""),
+            order=row.get("order", ""),
+            facts={
+                name: value if isinstance(value, str) else int(value) for name, value in row.get("facts", {}).items()
+            },
+            tries=row.get("owes_mail"),
+        )

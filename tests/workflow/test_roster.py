@@ -1,0 +1,202 @@
+"""What the seller changes on the roster, while orders are under way: told to whom it concerns, never retroactive."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+
+import pytest
+
+from devstack.simulation.pages import Mail
+from devstack.simulation.world import World, world_in_memory
+from relais.announcement import Announcement
+from relais.gate import Via
+from relais.roster import Freelancer, Standing
+from relais.rows import Change, freelancer_key
+from relais.steps import roster
+from relais.steps.decisions import LostWhy
+from relais.steps.reassign import reassign
+from relais.steps.roster import By
+from tests.support.journey import Journey
+from tests.support.people import hire
+from tests.workflow.cascades import in_hand, proposals, to_two_at_once
+from tests.workflow.scenarios import finish
+
+MAKER = "ines@moreau-graphisme.example"
+SELLER = By("seller", Via.COMMAND, "vu ensemble au téléphone")
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    """Without any cloud: an order takes a tenth of a second."""
+    with world_in_memory() as made:
+        yield made
+
+
+def ines(world: World) -> Freelancer:
+    return Freelancer.from_row(world.row(freelancer_key("ines-moreau")))
+
+
+def changes(world: World, key: str = "ines-moreau") -> list[Announcement]:
+    return [Announcement.from_row(row) for row in world.rows(f"F#{key}") if row["sk"].startswith("N#")]
+
+
+def mails_to(world: World, address: str, since: int) -> list[Mail]:
+    return [mail for mail in world.mails[since:] if mail.to == address]
+
+
+def test_a_change_is_told_once_by_mail_with_its_reason(world: World) -> None:
+    """People 3: with a reason, audited, told to whom it concerns; the command only commits, the clock sends."""
+    roster.set_rate(world.ports, "ines-moreau", "logo", 14_500, SELLER)
+    assert [(one.topic.value, one.by, one.reason, one.tries) for one in changes(world)] == [
+        ("rate", "seller", SELLER.reason, 0)
+    ]
+    since = len(world.mails)
+    world.pass_time(minutes=2)
+    world.pass_time(minutes=30)
+    (mail,) = mails_to(world, MAKER, since)
+    assert "145" in mail.subject
+    assert "130" in mail.body
+    assert SELLER.reason in mail.body
+    assert changes(world)[0].tries is None
+
+
+def test_a_rate_is_never_retroactive(world: World) -> None:
+    """Neither what is accepted nor what is proposed changes its pay; the next proposal has the new one."""
+    accepted, proposed = Journey(world).to_work(), Journey(world).to_assign()
+    roster.set_rate(world.ports, "ines-moreau", "logo", 14_500, SELLER)
+    proposed.answer("proposal", "accepted")
+    for journey in (accepted, proposed):
+        assert journey.milestone.engagement.agreed == 13_000
+    for journey in (accepted, proposed):
+        journey.deliver()
+        journey.answer("review", "approve")
+        journey.answer("acceptance", "accept")
+    world.pass_time(days=5)
+    assert [one["amount"] for one in world.transfers()] == [13_000, 13_000]
+    assert Journey(world).to_assign().open_gate.shown["pay"] == 14_500
+
+
+def test_who_is_suspended_loses_open_proposals_without_any_effect(world: World) -> None:
+    """The next is asked at once; no score changes, the place is free, and an old form changes nothing."""
+    journey = Journey(world).to_assign()
+    form = journey.form("proposal")
+    roster.set_standing(world.ports, "ines-moreau", Standing.SUSPENDED, SELLER)
+    world.settle()
+    assert journey.open_gate.owner == "studio-nord"
+    assert in_hand(world) == {"studio-nord": 1}
+    assert [row for row in world.rows("F#ines-moreau") if row["sk"].startswith("S#")] == []
+    late = world.send(form, choice="accepted", note="")
+    assert late.status == 200
+    assert ines(world).asked == ()
+    finish(journey)
+
+
+def test_one_of_two_asked_at_once_is_suspended(world: World) -> None:
+    """The other keeps the question."""
+    journey = to_two_at_once(world)
+    first, second = (gate.owner for gate in proposals(journey))
+    roster.set_standing(world.ports, first, Standing.SUSPENDED, SELLER)
+    world.settle()
+    assert [gate.owner for gate in proposals(journey)] == [second]
+    assert in_hand(world) == {second: 1}
+
+
+def test_nobody_is_asked_who_is_suspended_while_the_ranking_is_made(world: World) -> None:
+    """The place is reserved under the condition that they still stand: the next of the ranking is asked."""
+    hire(world, "anna")
+    read = world.ports.store.query
+
+    def suspended_meanwhile(pk: str, prefix: str = "") -> list[object]:
+        found = read(pk, prefix)
+        if pk == "ROSTER":
+            world.ports.store.write(Change(freelancer_key("ines-moreau"), put={"standing": "suspended"}))
+        return list(found)
+
+    journey = Journey(world).to_brief()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(world.ports.store), "__getattr__", _instead(world.ports.store, suspended_meanwhile))
+        journey.hand_in_brief()
+    assert journey.open_gate.owner == "anna"
+
+
+def _instead(store: object, query: object) -> object:
+    """The counted store hands its calls on by name: `query` to the test's own."""
+    usual = type(store).__getattr__
+
+    def found(self: object, name: str) -> object:
+        return query if name == "query" else usual(self, name)
+
+    return found
+
+
+def test_the_work_of_who_is_suspended_is_found_and_may_go_to_somebody_else(world: World) -> None:
+    """What they have is listed; given to somebody else, they are told why and paid by the frozen policy."""
+    journey, accepted = Journey(world).to_work(), Journey(world).to_hold()
+    roster.set_standing(world.ports, "ines-moreau", Standing.SUSPENDED, SELLER)
+    (work,) = roster.work_of(world.ports, "ines-moreau")
+    assert (work.order, work.number) == (journey.id, "01")
+    reassign(world.ports, work.order, "01", by="seller", why=LostWhy.SUSPENDED, reason=SELLER.reason)
+    world.settle()
+    assert journey.open_gate.owner == "studio-nord"
+    assert roster.work_of(world.ports, "ines-moreau") == ()
+    world.pass_time(days=5)
+    assert accepted.order.stage.value == "completed"
+
+
+def test_a_pause_moves_the_next_proposal_and_ends_when_it_is_ended(world: World) -> None:
+    """Away dates keep somebody from being asked; a later holiday outlives the end of today's pause."""
+    roster.pause(world.ports, "ines-moreau", None, date(2026, 12, 4), SELLER)
+    roster.pause(world.ports, "ines-moreau", date(2026, 12, 21), date(2026, 12, 31), SELLER)
+    assert Journey(world).to_assign().open_gate.owner == "studio-nord"
+    world.pass_time(days=1)
+    roster.resume(world.ports, "ines-moreau", SELLER)
+    assert [str(away) for away in ines(world).away] == ["2026-11-23..2026-11-23", "2026-12-21..2026-12-31"]
+    assert Journey(world).to_assign().open_gate.owner == "ines-moreau"
+    with pytest.raises(roster.NotPausedError):
+        roster.resume(world.ports, "ines-moreau", SELLER)
+
+
+def test_a_pause_that_no_calendar_could_hold_is_refused(world: World) -> None:
+    """Neither the past, nor an end before its beginning, nor longer than a year."""
+    for first, last in ((None, date(2026, 11, 22)), (date(2026, 12, 2), date(2026, 12, 1)), (None, date(2028, 1, 1))):
+        with pytest.raises(roster.PauseImpossibleError):
+            roster.pause(world.ports, "ines-moreau", first, last, SELLER)
+    assert ines(world).away == ()
+
+
+def test_a_change_needs_a_reason_and_something_to_change(world: World) -> None:
+    """A press without a reason leaves nobody an explanation; the same again would tell a change that is none."""
+    with pytest.raises(roster.ReasonUnusableError):
+        roster.set_standing(world.ports, "ines-moreau", Standing.SUSPENDED, By("seller", Via.COMMAND, " "))
+    with pytest.raises(roster.StandingUnchangedError):
+        roster.set_standing(world.ports, "ines-moreau", Standing.APPROVED, SELLER)
+    with pytest.raises(roster.RateUnchangedError):
+        roster.set_rate(world.ports, "ines-moreau", "logo", 13_000, SELLER)
+    assert changes(world) == []
+
+
+def test_two_who_change_the_same_freelancer_do_not_undo_each_other(world: World) -> None:
+    """What was read is the condition: the second is told to look again."""
+    before = ines(world)
+    roster.set_rate(world.ports, "ines-moreau", "logo", 14_500, SELLER)
+    with pytest.raises(roster.RosterContestedError):
+        roster.amend(world.ports, before, before.terms, changes(world)[0])
+    assert ines(world).rate_for("logo") == 14_500
+
+
+def test_a_mail_that_the_post_refuses_is_sent_later(world: World) -> None:
+    """What is owed follows the commit (workflow 4): the change stands, its mail comes when the post works again."""
+    from relais.ports import MailRefusedError
+
+    def refuse(_letter: object) -> None:
+        raise MailRefusedError("Throttling")
+
+    roster.set_standing(world.ports, "ines-moreau", Standing.SUSPENDED, SELLER)
+    since = len(world.mails)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(world.ports.mailer._port, "send", refuse)
+        world.pass_time(minutes=2)
+    assert mails_to(world, MAKER, since) == []
+    world.go_to(world.now() + timedelta(minutes=20))
+    assert len(mails_to(world, MAKER, since)) == 1
