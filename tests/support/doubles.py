@@ -16,7 +16,7 @@ from typing import Any
 
 from devstack.simulation.memory import MemoryFiles, MemoryStore
 from relais.link import LinkKeys
-from relais.pages.views import AnyLetter
+from relais.pages.views import AnnouncementView, LetterView
 from relais.ports import ChargeSeen, PaidSession, Sent, SessionRequest, Settings, Settlement, Store
 
 MONDAY = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
@@ -78,7 +78,7 @@ class RecordingMailer:
     letters: list[LetterView] = field(default_factory=list)
     announcements: list[AnnouncementView] = field(default_factory=list)
 
-    def send(self, letter: AnyLetter) -> None:
+    def send(self, letter: LetterView | AnnouncementView) -> None:
         """Keep a letter."""
         if isinstance(letter, AnnouncementView):
             self.announcements.append(letter)
