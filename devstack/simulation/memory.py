@@ -18,7 +18,7 @@ from devstack.simulation.pages import Mail
 from relais.adapters.keys import BOOK, DESK, DUE, INDEXES, PK, SK, Index
 from relais.order import stamp
 from relais.pages.letters import write
-from relais.pages.views import AnnouncementView, LetterView
+from relais.pages.views import AnyLetter
 from relais.ports import ConditionFailedError
 from relais.rows import Change, Check, Guard, Key, Put, Row, Test, Write
 
@@ -243,7 +243,7 @@ class MemoryMailer:
 
     sent: list[Mail] = field(default_factory=list)
 
-    def send(self, letter: LetterView | AnnouncementView) -> None:
+    def send(self, letter: AnyLetter) -> None:
         """Write and keep one mail."""
         mail = write(letter)
         self.sent.append(Mail(mail.to, mail.subject, mail.html))

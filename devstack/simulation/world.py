@@ -435,6 +435,7 @@ def wired() -> Iterator[wiring.WiredPorts]:
     made._client = _client_once  # type: ignore[method-assign]
     made._secrets = {name: (float("inf"), value) for name, value in SECRETS.items()}
     wiring._payments.cache_clear()
+    wiring._bank.cache_clear()
     with patch.object(wiring, "ports", lambda: made):
         yield made
 

@@ -37,6 +37,7 @@ KINDS = {
     "dp_": "dispute",
     "issfr_": "radar.early_fraud_warning",
     "po_": "payout",
+    "tu_": "topup",
     "cus_": "customer",
     "sub_": "subscription",
     "in_": "invoice",

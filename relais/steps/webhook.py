@@ -33,6 +33,9 @@ class StripeEvent:
 
 STRIPE_ID = re.compile(r"[a-z]{2,10}_[A-Za-z0-9_]{1,240}")
 PAID_EVENTS = frozenset({"checkout.session.completed", "checkout.session.async_payment_succeeded"})
+FEE_EVENT = "charge.updated"
+EVENTS = PAID_EVENTS | {FEE_EVENT}
+"""What the door acts on, and so what the reconciler feeds to it again."""
 
 
 def receive_signed(ports: Ports, request: Request) -> Response:
@@ -71,7 +74,7 @@ def receive(ports: Ports, event: StripeEvent) -> str:
         return "wrong_mode"
     if event.type in PAID_EVENTS:
         return _session_paid(ports, event.subject)
-    if event.type == "charge.updated":
+    if event.type == FEE_EVENT:
         return _fee_known(ports, event.subject)
     return "unknown"
 

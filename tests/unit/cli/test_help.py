@@ -50,6 +50,8 @@ def test_the_commands_are_those_that_are_documented() -> None:
         "order reassign",
         "ledger show",
         "ledger check",
+        "ledger report",
+        "ledger reconcile",
         "secrets set",
         "secrets list",
         "clock",
