@@ -2,13 +2,14 @@
 
 import json
 import os
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from relais.cli.output import WRONG, UsageRefusedError, say, sentences
+from relais.cli.output import WRONG, AsJson, UsageRefusedError, say, sentences
 
 SHOWN = 20
 
@@ -27,6 +28,7 @@ def simulate(
     seed: Annotated[int, typer.Option(help="The same seed plays the same season.")] = 7,
     days: Annotated[int, typer.Option(min=1, max=700, help="Over how many days the orders come in.")] = 180,
     processes: Annotated[int | None, typer.Option(min=1, help="How many at once; as many as there are cores.")] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Play random orders with people of every temper, faults and outages, and check every promise.
 
@@ -44,10 +46,15 @@ def simulate(
         task = progress.add_task("Orders", total=orders)
         for report in played(plan):
             progress.update(task, completed=report.played)
-    for number, violation in enumerate(report.violations[:SHOWN], start=1):
-        say(f"{number}. {violation}")
-    if len(report.violations) > SHOWN:
-        say(f"… and {len(report.violations) - SHOWN} more.")
+    if not as_json:
+        _tell(report.violations)
     typer.echo(json.dumps(report.document()))
     if report.violations:
         raise typer.Exit(WRONG)
+
+
+def _tell(violations: Sequence[str]) -> None:
+    for number, violation in enumerate(violations[:SHOWN], start=1):
+        say(f"{number}. {violation}")
+    if len(violations) > SHOWN:
+        say(f"… and {len(violations) - SHOWN} more.")
