@@ -38,6 +38,9 @@ STATUSES = PAID | {"unpaid"}
 UNREADABLE = "unreadable"
 """Signed and of a session of ours, but not in the shape that we know: a 200 would lose a payment for good."""
 PAID_EVENTS = frozenset({"checkout.session.completed", "checkout.session.async_payment_succeeded"})
+FEE_EVENT = "charge.updated"
+EVENTS = PAID_EVENTS | {FEE_EVENT}
+"""What the door acts on, and so what the reconciler feeds to it again."""
 
 
 def receive_signed(ports: Ports, request: Request) -> Response:
@@ -81,7 +84,7 @@ def receive(ports: Ports, event: StripeEvent) -> str:
         return "wrong_mode"
     if event.type in PAID_EVENTS:
         return _session_paid(ports, event.subject)
-    if event.type == "charge.updated":
+    if event.type == FEE_EVENT:
         return _fee_known(ports, event.subject)
     return "unknown"
 
