@@ -10,10 +10,8 @@ from relais.act import Act
 from relais.cli.output import AsJson, OfOrder, OfStage, Times, WithNames, facts, money, say, sentences, table, tell_json
 from relais.cli.reading import (
     Dossier,
-    booked,
     deliverables,
     heads,
-    latest,
     months_back,
     open_dossiers,
     read_dossier,
@@ -28,6 +26,7 @@ from relais.order import Interrupt, Milestone, Order
 from relais.rows import Row
 from relais.steps import interrupt, runs
 from relais.steps import reassign as steps_reassign
+from relais.steps.book import booked, latest
 from relais.steps.decisions import LostWhy, kept_when_lost
 from relais.steps.deliver import ADDRESS, ADDRESS_LIMIT
 from relais.steps.intake import correct_address
