@@ -75,7 +75,7 @@ def watched() -> Iterator[Watched]:
     yield Watched("moved-twice", Metric.MOVED_TWICE, "Stripe shows two movements of one operation")
     yield Watched("mail-put-off", Metric.MAIL_PUT_OFF, "The post keeps refusing mails; they stay owed", SOME, HOUR)
     yield Watched("unreached", Metric.UNREACHED, "No mail reaches somebody who is asked: silence decides nothing")
-    yield Watched("webhook-refused", Metric.WEBHOOK_REFUSED, "Events whose signature is not Stripe's", SOME, HOUR)
+    yield Watched("webhook-refused", Metric.WEBHOOK_REFUSED, "Events not signed by Stripe, or unreadable", SOME, HOUR)
     yield Watched("webhook-wrong-mode", Metric.WEBHOOK_WRONG_MODE, "Events of Stripe's other mode", SOME, HOUR)
     yield Watched("not-allowed", Metric.NOT_ALLOWED, "AWS refused a function something: a permission is missing")
     yield Watched("page-trouble", Metric.PAGE_TROUBLE, "Somebody saw an error page that nobody foresaw")

@@ -58,7 +58,7 @@ class Metric(StrEnum):
     WEBHOOK_WRONG_MODE = "WebhookWrongMode"
     """A signed event of the other mode: test events in production, or the reverse."""
     WEBHOOK_REFUSED = "WebhookRefused"
-    """A request to the webhook that nobody we trust had signed."""
+    """A request to the webhook that nobody we trust had signed, or an event in a shape that we do not know."""
     ACT_LATE = "ActLate"
     """A movement of money sent over an hour ago whose end is still not known."""
     TRANSFER_DONE = "TransferDone"

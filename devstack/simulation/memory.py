@@ -65,6 +65,10 @@ class MemoryStore:
     _partitions: dict[str, list[Key]] = field(default_factory=lambda: defaultdict(list), init=False)
     _indexed: dict[tuple[str, str], set[Key]] = field(default_factory=lambda: defaultdict(set), init=False)
 
+    def waiting(self) -> list[Row]:
+        """Every row in the index of what becomes due."""
+        return [self.rows[key] for place, keys in self._indexed.items() if place[0] == DUE.name for key in keys]
+
     def get(self, key: Key) -> Row | None:
         """Read one row."""
         found: Row | None = copied(self.rows.get(key))
