@@ -642,7 +642,7 @@ OfAct = Annotated[
 
 @app.command(
     "pay-by-bank",
-    epilog='Example: relais order pay-by-bank 4f7k2m9q0abc --name "Inès Moreau" --iban "FR14 2004 1010 0505 0001 3M02 606"',
+    epilog='Example: relais order pay-by-bank 4f7k2m9q0abc --name "Inès Moreau" --iban FR1420041010050500013M02606',
 )
 @sentences
 def pay_by_bank(  # noqa: PLR0917 - Typer reads options from parameters
