@@ -14,7 +14,7 @@ from relais.metrics import Metric
 from relais.order import stamp
 from relais.pages.views import Frame, ReportView
 from relais.ports import ConditionFailedError, MailRefusedError, Ports
-from relais.report import MOST_KEPT, Finding, booked_in_stripe, findings
+from relais.report import MOST_KEPT, Finding, FindingKind, booked_in_stripe, findings
 from relais.rows import REPORT_KEY, SHOP_KEY, Put, Row
 from relais.steps.book import booked, latest, months_between
 from relais.steps.decisions import entry_put
@@ -88,7 +88,7 @@ def _open_book(ports: Ports, entries: tuple[ledger.Entry, ...], held: dict[str, 
 
 def _count(ports: Ports, found: tuple[Finding, ...]) -> None:
     ports.counter.count(Metric.MONEY_DIFFERS, sum(one.is_difference for one in found))
-    ports.counter.count(Metric.COVER_SHORT, sum(one.amount for one in found if not one.is_difference))
+    ports.counter.count(Metric.COVER_SHORT, sum(one.amount for one in found if one.kind is FindingKind.COVER))
 
 
 def _tell(ports: Ports, report: Report, before: Report | None) -> tuple[tuple[str, ...], datetime | None]:
