@@ -12,6 +12,7 @@ from typing import Any
 
 from relais.calendar import Duration, Reminder, Rule
 from relais.cascade import Cascade
+from relais.checks import Automatic
 from relais.lift import Lift, Row, lift
 from relais.schedule import Start
 
@@ -33,6 +34,7 @@ _HOLD_SPOKEN = Duration.parse("3 d")
 _CASCADE = Cascade()
 _HOLD_SILENT = Duration.parse("7 d")
 _AT_ONCE = Start()
+_NO_WISHES = Automatic()
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,6 +226,7 @@ class OfferStatus(StrEnum):
 class Offer:
     """One version of what is sold. `price` and the expected `cost` are minor units of `currency` (lower case).
 
+    `checks` are what the seller looks at, `automatic` what is looked at by itself when a version is handed in.
     `units` is how many times a freelancer's rate for the skill the whole work is: ten articles at a rate per article.
     """
 
@@ -240,6 +243,7 @@ class Offer:
     what_you_get: tuple[Text, ...]
     brief: tuple[Question, ...]
     checks: tuple[Text, ...] = ()
+    automatic: Automatic = _NO_WISHES
     milestones: tuple[PlannedMilestone, ...] = ()
     clocks: Clocks = Clocks()
     extras: tuple[Extra, ...] = ()
@@ -305,6 +309,7 @@ class Offer:
             "what_you_get": [text.to_row() for text in self.what_you_get],
             "brief": [_question_row(question) for question in self.brief],
             "checks": [text.to_row() for text in self.checks],
+            "automatic": self.automatic.to_row(),
             "milestones": [_planned_row(plan, len(list(same))) for plan, same in groupby(self.milestones)],
             "clocks": _clocks_row(self.clocks),
             "extras": [_extra_row(extra) for extra in self.extras],
@@ -333,6 +338,7 @@ class Offer:
             what_you_get=tuple(Text.from_row(text) for text in now["what_you_get"]),
             brief=tuple(_question(question) for question in now["brief"]),
             checks=tuple(Text.from_row(text) for text in now["checks"]),
+            automatic=Automatic.from_row(now.get("automatic") or {}),
             milestones=tuple(
                 one for plan in now["milestones"] for one in (_planned(plan),) * int(plan.get("times", 1))
             ),

@@ -82,6 +82,9 @@ GIVEN: Mapping[Kind, tuple[Choice, ...]] = {
 }
 """The answers that a person gives, in the order in which they are shown; a gate offers those of them that it routes."""
 
+LACKING = frozenset({"check_count", "check_types", "anyway_why"})
+"""What a version lacks that its maker may send all the same, with a reason."""
+
 NOTED = frozenset(
     {
         Choice.AGAIN,
@@ -560,6 +563,7 @@ def _gate_facts(view: GateView) -> dict[str, Any]:
         "chosen": tuple(_chosen(one, view, lang) for one in view.chosen),
         "soonest": f"{view.frame.now + timedelta(days=1):%Y-%m-%d}",
         "several": several_in_words(view.offer, view.gate, view.order.currency, lang, view.frame.zone),
+        "lacking": any(one.key in LACKING for one in view.problems),
         "park_why": park_reason(view.gate.shown.get("why"), lang),
         "candidates": tuple(_candidate(one, view, lang) for one in view.candidates),
     }

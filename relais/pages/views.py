@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from relais.announcement import Announcement
+from relais.checks import Found
 from relais.gate import Choice, Decision, Gate, Kind, Role
 from relais.offer import Offer, RefundCause
 from relais.order import Milestone, MilestoneStage, Order
@@ -151,6 +152,7 @@ class OrderView:
     address_bounced: bool = False
     answers: tuple[tuple[str, str], ...] = ()
     files: tuple[FileView, ...] = ()
+    links: tuple[str, ...] = ()
     refunded_at: datetime | None = None
     parts: tuple[PartView, ...] = ()
     problems: tuple[Problem, ...] = ()
@@ -185,8 +187,9 @@ class GateView:
     `picked` what a form that comes back had chosen: an open question is never shown with an answer chosen. `candidates`
     may be picked by the seller, best first, `own` is the seller where they can do it themself; `chosen` says to the
     seller why this freelancer was asked, and who came next; `refund` is what a choice of that name gives back, in minor
-    units. Of a refund request `bearings` say what giving back all of it comes to, for each cause, and `part` what the
-    part that was typed does, to be confirmed.
+    units. `links` came with the files, `withheld` is how many of them are shown once the work is accepted, `found` what was
+    looked at by itself when it was handed in. Of a refund request `bearings` say what giving back all of it comes to,
+    for each cause, and `part` what the part that was typed does, to be confirmed.
     """
 
     frame: Frame
@@ -206,6 +209,9 @@ class GateView:
     files: tuple[FileView, ...] = ()
     uploaded: tuple[FileView, ...] = ()
     delivery_note: str | None = None
+    links: tuple[str, ...] = ()
+    withheld: int = 0
+    found: tuple[Found, ...] = ()
     note: str | None = None
     reasons: tuple[Reason, ...] = ()
     margin: int | None = None

@@ -676,7 +676,7 @@ def _delivered(situation: Situation, gate: Gate, answer: Answer) -> Effects:
         "at": stamp(situation.now),
         "by": answer.by,
         "files": list(answer.facts["files"]),
-    } | ({"note": answer.note} if answer.note else {})
+    } | {name: value for name, value in _besides_files(answer).items() if value}
     return Effects(
         put={"version": version},
         writes=(
@@ -684,6 +684,12 @@ def _delivered(situation: Situation, gate: Gate, answer: Answer) -> Effects:
             *_punctual(situation, gate),
         ),
     )
+
+
+def _besides_files(answer: Answer) -> dict[str, Any]:
+    """What a version has besides its files: words, links, and what was found when it was looked at."""
+    facts = answer.facts
+    return {"note": answer.note, "links": list(facts.get("links", ())), "checks": list(facts.get("checks", ()))}
 
 
 def _acceptance_answered(situation: Situation, answer: Answer) -> Effects:

@@ -38,6 +38,7 @@ from relais.steps.forms import (
     shown_name,
 )
 from relais.steps.gates import AlreadyAnsweredError, ChoiceNotOfferedError, GateNotFoundError
+from relais.steps.handing_in import HANDING_IN_FIELDS, looked_at, read_links, required
 from relais.steps.intake import (
     OfferClosedError,
     brief_gate,
@@ -84,7 +85,7 @@ from relais.web import Request, Response, redirect
 
 OFFER_FIELDS = frozenset({"client_kind", "start_now", "ends_when_done", "lang"})
 ORDER_FIELDS = frozenset({"nonce", "action", "address", "file", "ready", "milestone"})
-GATE_FIELDS = frozenset({"nonce", "choice", "note", "file"}) | PICK_FIELDS | SETTLEMENT_FIELDS
+GATE_FIELDS = frozenset({"nonce", "choice", "note", "file"}) | PICK_FIELDS | SETTLEMENT_FIELDS | HANDING_IN_FIELDS
 CHECKOUT_FIELDS = frozenset({"nonce"})
 UPLOAD_FIELDS = frozenset({"nonce", "name", "size", "type"})
 FILES = frozenset({"file"})
@@ -331,10 +332,10 @@ def post_gate(ports: Ports, request: Request, opened: OpenedGate) -> Shown | Res
     if chosen not in {choice.value for choice in gate.choices if choice is not Choice.LAPSED}:
         return gate_page(ports, opened, typed=_with(typed, Problem("choice_missing", "choice")))
     choice, note = Choice(chosen), request.first("note")
-    uploads: list[dict[str, Any]] = []
+    handed: dict[str, Any] = {"files": []}
     problems = note_problems(note, required=choice in NOTE_NEEDED and gate.id.kind not in NOTELESS)
     if choice is Choice.DELIVER:
-        uploads, missing = _delivered(ports, order, files)
+        handed, missing = _delivered(ports, gate, files, typed.fields)
         problems += missing
     facts, wrong = _besides(ports, order, gate, choice, typed.fields)
     problems += wrong
@@ -343,7 +344,7 @@ def post_gate(ports: Ports, request: Request, opened: OpenedGate) -> Shown | Res
         return gate_page(ports, opened, typed=_with(typed, *problems))
     kept = keep_text(ports, order.id, f"note-{gate.id}", note) if note else None
     by = gate.owner if gate.role is Role.FREELANCER else gate.role.value
-    return _through_the_door(ports, gate, Answer(choice, by, Via.LINK, kept, {"files": uploads} | facts))
+    return _through_the_door(ports, gate, Answer(choice, by, Via.LINK, kept, handed | facts))
 
 
 def _besides(
@@ -361,12 +362,21 @@ def _besides(
             return {}, ()
 
 
-def _delivered(ports: Ports, order: Order, files: tuple[str, ...]) -> tuple[list[dict[str, Any]], tuple[Problem, ...]]:
-    """What a freelancer hands in, or what is wrong with it."""
-    offer = read_offer(ports.store, order.offer, order.offer_version)
-    if not files:
-        return [], (Problem("files_required", "file"),)
-    return ([], (_too_many(offer),)) if len(files) > offer.max_files else _measure(ports, files)
+def _delivered(
+    ports: Ports, gate: Gate, files: tuple[str, ...], typed: Mapping[str, str]
+) -> tuple[dict[str, Any], tuple[Problem, ...]]:
+    """What a freelancer hands in, with what was found when it was looked at, or what is wrong with it."""
+    situation = read_situation(ports, gate.order, gate.id.milestone)
+    links, wrong = read_links(typed)
+    if not files and not links:
+        return {}, (Problem("files_required", "file"), *wrong)
+    if len(files) > situation.offer.max_files:
+        return {}, (_too_many(situation.offer), *wrong)
+    uploads, missing = _measure(ports, files)
+    if missing or wrong:
+        return {}, (*missing, *wrong)
+    found = looked_at(ports, situation, uploads, links)
+    return {"files": uploads, "links": links, "checks": [one.to_row() for one in found]}, required(found, typed)
 
 
 def _through_the_door(ports: Ports, gate: Gate, given: Answer) -> Shown | Response:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from relais.checks import Found
 from relais.gate import Choice, Gate, GateId, Kind, MalformedGateIdError, Role, Status, gate_from_row
 from relais.offer import Offer, OfferStatus, Release
 from relais.order import (
@@ -71,7 +72,8 @@ from relais.steps.situation import (
 from relais.web import Request
 
 View = IndexView | OfferView | OrderView | GateView | AnsweredView | NoticeView
-IMAGES = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".svg")
+PREVIEWED = (".png", ".jpg", ".jpeg", ".gif", ".webp")
+IMAGES = (*PREVIEWED, ".svg")
 COMMON_DOMAINS = (
     "gmail.com",
     "orange.fr",
@@ -255,6 +257,7 @@ def order_page(ports: Ports, order: Order, request: Request, typed: Typed | None
         address_bounced=order.is_open and bounced(ports, order.client_email or ""),
         answers=() if draft or brief else _answers(ports, order),
         files=_released(ports, order, milestones),
+        links=_released_links(ports, order, milestones),
         refunded_at=_refunded_at(ports, order, milestones),
         parts=_parts(ports, order, milestones, path, request) if offer.several else (),
         problems=() if typed is None else typed.problems,
@@ -341,13 +344,23 @@ def _parts(
 
 def _released(ports: Ports, order: Order, milestones: tuple[Milestone, ...]) -> tuple[FileView, ...]:
     """The final files: those of every milestone that its client accepted."""
-    accepted = {MilestoneStage.HOLD, MilestoneStage.PAYOUT, MilestoneStage.CLOSED}
     return tuple(
         view
         for milestone in milestones
-        if not milestone.undone and (milestone.stage in accepted or (milestone.parked_from in {"hold", "payout"}))
+        if _is_released(milestone)
         for view in delivered(ports, order.id, milestone, released=True)
     )
+
+
+def _released_links(ports: Ports, order: Order, milestones: tuple[Milestone, ...]) -> tuple[str, ...]:
+    """The links that came with them."""
+    rows = (_handed_in(ports, order.id, milestone) for milestone in milestones if _is_released(milestone))
+    return tuple(link for row in rows for link in row.get("links", ()))
+
+
+def _is_released(milestone: Milestone) -> bool:
+    accepted = {MilestoneStage.HOLD, MilestoneStage.PAYOUT, MilestoneStage.CLOSED}
+    return not milestone.undone and (milestone.stage in accepted or milestone.parked_from in {"hold", "payout"})
 
 
 def _refunded_at(ports: Ports, order: Order, milestones: tuple[Milestone, ...]) -> datetime | None:
@@ -389,8 +402,16 @@ def delivered(ports: Ports, order: str, milestone: Milestone, *, released: bool)
     return () if row is None else tuple(_file_view(ports, one, released=released) for one in row["files"])
 
 
+def _handed_in(ports: Ports, order: str, milestone: Milestone | None) -> Mapping[str, Any]:
+    """The row of the last version, or nothing."""
+    if milestone is None or not milestone.version:
+        return {}
+    return ports.store.get(deliverable_key(order, milestone.number, milestone.version)) or {}
+
+
 def _file_view(ports: Ports, file: Mapping[str, Any], *, released: bool) -> FileView:
-    image = file["name"].lower().endswith(IMAGES)
+    # A drawing is its own original: shown in full it would be given away before the yes.
+    image = file["name"].lower().endswith(IMAGES if released else PREVIEWED)
     return FileView(
         name=file["name"],
         size=file["size"],
@@ -428,6 +449,8 @@ def _gate_view(ports: Ports, situation: Situation, gate: Gate, typed: Typed) -> 
     released = seller or situation.offer.policy.release is Release.FILES
     looks = gate.id.kind in {Kind.REVIEW, Kind.ACCEPTANCE, Kind.REFUND_REQUEST, Kind.SETTLEMENT}
     before = gate.id.kind is Kind.WORK and milestone is not None and milestone.version > 0
+    handed = _handed_in(ports, order.id, milestone) if looks else {}
+    links = tuple(handed.get("links", ()))
     return GateView(
         frame=frame(ports, situation.shop, gate.lang, path),
         gate=gate,
@@ -447,7 +470,10 @@ def _gate_view(ports: Ports, situation: Situation, gate: Gate, typed: Typed) -> 
         if (looks or before) and milestone
         else (),
         uploaded=tuple(_uploaded(ports, key) for key in typed.files),
-        delivery_note=_delivery_note(ports, order.id, milestone) if looks else None,
+        delivery_note=ports.files.get_text(handed["note"]) if seller and "note" in handed else None,
+        links=links if released else (),
+        withheld=0 if released else len(links),
+        found=tuple(Found.from_row(one) for one in handed.get("checks", ())) if seller else (),
         note=letters.last_note(ports, situation) if gate.id.kind in {Kind.WORK, *SETTLED} else None,
         reasons=letters.reasons(gate),
         margin=_margin(situation) if seller else None,
@@ -466,13 +492,6 @@ def _gate_view(ports: Ports, situation: Situation, gate: Gate, typed: Typed) -> 
 def _brief_files(ports: Ports, order: Order) -> tuple[FileView, ...]:
     row = ports.store.get(brief_key(order.id))
     return () if row is None else tuple(_file_view(ports, one, released=True) for one in row.get("files", []))
-
-
-def _delivery_note(ports: Ports, order: str, milestone: Milestone | None) -> str | None:
-    if milestone is None or not milestone.version:
-        return None
-    row = ports.store.get(deliverable_key(order, milestone.number, milestone.version))
-    return None if row is None or "note" not in row else ports.files.get_text(row["note"])
 
 
 def _margin(situation: Situation) -> int | None:

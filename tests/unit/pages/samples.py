@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import product
 
 from relais.calendar import Away, Hours
+from relais.checks import Check, Found
 from relais.gate import Choice, Decision, Default, Gate, GateId, Kind, Role, Status, Via
 from relais.offer import (
     Disclosure,
@@ -317,6 +318,7 @@ ASKED = (
     Kind.LATE,
     Kind.CANCEL_LATE,
 )
+FOUND = tuple(Found(check, ok, "3", "2") for check in Check for ok in (False, True))
 BEARINGS = tuple(Bearing(cause, PAY, PRICE - PAY) for cause in (RefundCause.BRIEF_NOT_MET, RefundCause.SELLER_FAULT))
 NOTELESS = {Kind.PICK, Kind.PARK, Kind.STUCK, Kind.LATE, Kind.CANCEL_LATE}
 """The kinds that have a page of their own."""
@@ -448,6 +450,9 @@ def gate_view(lang: str, kind: Kind, **changed: object) -> GateView:
         brief_files=(FileView("devanture.jpg", 2_400_000, "O/up/9", f"{HOME}/f/9"),),
         files=(LOGO, SOURCE) if kind in {Kind.REVIEW, Kind.ACCEPTANCE, Kind.REFUND_REQUEST, Kind.SETTLEMENT} else (),
         delivery_note="Voici la première piste." if kind is Kind.REVIEW else None,
+        links=("https://exemple.fr/maquette",) if kind is Kind.REVIEW else (),
+        withheld=2 if kind is Kind.ACCEPTANCE else 0,
+        found=FOUND if kind is Kind.REVIEW else (),
         note="Le vert est trop clair." if kind in {Kind.WORK, Kind.REFUND_REQUEST, Kind.SETTLEMENT} else None,
         reasons=REASONS,
         margin=15_540 if kind is Kind.REVIEW else None,
