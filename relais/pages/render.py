@@ -563,6 +563,7 @@ def _gate_facts(view: GateView) -> dict[str, Any]:
         "chosen": tuple(_chosen(one, view, lang) for one in view.chosen),
         "soonest": f"{view.frame.now + timedelta(days=1):%Y-%m-%d}",
         "several": several_in_words(view.offer, view.gate, view.order.currency, lang, view.frame.zone),
+        "checked": tuple(one for at, one in enumerate(view.offer.checks) if not view.ticked or at in view.ticked),
         "lacking": any(one.key in LACKING for one in view.problems),
         "park_why": park_reason(view.gate.shown.get("why"), lang),
         "candidates": tuple(_candidate(one, view, lang) for one in view.candidates),

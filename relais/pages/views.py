@@ -187,9 +187,10 @@ class GateView:
     `picked` what a form that comes back had chosen: an open question is never shown with an answer chosen. `candidates`
     may be picked by the seller, best first, `own` is the seller where they can do it themself; `chosen` says to the
     seller why this freelancer was asked, and who came next; `refund` is what a choice of that name gives back, in minor
-    units. `links` came with the files, `withheld` is how many of them are shown once the work is accepted, `found` what was
-    looked at by itself when it was handed in. Of a refund request `bearings` say what giving back all of it comes to,
-    for each cause, and `part` what the part that was typed does, to be confirmed.
+    units. `links` came with the files, `withheld` is how many of them are shown once the work is accepted, `found` what
+    was looked at by itself when it was handed in, `ticked` the points of the checklist, from 0, that the seller ticked
+    (none were, where it is empty). Of a refund request `bearings` say what giving back all of it comes to, for each
+    cause, and `part` what the part that was typed does, to be confirmed.
     """
 
     frame: Frame
@@ -212,6 +213,7 @@ class GateView:
     links: tuple[str, ...] = ()
     withheld: int = 0
     found: tuple[Found, ...] = ()
+    ticked: tuple[int, ...] = ()
     note: str | None = None
     reasons: tuple[Reason, ...] = ()
     margin: int | None = None

@@ -227,7 +227,7 @@ def effects(situation: Situation, gate: Gate, answer: Answer) -> Effects:
         case Kind.WORK:
             return _delivered(situation, gate, answer)
         case Kind.REVIEW:
-            return Effects(add={"rounds": 1}) if answer.choice is Choice.REWORK else _approved(situation, gate, answer)
+            return Effects(add={"rounds": 1}) if answer.choice is Choice.REWORK else _reviewed(situation, gate, answer)
         case Kind.ACCEPTANCE:
             return _acceptance_answered(situation, answer)
         case Kind.REFUND_REQUEST:
@@ -646,6 +646,17 @@ def kept_of_part(situation: Situation, cause: RefundCause, amount: int) -> int:
     due = milestone.left_to_send
     lost = due - kept_share(situation.offer.policy.bears.on(cause), due)
     return due - lost * amount // milestone.held
+
+
+def _reviewed(situation: Situation, gate: Gate, answer: Answer) -> Effects:
+    """The seller's yes, with the points that were ticked: they stand on the version, for its client to read."""
+    approved, points = _approved(situation, gate, answer), answer.facts.get("ticked")
+    if situation.milestone is None or not points:
+        return approved
+    version = deliverable_key(gate.order, situation.milestone.number, situation.milestone.version)
+    return replace(
+        approved, writes=(*approved.writes, Change(version, put={"ticked": points}, guards=(present("pk"),)))
+    )
 
 
 def _approved(situation: Situation, gate: Gate, answer: Answer) -> Effects:

@@ -67,6 +67,7 @@ from relais.steps.links import (
 )
 from relais.steps.picks import PICK_FIELDS, read_pick
 from relais.steps.reach import mark_posted
+from relais.steps.review import reasons, review_fields, ticked
 from relais.steps.settlement import SETTLEMENT_FIELDS, read_settlement
 from relais.steps.show import (
     Shown,
@@ -318,8 +319,8 @@ def _measure(ports: Ports, keys: tuple[str, ...]) -> tuple[list[dict[str, Any]],
 
 def post_gate(ports: Ports, request: Request, opened: OpenedGate) -> Shown | Response:
     """An answer to a gate, by its link."""
-    check_fields(request, GATE_FIELDS, FILES)
     order, gate = opened.order, opened.gate
+    check_fields(request, GATE_FIELDS | _points(ports, order, gate), FILES)
     files = _own_files(request, f"files/{order.id}/{gate.id}/")
     typed = Typed((), request.typed(), files)
     if gate.status is not Status.OPEN or gate.id.kind is Kind.BRIEF:
@@ -331,9 +332,10 @@ def post_gate(ports: Ports, request: Request, opened: OpenedGate) -> Shown | Res
     chosen = request.first("choice")
     if chosen not in {choice.value for choice in gate.choices if choice is not Choice.LAPSED}:
         return gate_page(ports, opened, typed=_with(typed, Problem("choice_missing", "choice")))
-    choice, note = Choice(chosen), request.first("note")
+    choice = Choice(chosen)
+    note, too_long = _words(ports, gate, choice, typed.fields)
     handed: dict[str, Any] = {"files": []}
-    problems = note_problems(note, required=choice in NOTE_NEEDED and gate.id.kind not in NOTELESS)
+    problems = too_long + note_problems(note, required=choice in NOTE_NEEDED and gate.id.kind not in NOTELESS)
     if choice is Choice.DELIVER:
         handed, missing = _delivered(ports, gate, files, typed.fields)
         problems += missing
@@ -347,6 +349,22 @@ def post_gate(ports: Ports, request: Request, opened: OpenedGate) -> Shown | Res
     return _through_the_door(ports, gate, Answer(choice, by, Via.LINK, kept, handed | facts))
 
 
+def _points(ports: Ports, order: Order, gate: Gate) -> frozenset[str]:
+    """The fields of the checklist that a review is shown with."""
+    if gate.id.kind is not Kind.REVIEW:
+        return frozenset()
+    return review_fields(read_offer(ports.store, order.offer, order.offer_version))
+
+
+def _words(ports: Ports, gate: Gate, choice: Choice, typed: Mapping[str, str]) -> tuple[str, tuple[Problem, ...]]:
+    """The words that come with an answer; of a version sent back, each point with its reason before them."""
+    if gate.id.kind is not Kind.REVIEW or choice is Choice.APPROVE:
+        return typed.get("note", ""), ()
+    situation = read_situation(ports, gate.order, gate.id.milestone)
+    reader = situation.freelancer.lang if situation.freelancer else situation.shop.lang
+    return reasons(situation.offer, typed, reader)
+
+
 def _besides(
     ports: Ports, order: Order, gate: Gate, choice: Choice, typed: Mapping[str, str]
 ) -> tuple[dict[str, Any], tuple[Problem, ...]]:
@@ -354,6 +372,8 @@ def _besides(
     match gate.id.kind:
         case Kind.PICK:
             return read_pick(ports, order, choice, typed)
+        case Kind.REVIEW:
+            return {"ticked": ticked(read_offer(ports.store, order.offer, order.offer_version), typed)}, ()
         case Kind.LATE:
             return read_late(ports, gate, choice, typed)
         case Kind.REFUND_REQUEST:

@@ -473,6 +473,7 @@ def _gate_view(ports: Ports, situation: Situation, gate: Gate, typed: Typed) -> 
         delivery_note=ports.files.get_text(handed["note"]) if seller and "note" in handed else None,
         links=links if released else (),
         withheld=0 if released else len(links),
+        ticked=tuple(handed.get("ticked", ())),
         found=tuple(Found.from_row(one) for one in handed.get("checks", ())) if seller else (),
         note=letters.last_note(ports, situation) if gate.id.kind in {Kind.WORK, *SETTLED} else None,
         reasons=letters.reasons(gate),

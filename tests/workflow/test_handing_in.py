@@ -10,8 +10,8 @@ import pytest
 from devstack.simulation.pages import Page
 from devstack.simulation.world import World, world_in_memory
 from relais.checks import Automatic
-from relais.offer import Offer, Release
-from relais.rows import Key, Put, deliverable_key, offer_key
+from relais.offer import Offer, Release, Review
+from relais.rows import Change, Key, Put, deliverable_key, freelancer_key, offer_key
 from tests.support.journey import Journey
 
 LINK = "https://exemple.fr/maquette"
@@ -100,3 +100,39 @@ def test_the_originals_are_released_with_the_yes(world: World) -> None:
 
 def _offer(journey: Journey) -> Offer:
     return Offer.from_row(journey.world.row(offer_key(journey.order.offer, journey.order.offer_version)))
+
+
+def test_a_version_is_sent_back_point_by_point(world: World) -> None:
+    """Each point with its reason, in the freelancer's language, then the free words; a reason alone is enough."""
+    journey = Journey(world).to_review()
+    journey.answer("review", "rework", "", why_0="Le PDF manque.", tick_1="yes")
+    assert journey.stage == "work"
+    checks = _offer(journey).checks
+    page = world.get(world.link("work", journey.id)).text
+    assert f"• {checks[0].fr} – Le PDF manque." in page
+    assert f"• {checks[1].fr}" not in page
+
+
+def test_the_client_reads_what_was_ticked_and_no_more(world: World) -> None:
+    """No text claims a check that nobody ticked; a point that the offer does not have is refused."""
+    journey = Journey(world).to_review()
+    checks = _offer(journey).checks
+    foreign = journey.answer("review", "approve", tick_9="yes")
+    assert (foreign.status, journey.stage) == (400, "review")
+    journey.answer("review", "approve", tick_1="yes")
+    page = world.get(world.link("acceptance", journey.id)).text
+    assert checks[1].fr in page
+    assert checks[0].fr not in page
+
+
+def test_later_versions_of_a_trusted_freelancer_alone_go_straight_to_the_client(world: World) -> None:
+    """Where the offer reviews the first version only; of anybody else the seller sees every one."""
+    for trusted, stage in ((True, "acceptance"), (False, "review")):
+        journey = Journey(world).to_acceptance()
+        changed(journey, policy=replace(_offer(journey).policy, review=Review.FIRST_VERSION))
+        key = freelancer_key(journey.milestone.engagement.freelancer)
+        world.ports.store.write(Change(key, put={"trusted": trusted}))
+        journey.answer("acceptance", "revise", "Plus foncé.")
+        journey.deliver(b"\x89PNG 2")
+        assert journey.stage == stage
+        world.ports.store.write(Change(key, put={"in_hand": 0}))
