@@ -186,6 +186,17 @@ class Clocks:
 
 
 @dataclass(frozen=True, slots=True)
+class SpeedBonus:
+    """What is added to the pay, in minor units, for a first version that needs no rework and came early.
+
+    Early: at least so many working hours before the working deadline. Of several milestones each may earn it.
+    """
+
+    hours: int
+    amount: int
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """What binds seller, client and freelancer from the day of purchase.
 
@@ -204,6 +215,7 @@ class Policy:
     portfolio: Portfolio = Portfolio.NEVER
     bears: Bears = Bears()
     cascade: Cascade = _CASCADE
+    speed_bonus: SpeedBonus | None = None
 
 
 class OfferStatus(StrEnum):
@@ -435,6 +447,7 @@ def _policy_row(policy: Policy) -> Row:
         "portfolio": str(policy.portfolio),
         "bears": {name.name: str(getattr(policy.bears, name.name)) for name in fields(Bears)},
         "cascade": {name.name: getattr(policy.cascade, name.name) for name in fields(Cascade)},
+        "speed_bonus": policy.speed_bonus and {"hours": policy.speed_bonus.hours, "amount": policy.speed_bonus.amount},
     }
 
 
@@ -450,7 +463,12 @@ def _policy(row: Mapping[str, Any]) -> Policy:
         portfolio=Portfolio(row["portfolio"]),
         bears=Bears(**{cause: FreelancerPaid(paid) for cause, paid in row["bears"].items()}),
         cascade=Cascade(**{name: int(number) for name, number in row.get("cascade", {}).items()}),
+        speed_bonus=_speed_bonus(row.get("speed_bonus")),
     )
+
+
+def _speed_bonus(row: Mapping[str, Any] | None) -> SpeedBonus | None:
+    return None if row is None else SpeedBonus(int(row["hours"]), int(row["amount"]))
 
 
 def _clocks_row(clocks: Clocks) -> Row:

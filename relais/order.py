@@ -117,6 +117,7 @@ class Interrupt:
 class Milestone:
     """One deliverable's life inside an order. `left_to_send` is what of the agreed cost no act has reserved yet.
 
+    `bonus` is what is added to the agreed cost; `early`: the first version came so early that it may earn one.
     `promised` is the client's own date for it and `starts` when it begins, where it doesn't begin with the order;
     `began` is when it did. `interrupt` is a decision on this milestone alone that no gate has been answered with yet.
     """
@@ -148,10 +149,17 @@ class Milestone:
     picked: str | None = None
     wait_until: datetime | None = None
     lost: Lost | None = None
+    bonus: int = 0
+    early: bool = False
     promised: datetime | None = None
     starts: datetime | None = None
     began: datetime | None = None
     interrupt: Interrupt | None = None
+
+    @property
+    def due(self) -> int:
+        """What its freelancer is owed for it when it is accepted, in minor units: what was agreed, and a bonus."""
+        return 0 if self.engagement is None else self.engagement.agreed + self.bonus
 
     @property
     def unbegun(self) -> bool:
@@ -358,6 +366,8 @@ def milestone_from_row(row: Row) -> Milestone:
         picked=row.get("picked"),
         wait_until=instant(row.get("wait_until")),
         lost=None if row.get("lost") is None else Lost(**row["lost"]),
+        bonus=row.get("bonus", 0),
+        early=row.get("early", False),
         promised=instant(row.get("promised")),
         starts=instant(row.get("starts")),
         began=instant(row.get("began")),

@@ -96,6 +96,29 @@ FILE, COMMAND = "file", "command"
 
 
 @dataclass(frozen=True, slots=True)
+class RateRise:
+    """When a rate rises by itself, and by how much.
+
+    `after` so many accepted works of a skill, with a quality `above` so many hundredths of a star, it rises `by` percent,
+    never beyond `most` percent above what the catalogue's file says.
+    """
+
+    after: int
+    above: int
+    by: int
+    most: int
+
+    def to_row(self) -> Row:
+        """Return the rule as integers."""
+        return {"after": self.after, "above": self.above, "by": self.by, "most": self.most}
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> "RateRise":
+        """Rebuild the rule from `to_row`."""
+        return cls(int(row["after"]), int(row["above"]), int(row["by"]), int(row["most"]))
+
+
+@dataclass(frozen=True, slots=True)
 class Freelancer:
     """One row of the roster. `in_hand` counts the engagements under way: nobody goes above `capacity`.
 
@@ -232,6 +255,25 @@ class Freelancer:
 def tally_names(axis: Axis) -> tuple[str, str]:
     """The attributes of a roster row that hold an axis' weighted sum and its weight; decisions add to them."""
     return f"{axis.value}_sum", f"{axis.value}_weight"
+
+
+def risen(
+    freelancer: Freelancer, skill: str, rule: RateRise, now: datetime, *, payable: int, half_life: int
+) -> int | None:
+    """Return the rate that somebody has earned for a skill by the rule, in minor units, or None.
+
+    It never rises beyond the rule's cap, nor beyond what the work's offer can pay (`payable`, minor units): a raise
+    that prices somebody out is none.
+    """
+    rate, filed = freelancer.rate_for(skill), freelancer.filed
+    began = None if filed is None else next((one.amount for one in filed.rates if one.skill == skill), None)
+    quality = freelancer.seen(Axis.QUALITY, now, half_life)
+    if rate is None or began is None or dict(freelancer.works).get(skill, 0) < rule.after:
+        return None
+    if quality.count == 0 or quality.mean <= rule.above:
+        return None
+    higher = min(rate * (100 + rule.by) // 100, began * (100 + rule.most) // 100, payable)
+    return higher if higher > rate else None
 
 
 def _asked(name: str) -> tuple[str, str]:

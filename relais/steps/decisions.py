@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, assert_never
 
 from relais import ledger, score
-from relais.calendar import Duration, Unit, working_deadline
+from relais.announcement import Announcement, Topic
+from relais.calendar import Duration, Unit, working_deadline, working_time
 from relais.errors import RelaisError
 from relais.gate import (
     OWED_AFTER,
@@ -31,7 +32,7 @@ from relais.money import shares
 from relais.offer import FreelancerPaid, RefundCause
 from relais.order import Engagement, Interrupt, Milestone, MilestoneStage, OrderStage, engagement_row, stamp
 from relais.performer import Performer
-from relais.roster import Freelancer, tally_names
+from relais.roster import Freelancer, tally_names, works_name
 from relais.rows import (
     Change,
     Check,
@@ -218,7 +219,7 @@ def effects(situation: Situation, gate: Gate, answer: Answer) -> Effects:
         case Kind.ACCEPTANCE:
             return _acceptance_answered(situation, answer)
         case Kind.PAYOUT:
-            return _closed(situation)
+            return _closed(situation, well=True)
         case Kind.PICK:
             return _picked(situation, gate, answer)
         case Kind.REFUND:
@@ -568,7 +569,7 @@ def _reassigned(situation: Situation, gate: Gate, answer: Answer) -> Effects:
         writes = (*writes, Check(order_key(gate.order), (not_interrupted(situation),)))
     return Effects(
         put={"left_to_send": 0, "rounds": 0} | ({} if engagement.by_hand else {"lost": lost}),
-        remove=("engagement", "parked_from", "parked_why", "picked", "wait_until"),
+        remove=("engagement", "bonus", "early", "parked_from", "parked_why", "picked", "wait_until"),
         guards=(equals("left_to_send", milestone.left_to_send), equals("in_transit", 0)),
         writes=writes,
     )
@@ -579,7 +580,7 @@ def kept_when_lost(situation: Situation, why: LostWhy) -> int:
     milestone = situation.milestone
     if milestone is None or milestone.engagement is None:
         return 0
-    agreed, bears = milestone.engagement.agreed, situation.offer.policy.bears
+    agreed, bears = milestone.due, situation.offer.policy.bears
     match why:
         case LostWhy.GAVE_UP:
             return 0
@@ -611,7 +612,26 @@ def _approved(situation: Situation, gate: Gate, answer: Answer) -> Effects:
     if milestone is None or milestone.engagement is None or milestone.engagement.by_hand or answer.via is Via.ENGINE:
         return Effects()
     judged = _Seen(Axis.QUALITY, score.quality_after(milestone.rounds), Cause.APPROVED)
-    return Effects(put={"rounds": 0}, writes=_scored(situation, gate, milestone.engagement.freelancer, judged))
+    scored = _scored(situation, gate, milestone.engagement.freelancer, judged)
+    speed = situation.offer.policy.speed_bonus
+    if speed is None or not milestone.early or milestone.rounds:
+        return Effects(put={"rounds": 0}, writes=scored)
+    earned = Announcement(
+        freelancer=milestone.engagement.freelancer,
+        topic=Topic.SPEED_BONUS,
+        at=situation.now,
+        by="engine",
+        via=Via.ENGINE,
+        order=gate.order,
+        facts={"amount": speed.amount, "currency": situation.order.currency, "milestone": milestone.number},
+    )
+    return Effects(
+        put={"rounds": 0},
+        add={"left_to_send": speed.amount, "bonus": speed.amount},
+        remove=("early",),
+        guards=(absent("interrupt"),),
+        writes=(*scored, Check(order_key(gate.order), (not_interrupted(situation),)), earned.write),
+    )
 
 
 def _punctual(situation: Situation, gate: Gate) -> tuple[Write, ...]:
@@ -635,12 +655,20 @@ def _delivered(situation: Situation, gate: Gate, answer: Answer) -> Effects:
         "files": list(answer.facts["files"]),
     } | ({"note": answer.note} if answer.note else {})
     return Effects(
-        put={"version": version},
+        put={"version": version} | ({"early": True} if _early(situation, gate, version) else {}),
         writes=(
             Put(deliverable_key(situation.order.id, milestone.number, version), row),
             *_punctual(situation, gate),
         ),
     )
+
+
+def _early(situation: Situation, gate: Gate, version: int) -> bool:
+    """Whether a first version came so early before the working deadline that it earns the speed bonus if it is good."""
+    speed, maker = situation.offer.policy.speed_bonus, situation.freelancer
+    if speed is None or maker is None or version > 1 or gate.role is not Role.FREELANCER or gate.deadline is None:
+        return False
+    return working_time(situation.now, gate.deadline, maker.calendar) >= timedelta(hours=speed.hours)
 
 
 def _acceptance_answered(situation: Situation, answer: Answer) -> Effects:
@@ -671,6 +699,7 @@ def _accepted(situation: Situation, answer: Answer) -> Effects:
         milestone=milestone.number,
         share=milestone.price,
         cost=milestone.engagement.agreed,
+        bonus=milestone.bonus,
         freelancer=milestone.engagement.freelancer,
         currency=situation.order.currency,
         at=situation.now,
@@ -686,23 +715,33 @@ def _revised() -> Effects:
     return Effects(add={"revisions_left": -1, "revisions_used": 1}, guards=(at_least("revisions_left", 1),))
 
 
-def _closed(situation: Situation) -> Effects:
+def _closed(situation: Situation, *, well: bool = False) -> Effects:
+    """A milestone has ended, `well` if it was accepted and paid."""
     milestone = situation.milestone
     if milestone is None or milestone.engagement is None or milestone.engagement.kind is Performer.OUTSIDE:
         return Effects()
-    return Effects(writes=(place_given_back(situation, milestone.engagement.freelancer),))
+    maker = milestone.engagement.freelancer
+    before = sum(_ended_well(one, maker) for one in situation.milestones if one.number != milestone.number)
+    return Effects(writes=(place_given_back(situation, maker, works=before + int(well and milestone.accepted)),))
 
 
-def place_given_back(situation: Situation, freelancer: str) -> Write:
+def _ended_well(milestone: Milestone, maker: str) -> bool:
+    theirs = milestone.engagement is not None and milestone.engagement.freelancer == maker
+    return theirs and milestone.stage is MilestoneStage.CLOSED and milestone.accepted and not milestone.refunded
+
+
+def place_given_back(situation: Situation, freelancer: str, works: int = 0) -> Write:
     """An order takes one place in a freelancer's hands, however many of its milestones are theirs.
 
-    The last one gives it back; while another is open the place stays, on the condition that it still is.
+    The last one gives it back, and counts the `works` of the order that were accepted and paid; while another is open
+    the place stays, on the condition that it still is.
     """
     open_still = [
         one for one in situation.siblings if one.engagement is not None and one.engagement.freelancer == freelancer
     ]
     if not open_still:
-        return hand_back(freelancer)
+        back = hand_back(freelancer)
+        return replace(back, add={**back.add, works_name(situation.offer.skill): works}) if works else back
     return Check(
         milestone_key(situation.order.id, open_still[-1].number), (differs("stage", MilestoneStage.CLOSED.value),)
     )

@@ -173,7 +173,7 @@ def _accepted(ports: Ports, situation: Situation, gate: Gate) -> tuple[LetterVie
         return (client,)
     paid_by = replace(
         _to_freelancer(ports, situation, freelancer, "to_pay", None),
-        pay=milestone.engagement.agreed,
+        pay=milestone.due,
         pay_by=gate.deadline,
     )
     return (client, paid_by)

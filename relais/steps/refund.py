@@ -188,8 +188,10 @@ def _plan(ports: Ports, situation: Situation, gate: Gate, amount: int) -> Act:
 
 def _milestone_share(situation: Situation, milestone: Milestone, amount: int) -> list[Write]:
     order, engagement = situation.order, milestone.engagement
-    agreed = 0 if engagement is None else milestone.left_to_send
-    keeps = 0 if engagement is None else min(agreed, paid_all_the_same(situation, engagement.agreed))
+    left = 0 if engagement is None else milestone.left_to_send
+    bonus_kept = paid_all_the_same(situation, milestone.bonus)
+    keeps = 0 if engagement is None else min(left, paid_all_the_same(situation, engagement.agreed) + bonus_kept)
+    bonus_borne = min(left - keeps, milestone.bonus - bonus_kept)
     freelancer = "" if engagement is None else engagement.freelancer
     writes: list[Write] = [
         Change(
@@ -208,7 +210,8 @@ def _milestone_share(situation: Situation, milestone: Milestone, amount: int) ->
             order=order.id,
             milestone=milestone.number,
             amount=amount,
-            borne=agreed - keeps,
+            borne=left - keeps - bonus_borne,
+            bonus=bonus_borne,
             freelancer=freelancer,
             currency=order.currency,
             at=situation.now,

@@ -13,13 +13,13 @@ from zoneinfo import ZoneInfo
 from relais.announcement import Announcement, Topic
 from relais.calendar import Away
 from relais.errors import RelaisError
-from relais.gate import DUE_SHARDS, OWED_AFTER, OWED_TRIES, Choice, Role, Status, Via, due_shard
+from relais.gate import DUE_SHARDS, OWED_AFTER, OWED_TRIES, Choice, Role, Status, Via
 from relais.margin import ceiling
 from relais.metrics import Metric
 from relais.order import Milestone, MilestoneStage, milestone_from_row, stamp
 from relais.ports import ConditionFailedError, Ports
 from relais.roster import Freelancer, Rate, Standing, Terms
-from relais.rows import Change, Put, Row, Write, equals, freelancer_key
+from relais.rows import Change, Row, Write, equals, freelancer_key
 from relais.steps import letters
 from relais.steps.decisions import Answer
 from relais.steps.gates import AlreadyAnsweredError, GateNotFoundError, answer, read_gate
@@ -171,16 +171,10 @@ def amend(ports: Ports, before: Freelancer, terms: Terms, said: Announcement, *m
     guards = tuple(equals(name, value) for name, value in before.terms.to_row().items())
     change = Change(freelancer_key(before.key), put=terms.to_row(), guards=guards)
     try:
-        ports.store.write(change, announced(ports, said), *more)
+        ports.store.write(change, said.write, *more)
     except ConditionFailedError:
         raise RosterContestedError(before.key) from None
     return replace(before, standing=terms.standing, rates=terms.rates, away=terms.away)
-
-
-def announced(ports: Ports, said: Announcement) -> Put:
-    """An announcement with the mail that it owes; the clock sends it."""
-    due = {"due": stamp(ports.now()), "due_shard": due_shard(said.freelancer)}
-    return Put(said.key, said.to_row() | due)
 
 
 def tell(ports: Ports, row: Row) -> None:

@@ -473,7 +473,7 @@ def _margin(situation: Situation) -> int | None:
     if milestone is None or milestone.engagement is None:
         return None
     order, fee = situation.order, situation.order.fee or 0
-    cost = milestone.engagement.agreed + milestone.engagement.spent
+    cost = milestone.due + milestone.engagement.spent
     if not situation.milestones:
         return order.paid - fee - cost
     return milestone.price - fee * milestone.price // order.price - cost
