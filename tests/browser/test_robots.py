@@ -9,6 +9,7 @@ from playwright.sync_api import Browser, Page
 from devstack.browser import read_page
 from devstack.cloud import TABLE
 from devstack.player import Play
+from devstack.simulation.world import PUBLIC_URL, World, world_in_memory
 from devstack.stack import Started
 from devstack.tally import sandbox_state
 from relais.gate import Kind, Status, gate_from_row
@@ -17,7 +18,6 @@ from relais.steps import interrupt
 from tests.browser.people import Street
 from tests.support.gates import at_every_gate
 from tests.support.journey import Journey
-from tests.support.world import PUBLIC_URL, World, world_in_memory
 
 ROBOT = "scanner@gateway.example"
 # As a scanner that "detonates" what it finds: past the browser's own checks, by the first button and by the last, and

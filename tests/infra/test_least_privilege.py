@@ -15,6 +15,8 @@ from unittest.mock import patch
 import pytest
 from botocore.exceptions import ClientError
 
+from devstack.simulation.calls import Context
+from devstack.simulation.world import PUBLIC_URL, World
 from relais.gate import Kind, Status
 from relais.metrics import Metric
 from relais.offer import RefundCause
@@ -22,11 +24,9 @@ from relais.rows import bounce_key
 from relais.steps import interrupt
 from relais.steps.clock import RESERVE_MS
 from tests.infra.reading import Stack
-from tests.support.engine import Context
 from tests.support.journey import CONSENT, Journey
 from tests.support.permits import Deployed, Grant, Guard, Use, guarded_world
 from tests.support.unplayed import BY_THE_RUNTIME, UNPLAYED
-from tests.support.world import PUBLIC_URL, World
 from tests.workflow import ways_out  # noqa: F401 - adds the ways out to the scenarios
 from tests.workflow.scenarios import SCENARIOS, told_seller
 

@@ -9,11 +9,11 @@ from unittest.mock import patch
 
 import pytest
 
+from devstack.simulation.pages import Page
+from devstack.simulation.world import PUBLIC_URL, WEBHOOK_SECRET, World, world_in_memory
 from devstack.stripe_sandbox.webhooks import signature
 from relais.pages.words import say
 from tests.support.journey import ANSWERS, CONSENT, Journey
-from tests.support.pages import Page
-from tests.support.world import PUBLIC_URL, WEBHOOK_SECRET, World, world_in_memory
 from tests.workflow.scenarios import post_closed
 
 ODD = "<script>alert(1)</script> 🥐 «é» \u202eevil"

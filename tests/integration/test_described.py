@@ -18,11 +18,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
+from devstack.simulation.world import PUBLIC_URL, World, world_in_memory
 from relais.gate import Choice
 from relais.pages.render import GIVEN
 from relais.steps import deliver, show
 from tests.support.gates import Waiting, at_every_gate
-from tests.support.world import PUBLIC_URL, World, world_in_memory
 
 ROOT = Path(__file__).parent.parent.parent
 QUIETLY = settings(deadline=None, database=None, suppress_health_check=list(HealthCheck), derandomize=True)

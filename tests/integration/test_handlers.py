@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from devstack.simulation.calls import HANDLERS
+from devstack.simulation.world import MONDAY
 from relais.adapters.keys import BOOK, DESK, DUE
 from relais.gate import due_shard
 from relais.rows import bounce_key
-from tests.support.engine import HANDLERS
 from tests.support.journey import Journey
-from tests.support.world import MONDAY, world
+from tests.support.world import world
 from tests.workflow.scenarios import SELLER, assert_completed
 
 

@@ -12,6 +12,8 @@ from urllib.parse import urlencode
 
 import pytest
 
+from devstack.simulation.pages import Page
+from devstack.simulation.world import PUBLIC_URL, WEBHOOK_SECRET, World, world_in_memory
 from devstack.stripe_sandbox.webhooks import signature
 from relais import wiring, wiring_pages
 from relais.adapters.secrets import SecretEmptyError
@@ -19,8 +21,6 @@ from relais.pages.words import say
 from relais.rows import SHOP_KEY
 from relais.steps.links import gate_path
 from tests.support.journey import ANSWERS, CONSENT, Journey
-from tests.support.pages import Page
-from tests.support.world import PUBLIC_URL, WEBHOOK_SECRET, World, world_in_memory
 
 OURS = {"content-type": "application/x-www-form-urlencoded", "sec-fetch-site": "same-origin"}
 LONG = 300_000

@@ -7,9 +7,9 @@ import botocore.session
 import pytest
 from moto import mock_aws
 
+from devstack.simulation.memory import MemoryStore
 from relais.adapters.dynamodb import DynamoStore
 from tests.support.clients import clients_made_once
-from tests.support.memory import MemoryStore
 from tests.support.store_contract import StoreContract
 from tests.support.tables import REGION, fresh_table
 

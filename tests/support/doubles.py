@@ -14,10 +14,10 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from devstack.simulation.memory import MemoryFiles, MemoryStore
 from relais.link import LinkKeys
 from relais.pages.views import AnnouncementView, LetterView
 from relais.ports import ChargeSeen, PaidSession, Sent, SessionRequest, Settings, Settlement, Store
-from tests.support.memory import MemoryFiles, MemoryStore
 
 MONDAY = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 """A Monday morning at ten in Paris: the usual start of a test."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from devstack.simulation.world import World
 from relais.gate import Kind
 from relais.rows import Change, Key
 from relais.steps import runs
 from tests.support.journey import ANSWERS, Journey
-from tests.support.world import World
 from tests.workflow.scenarios import broken
 from tests.workflow.ways_out import to_refund_right
 

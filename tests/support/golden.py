@@ -19,11 +19,11 @@ from typing import Any
 from unittest.mock import patch
 from urllib.parse import parse_qs
 
+from devstack.simulation.world import MONDAY, ROOT, World, world_in_memory
 from relais import wiring
 from relais.ports import PaidSession
 from relais.rows import CLOCK_KEY, Key, Put, Row
 from tests.support.doubles import MemoryPayments
-from tests.support.world import MONDAY, ROOT, World, world_in_memory
 
 GOLDEN = ROOT / "tests" / "golden"
 DEFINITION = ROOT / "statemachines" / "order.asl.json"

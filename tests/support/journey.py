@@ -7,12 +7,12 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
+from devstack.simulation.pages import Form, Page
+from devstack.simulation.world import GOOD_CARD, PUBLIC_URL, World
 from relais.gate import Gate, Status, gate_from_row
 from relais.order import MilestoneStage, Order, instant, milestone_from_row, order_from_row
 from relais.rows import Key, milestone_key, order_key, session_key, token_key
 from relais.steps.links import gate_link, order_link
-from tests.support.pages import Form, Page
-from tests.support.world import GOOD_CARD, PUBLIC_URL, World
 
 ANSWERS = {
     "q_name": "Boulangerie Aubépine",

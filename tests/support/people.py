@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from devstack.simulation.world import INES, World
 from relais.performer import Performer
 from relais.roster import Freelancer
 from relais.rows import Put, freelancer_key
 from relais.score import Score
-from tests.support.world import INES, World
 
 
 def hire(world: World, key: str, **changed: Any) -> Freelancer:

@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 from botocore.exceptions import ClientError
 from botocore.response import StreamingBody
 
+from devstack.simulation.world import MONDAY, SECRETS, World, world_in_memory
 from relais.adapters.dynamodb import DynamoStore
 from relais.adapters.lambdas import LambdaBackground
 from relais.adapters.s3 import S3Files
@@ -29,7 +30,6 @@ from relais.adapters.stepfunctions import StepFunctionsMachine
 from relais.adapters.time import VirtualClock
 from relais.metrics import Metric
 from relais.pages.letters import write
-from tests.support.world import MONDAY, SECRETS, World, world_in_memory
 
 ACCOUNT = "000000000000"
 REGION = "eu-west-3"

@@ -12,13 +12,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
+from devstack.simulation.memory import MemoryStore
 from relais.adapters.dynamodb import DynamoStore, _put
 from relais.gate import Gate, Kind, Owed, Status, due_shard
 from relais.ports import Store
 from relais.rows import Change, Check, Key, Put, Row, Write, present, token_key
 from tests.support.doubles import FakePorts
 from tests.support.meeting import AtRandom, Meeting
-from tests.support.memory import MemoryStore
 from tests.support.orders import Play, open_shop
 
 PATIENCE = 60.0

@@ -1,93 +1,41 @@
-"""A whole deployment in one process: table, bucket, mails, the shipped machine, a Stripe sandbox, a virtual date.
-
-People act as they do: they open the links of their mails and send the forms of the pages they get.
-"""
+"""The world of the simulation with its cloud on moto, behind the real adapters."""
 
 from __future__ import annotations
 
-import base64
 import json
 import os
-import re
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
-from functools import cache, partial
-from pathlib import Path
-from typing import Any, Protocol
+from datetime import datetime
+from functools import cache
+from typing import Any
 from unittest.mock import patch
-from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
 import boto3
-import stripe
 from moto import mock_aws
-from moto.core import DEFAULT_ACCOUNT_ID
 from moto.dynamodb.models import dynamodb_backends
 from moto.ses.models import ses_backends
 
-from devstack.stripe_sandbox.accounts import Seed
-from devstack.stripe_sandbox.sandbox import Sandbox
-from devstack.stripe_sandbox.webhooks import Endpoint
-from devstack.stripe_sandbox.wire import Answer
-from devstack.stripe_sandbox.wire import Request as StripeRequest
+from devstack.simulation.calls import HANDLERS
+from devstack.simulation.memory import MemoryStore
+from devstack.simulation.pages import Mail
+from devstack.simulation.world import (
+    ACCOUNT,
+    ENVIRONMENT,
+    MONDAY,
+    REGION,
+    ROOT,
+    SECRETS,
+    World,
+    played,
+    replace_ports,
+    wired,
+)
 from relais import wiring
-from relais.adapters import time as adapters_time
 from relais.adapters.dynamodb import _row
 from relais.adapters.keys import INDEXES, PK, SK
-from relais.adapters.settings import from_environment
-from relais.adapters.time import VirtualClock
-from relais.cli.catalog import Catalog, load
-from relais.order import instant
-from relais.rows import CLOCK_KEY, Key, Put, Row, order_key
-from relais.steps.catalog import apply
-from tests.support.engine import HANDLERS, Engine, mended_moto, on_the_wire
-from tests.support.interpreter import Interpreter
-from tests.support.memory import Counted, MemoryBackground, MemoryFiles, MemoryMailer, MemoryStore
-from tests.support.pages import Form, Mail, Page
-from tests.support.stripe_line import Line
-
-ROOT = Path(__file__).parent.parent.parent
-REGION = "eu-west-3"
-PUBLIC_URL = "https://relais.example"
-WEBHOOK_SECRET = "whsec_in_process"
-GOOD_CARD = "4000 0025 0000 0003"
-INES, NORD, CAMILLE = "acct_1InesMoreau0001", "acct_1StudioNord0001", "acct_1CamilleRoux0001"
-MONDAY = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
-"""A Monday morning at ten in Paris: the usual start of a test."""
-ENVIRONMENT = {
-    "AWS_DEFAULT_REGION": REGION,
-    "AWS_ACCESS_KEY_ID": "testing",
-    "AWS_SECRET_ACCESS_KEY": "testing",
-    "AWS_EC2_METADATA_DISABLED": "true",
-    "POWERTOOLS_SERVICE_NAME": "relais",
-    "POWERTOOLS_TRACE_DISABLED": "true",
-    "RELAIS_STAGE": "dev",
-    "RELAIS_TABLE": "relais-dev",
-    "RELAIS_BUCKET": "relais-dev-files",
-    "RELAIS_MACHINE": f"arn:aws:states:{REGION}:{DEFAULT_ACCOUNT_ID}:stateMachine:relais-dev",
-    "RELAIS_PUBLIC_URL": PUBLIC_URL,
-    "RELAIS_SENDER": "bonjour@atelier-mistral.example",
-    "RELAIS_ACT_FUNCTION": "relais-dev-run-act:live",
-    "RELAIS_CLOCK_FUNCTION": "relais-dev-tick-clock:live",
-    "RELAIS_SECRET_LINK": "relais/dev/link-keys",
-    "RELAIS_SECRET_WEBHOOK": "relais/dev/stripe-webhook",
-    "RELAIS_SECRET_STRIPE": "relais/dev/stripe",
-    "RELAIS_STRIPE_URL": "http://127.0.0.1:8011",
-}
-SECRETS = {
-    "relais/dev/link-keys": {"current": "k1", "keys": {"k1": base64.b64encode(b"k" * 32).decode()}},
-    "relais/dev/stripe-webhook": {"secrets": [WEBHOOK_SECRET]},
-    "relais/dev/stripe": {"key": "sk_test_relais_local"},
-}
-
-
-@cache
-def catalogue() -> Catalog:
-    """The sample shop."""
-    found = load(ROOT / "catalog")
-    assert isinstance(found, Catalog), str(found)
-    return found
+from relais.rows import Row
+from tests.support.engine import Engine, mended_moto, on_the_wire
 
 
 @cache
@@ -96,24 +44,9 @@ def definition() -> str:
     text = (ROOT / "statemachines" / "order.asl.json").read_text(encoding="utf-8")
     for name in HANDLERS:
         placeholder = "".join(word.capitalize() for word in name.split("-"))
-        text = text.replace(
-            f"${{{placeholder}}}", f"arn:aws:lambda:{REGION}:{DEFAULT_ACCOUNT_ID}:function:relais-dev-{name}:live"
-        )
+        text = text.replace(f"${{{placeholder}}}", f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:relais-dev-{name}:live")
     assert "${" not in text
     return text
-
-
-class Clouds(Protocol):
-    """Where a world's rows, files and mails are kept."""
-
-    def rows(self) -> list[Row]:
-        """Every row of the table."""
-
-    def mails(self) -> list[Mail]:
-        """Every mail sent, oldest first."""
-
-    def put_object(self, key: str, body: bytes) -> None:
-        """Upload."""
 
 
 class Moto:
@@ -144,19 +77,19 @@ class Moto:
         for name, value in SECRETS.items():
             clients["secretsmanager"].create_secret(Name=name, SecretString=json.dumps(value))
         clients["stepfunctions"].create_state_machine(
-            name="relais-dev", definition=definition(), roleArn=f"arn:aws:iam::{DEFAULT_ACCOUNT_ID}:role/machine"
+            name="relais-dev", definition=definition(), roleArn=f"arn:aws:iam::{ACCOUNT}:role/machine"
         )
 
     def rows(self) -> list[Row]:
         """Every row of the table, past its interface: what no shipped code may do."""
-        table = dynamodb_backends[DEFAULT_ACCOUNT_ID][REGION].get_table("relais-dev")
+        table = dynamodb_backends[ACCOUNT][REGION].get_table("relais-dev")
         return [_row({name: on_the_wire(value) for name, value in item.attrs.items()}) for item in table.all_items()]
 
     def mails(self) -> list[Mail]:
         """Every mail that SES took."""
         return [
             Mail(message.destinations["ToAddresses"][0], message.subject, message.body)
-            for message in ses_backends[DEFAULT_ACCOUNT_ID][REGION].sent_messages
+            for message in ses_backends[ACCOUNT][REGION].sent_messages
         ]
 
     def put_object(self, key: str, body: bytes) -> None:
@@ -177,264 +110,6 @@ class MotoWithFastTable(Moto):
         return list(self.store.rows.values())
 
 
-class InMemory:
-    """No cloud at all: doubles behind every port but Stripe's, each call of which is announced to `before`."""
-
-    def __init__(self, ports: wiring.WiredPorts, engine: Interpreter, before: Callable[[str], None]) -> None:
-        self.store, self.files, self.mailer = MemoryStore(), MemoryFiles(), MemoryMailer()
-        replace_ports(
-            ports,
-            store=Counted(self.store, before),
-            files=Counted(self.files, before, frozenset({"link", "permit"})),
-            mailer=Counted(self.mailer, before),
-            machine=Counted(engine, before),
-            background=Counted(MemoryBackground(engine.queue), before),
-        )
-
-    def rows(self) -> list[Row]:
-        """Every row of the table."""
-        return list(self.store.rows.values())
-
-    def mails(self) -> list[Mail]:
-        """Every mail written."""
-        return list(self.mailer.sent)
-
-    def put_object(self, key: str, body: bytes) -> None:
-        """Upload."""
-        self.files.objects[key] = body
-
-
-def replace_ports(ports: wiring.WiredPorts, **doubles: object) -> None:
-    """Put doubles behind ports: each is a cached property, so a value of its name stands before it."""
-    ports.__dict__.update(doubles)
-    ports.__dict__["_clock"] = VirtualClock(ports.store)
-
-
-class World:
-    """One deployment, its people's mailboxes and its clocks."""
-
-    def __init__(self, engine: Engine | Interpreter, clouds: Clouds, start: datetime) -> None:
-        """Fill the shop on a given date."""
-        self.engine = engine
-        self.clouds = clouds
-        self._shift = start - datetime.now(UTC)
-        self.stripe_calls: list[str] = []
-        self.cut: Callable[[str, str], None] = lambda _method, _path: None
-        self.wall_shift = 0.0
-        self.ports = wiring.ports()
-        self.sandbox = Sandbox(
-            endpoints=(Endpoint(f"{PUBLIC_URL}/hooks/stripe", WEBHOOK_SECRET),),
-            public_url="https://stripe.example",
-            seeds=(Seed(INES), Seed(NORD), Seed(CAMILLE)),
-            offset=lambda: self._shift.total_seconds(),  # noqa: PLW0108 - the shift of then
-            wall=lambda: time.time() + self.wall_shift,
-            deliver=self._deliver,
-        )
-        self._set_clock()
-        apply(self.ports.store, catalogue(), start)
-
-    # Time -----------------------------------------------------------------------------------------------------------
-
-    def wall(self) -> datetime:
-        """The time of the wall: the real one, and what a test let pass."""
-        return datetime.now(UTC) + timedelta(seconds=self.wall_shift)
-
-    def now(self) -> datetime:
-        """The virtual now."""
-        return self.wall() + self._shift
-
-    def _set_clock(self) -> None:
-        self._shift = timedelta(seconds=round(self._shift.total_seconds()))
-        self.ports.store.write(Put(CLOCK_KEY, {"v": 1, "offset": int(self._shift.total_seconds())}, guards=()))
-
-    def jump_to(self, at: datetime) -> None:
-        """Move the virtual date, as `relais clock --to` does: the wall stays where it is, and nobody looks yet."""
-        self._shift += at - self.now()
-        self._set_clock()
-
-    def move_to(self, at: datetime) -> None:
-        """Let time pass up to a date, for everybody; nobody looks yet."""
-        self.wall_shift += max(0.0, (at - self.now()).total_seconds() + 0.001)
-
-    def tick(self) -> dict[str, int]:
-        """The clock looks once."""
-        found: dict[str, int] = self.engine.call("tick-clock", {})
-        self.settle()
-        return found
-
-    def go_to(self, at: datetime) -> None:
-        """Let time pass up to a date: the clock looks at each instant at which something is due."""
-        for _ in range(400):
-            due = self.next_due()
-            if due is None or due > at:
-                break
-            self.move_to(max(due, self.now()))
-            self.tick()
-        else:
-            raise AssertionError(f"something is due for ever: {self._due_rows()}")
-        self.move_to(max(at, self.now()))
-        self.tick()
-
-    def pass_time(self, **time: float) -> None:
-        """Let some time pass."""
-        self.go_to(self.now() + timedelta(**time))
-
-    def next_due(self) -> datetime | None:
-        """The earliest instant at which the clock has something to look at."""
-        return min((at for row in self._due_rows() if (at := instant(row["due"]))), default=None)
-
-    def _due_rows(self) -> list[Row]:
-        return [row for row in self.rows() if "due" in row]
-
-    # Coming to rest -------------------------------------------------------------------------------------------------
-
-    def settle(self) -> None:
-        """Let everything happen that follows by itself: executions, asynchronous calls, deliveries of events."""
-        while True:
-            self.engine.rest()
-            queued = self.engine.next_queued()
-            if queued is not None:
-                self._quietly(*queued)
-            elif not self.sandbox.run_due():
-                return
-
-    def _quietly(self, name: str, event: dict[str, Any]) -> None:
-        """An asynchronous call whose error nobody waits for."""
-        try:
-            self.engine.call(name, event)
-        except BaseException as error:  # noqa: BLE001 - Lambda keeps it in a dead letter
-            self.engine.calls.append(f"{name} failed: {type(error).__name__}")
-
-    # HTTP -----------------------------------------------------------------------------------------------------------
-
-    def http(self, method: str, link: str, body: str | bytes = b"", headers: Mapping[str, str] | None = None) -> Page:
-        """One request, as the HTTP API hands it to the function of its route.
-
-        The path arrives decoded but for `%25`, and only texts and JSON arrive as text: forms do not.
-        """
-        parts = urlsplit(link)
-        raw = body.encode() if isinstance(body, str) else body
-        plain = (headers or {}).get("content-type", "").startswith(("text/", "application/json"))
-        path = unquote(parts.path.replace("%25", "%2525"))
-        event = {
-            "version": "2.0",
-            "rawPath": path,
-            "rawQueryString": parts.query,
-            "queryStringParameters": dict(parse_qsl(parts.query, keep_blank_values=True)),
-            "headers": {"host": "relais.example", **(headers or {})},
-            "requestContext": {"http": {"method": method, "path": path}},
-            "body": raw.decode("utf-8", "replace") if plain else base64.b64encode(raw).decode(),
-            "isBase64Encoded": not plain,
-        }
-        answer = self.engine.call(_route(method, parts.path), event)
-        return Page(answer["statusCode"], answer["body"], answer["headers"])
-
-    def get(self, link: str) -> Page:
-        """Open a link."""
-        return self.http("GET", link)
-
-    def post(self, link: str, fields: Mapping[str, str | list[str]], **headers: str) -> Page:
-        """Send a form from our own page, and let what follows happen."""
-        sent = {"content-type": "application/x-www-form-urlencoded", "sec-fetch-site": "same-origin"}
-        given = {name.replace("_", "-"): value for name, value in headers.items()}
-        page = self.http("POST", link, urlencode(fields, doseq=True), sent | given)
-        self.settle()
-        return page
-
-    def send(self, form: Form, **fields: str | list[str]) -> Page:
-        """Fill in a form and send it."""
-        return self.post(form.action, form.fields | fields)
-
-    def webhook(self, body: bytes, headers: Mapping[str, str]) -> int:
-        """Hand an event to our door."""
-        sent = {"content-type": "application/json; charset=utf-8", **headers}
-        return self.http("POST", f"{PUBLIC_URL}/hooks/stripe", body, sent).status
-
-    def _deliver(self, _url: str, headers: Mapping[str, str], body: bytes) -> int:
-        try:
-            return self.webhook(body, headers)
-        except BaseException:  # noqa: BLE001 - what the HTTP API answers when a function dies
-            return 500
-
-    # Stripe ---------------------------------------------------------------------------------------------------------
-
-    def seen(self, method: str, path: str) -> None:
-        """Told of every call to Stripe."""
-        self.stripe_calls.append(f"{method} {path}")
-        self.cut(method, path)
-
-    def pay_page(self, url: str, card: str = GOOD_CARD, email: str = "marie@gmail.com") -> Answer:
-        """Pay on the hosted page."""
-        body = urlencode({"email": email, "name": "Marie Dupont", "card": card}).encode()
-        answer = self.sandbox.respond(StripeRequest("POST", urlsplit(url).path, "", {}, body))
-        assert isinstance(answer, Answer)
-        return answer
-
-    def transfers(self) -> list[dict[str, Any]]:
-        """The transfers at Stripe."""
-        return list(self.sandbox.state()["objects"].get("transfer", []))
-
-    # Looking --------------------------------------------------------------------------------------------------------
-
-    def rows(self, pk: str | None = None) -> list[Row]:
-        """Every row of the table, or of a partition; sorted, to look at only."""
-        found = [row for row in self.clouds.rows() if pk in {None, row[PK]}]
-        return sorted(found, key=lambda row: (row[PK], row[SK]))
-
-    def row(self, key: Key) -> dict[str, Any]:
-        """One row, which must exist."""
-        found = self.ports.store.get(key)
-        assert found is not None, key
-        return dict(found)
-
-    def order_row(self, order: str) -> dict[str, Any]:
-        """An order's head."""
-        return self.row(order_key(order))
-
-    @property
-    def mails(self) -> list[Mail]:
-        """Every mail sent so far, oldest first."""
-        return self.clouds.mails()
-
-    def link(self, kind: str, order: str) -> str:
-        """The newest link to a gate of this kind in any mail."""
-        wanted = re.compile(rf"/g/{order}/\d\d-{kind}-\d{{4}}(-\d)?/")
-        found = [link for mail in self.mails for link in mail.links if wanted.search(link)]
-        assert found, f"no link to {kind} in {[mail.subject for mail in self.mails]}"
-        return found[-1]
-
-    def upload(self, path: str, nonce: str, names: Mapping[str, bytes]) -> list[str]:
-        """Ask for permission and upload; the keys for the form."""
-        asked = {
-            "nonce": nonce,
-            "name": list(names),
-            "size": [str(len(body)) for body in names.values()],
-            "type": ["image/png"] * len(names),
-        }
-        answer = json.loads(self.post(path, asked).body)
-        assert not answer["problems"], answer
-        for one in answer["files"]:
-            self.clouds.put_object(one["fields"]["key"], names[one["name"]])
-        return [one["key"] for one in answer["files"]]
-
-
-def _route(method: str, path: str) -> str:
-    parts = path.strip("/").split("/")
-    if method != "POST":
-        return "show-page"
-    match parts:
-        case ["hooks", "stripe"]:
-            return "receive-stripe-event"
-        case ["offer", _] | ["o", _, _, "checkout"]:
-            return "open-checkout"
-        case ["g", _, _, _, "files"]:
-            return "permit-upload"
-        case ["o", _, _] | ["g", _, _, _]:
-            return "answer-gate"
-        case _:
-            return "show-page"
-
-
 @cache
 def _clients() -> dict[str, Any]:
     services = ("dynamodb", "s3", "sesv2", "secretsmanager", "stepfunctions")
@@ -446,42 +121,7 @@ def world(start: datetime = MONDAY, *, fast_table: bool = True) -> Iterator[Worl
     """A fresh world whose machine runs on moto; the table does too, unless it may be a fast one."""
     engine = Engine()
     config: Any = {"stepfunctions": {"execute_state_machine": True}, "lambda": {"use_docker": False}}
-    with patch.dict(os.environ, ENVIRONMENT), mock_aws(config=config), mended_moto(engine), _wired() as ports:
+    with patch.dict(os.environ, ENVIRONMENT), mock_aws(config=config), mended_moto(engine), wired() as ports:
         clouds = MotoWithFastTable(ports) if fast_table else Moto()
-        with _played(World(engine, clouds, start)) as made:
+        with played(World(engine, clouds, start)) as made:
             yield made
-
-
-@contextmanager
-def world_in_memory(start: datetime = MONDAY, before: Callable[[str], None] = lambda _: None) -> Iterator[World]:
-    """A fresh world without any cloud; `before` is told of every call to the outside and may raise."""
-    engine = Interpreter(json.loads((ROOT / "statemachines" / "order.asl.json").read_text(encoding="utf-8")))
-    with patch.dict(os.environ, ENVIRONMENT), _wired() as ports:
-        made = World(engine, InMemory(ports, engine, before), start)
-        made.cut = lambda method, path: before(f"Stripe.{method} {path}")
-        with _played(made):
-            yield made
-
-
-@contextmanager
-def _wired() -> Iterator[wiring.WiredPorts]:
-    """Ports of a new process, but for the clients: they are made once."""
-    made = wiring.WiredPorts(from_environment())
-    made._client = _client_once  # type: ignore[method-assign]
-    made._secrets = {name: (float("inf"), value) for name, value in SECRETS.items()}
-    wiring._payments.cache_clear()
-    with patch.object(wiring, "ports", lambda: made):
-        yield made
-
-
-@contextmanager
-def _played(made: World) -> Iterator[World]:
-    line = partial(Line, made.sandbox, made.seen)
-    with patch.object(stripe, "RequestsClient", line), patch.object(adapters_time, "wall", made.wall):
-        yield made
-        made.engine.finish()
-
-
-@cache
-def _client_once(service: str) -> Any:
-    return wiring.WiredPorts(from_environment())._client(service)

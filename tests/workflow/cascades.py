@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import replace
 from datetime import date, timedelta
 
+from devstack.simulation.world import World
 from relais.calendar import Away
 from relais.gate import Choice, Gate, Kind, Status
 from relais.roster import Freelancer
@@ -13,7 +14,6 @@ from relais.rows import Change, freelancer_key
 from relais.score import Axis, Score
 from tests.support.journey import Journey
 from tests.support.people import hire
-from tests.support.world import World
 from tests.workflow.scenarios import assert_completed, finish, scenario
 from tests.workflow.ways_out import assert_given_back, cancel, way_out
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.world import World
+from devstack.simulation.world import World
 from tests.support.world import world as fresh
 
 

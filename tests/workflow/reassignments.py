@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from devstack.simulation.world import World
 from relais.order import OrderStage
 from relais.rows import Change, milestone_key
 from relais.steps.decisions import LostWhy
 from relais.steps.reassign import NothingToReassignError, reassign
 from tests.support.journey import Journey
 from tests.support.people import hire
-from tests.support.world import World
 from tests.workflow.cascades import in_hand
 from tests.workflow.scenarios import _raised_before, _say, _superseded, assert_completed, broken, finish, scenario
 from tests.workflow.ways_out import assert_given_back, cancel, way_out

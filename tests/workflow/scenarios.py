@@ -12,6 +12,8 @@ from datetime import datetime, timedelta
 from typing import Any
 from unittest.mock import Mock, patch
 
+from devstack.simulation.pages import Mail
+from devstack.simulation.world import INES, World
 from devstack.stripe_sandbox.accounts import Seed
 from devstack.stripe_sandbox.faults import Fault, FaultKind
 from relais.act import KEY_GOOD_HOURS
@@ -20,8 +22,6 @@ from relais.order import stamp
 from relais.ports import MailRefusedError
 from relais.rows import Change, Key, gate_key, milestone_key, order_key, present
 from tests.support.journey import Journey
-from tests.support.pages import Mail
-from tests.support.world import INES, World
 
 Scenario = Callable[[World], object]
 SCENARIOS: dict[str, Scenario] = {}

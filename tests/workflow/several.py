@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial, wraps
 
+from devstack.simulation.pages import Page
+from devstack.simulation.world import World
 from devstack.stripe_sandbox.payments import top_up
 from relais import ledger
 from relais.gate import Gate, Role, Status
@@ -14,8 +16,6 @@ from relais.order import Milestone, OrderStage, milestone_from_row
 from relais.rows import Change, milestone_key, order_key
 from relais.steps import interrupt
 from tests.support.journey import Journey
-from tests.support.pages import Page
-from tests.support.world import World
 from tests.workflow.scenarios import broken, scenario
 
 PRICE, SHARE, PAY = 150_000, 15_000, 8_000

@@ -8,11 +8,11 @@ from dataclasses import replace
 
 import pytest
 
+from devstack.simulation.world import GOOD_CARD, PUBLIC_URL, WEBHOOK_SECRET, World, catalogue, world_in_memory
 from devstack.stripe_sandbox.webhooks import signature
 from relais.gate import Status
 from relais.steps.catalog import apply
 from tests.support.journey import ANSWERS, CONSENT, Journey
-from tests.support.world import GOOD_CARD, PUBLIC_URL, WEBHOOK_SECRET, World, catalogue, world_in_memory
 
 
 @pytest.fixture

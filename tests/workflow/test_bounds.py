@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from collections import Counter
 
+from devstack.simulation.world import World, world_in_memory
 from devstack.stripe_sandbox.payments import top_up
-from tests.support.world import World, world_in_memory
 from tests.workflow.several import PRICE, Articles
 
 MOST_EVENTS_OF_A_MILESTONE, MOST_EVENTS = 300, 10_000

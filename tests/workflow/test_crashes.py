@@ -24,6 +24,7 @@ from typing import Any
 
 import pytest
 
+from devstack.simulation.world import INES, World, catalogue, world_in_memory
 from devstack.stripe_sandbox.accounts import Seed, seed
 from devstack.stripe_sandbox.payments import top_up
 from relais.gate import Gate, Status
@@ -33,7 +34,6 @@ from relais.schedule import Start
 from relais.steps import interrupt
 from relais.steps.catalog import apply
 from tests.support.journey import Journey
-from tests.support.world import INES, World, catalogue, world_in_memory
 
 READS = (
     ".get",

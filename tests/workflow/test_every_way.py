@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.world import ROOT, World, world_in_memory
+from devstack.simulation.world import ROOT, World, world_in_memory
 from tests.workflow import cascades, reassignments, several, ways_out  # noqa: F401 - add theirs to the scenarios
 from tests.workflow.scenarios import SCENARIOS
 

@@ -14,6 +14,9 @@ from typing import Any
 
 import pytest
 
+from devstack.simulation.interpreter import Interpreter, StateFailedError, Walk
+from devstack.simulation.pages import Form
+from devstack.simulation.world import WEBHOOK_SECRET, World
 from relais import ledger
 from relais.act import act_from_row
 from relais.gate import Status, gate_from_row
@@ -25,10 +28,7 @@ from relais.rows import Row
 from relais.shop import Shop
 from relais.steps.links import gate_link
 from tests.support.golden import DEFINITION, GOLDEN, MOST_BYTES, Golden, read, read_json, versions, world_of
-from tests.support.interpreter import Interpreter, StateFailedError, Walk
 from tests.support.journey import Journey
-from tests.support.pages import Form
-from tests.support.world import WEBHOOK_SECRET, World
 
 VERSIONS = versions()
 READERS: dict[str, Callable[[Row], object]] = {

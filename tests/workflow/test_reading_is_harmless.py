@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from devstack.simulation.world import PUBLIC_URL, World, _client_once, world_in_memory
 from tests.support.journey import Journey
-from tests.support.world import PUBLIC_URL, World, _client_once, world, world_in_memory
+from tests.support.world import world
 from tests.workflow.test_crashes import READS, STEPS
 
 READING = {"GetItem", "BatchGetItem", "Query", "GetObject", "HeadObject", "GetSecretValue"}

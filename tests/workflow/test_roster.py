@@ -7,6 +7,8 @@ from datetime import date, timedelta
 
 import pytest
 
+from devstack.simulation.pages import Mail
+from devstack.simulation.world import World, world_in_memory
 from relais.announcement import Announcement
 from relais.gate import Via
 from relais.roster import Freelancer, Standing
@@ -16,9 +18,7 @@ from relais.steps.decisions import LostWhy
 from relais.steps.reassign import reassign
 from relais.steps.roster import By
 from tests.support.journey import Journey
-from tests.support.pages import Mail
 from tests.support.people import hire
-from tests.support.world import World, world_in_memory
 from tests.workflow.cascades import in_hand, proposals, to_two_at_once
 from tests.workflow.scenarios import finish
 

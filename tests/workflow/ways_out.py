@@ -16,6 +16,7 @@ from unittest.mock import Mock
 
 import pytest
 
+from devstack.simulation.world import World
 from devstack.stripe_sandbox.faults import Fault, FaultKind
 from devstack.stripe_sandbox.payments import top_up
 from relais import ledger
@@ -24,7 +25,6 @@ from relais.order import OrderStage, order_from_row, stamp
 from relais.rows import Change, order_key
 from relais.steps import interrupt, runs
 from tests.support.journey import Journey
-from tests.support.world import World
 from tests.workflow.scenarios import (
     RETRIES,
     _ended_quietly,

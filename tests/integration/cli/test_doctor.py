@@ -12,6 +12,7 @@ import pytest
 import stripe
 from botocore.exceptions import ClientError
 
+from devstack.simulation.stripe_line import Line
 from devstack.stripe_sandbox.keys import LOCAL_KEYS
 from devstack.stripe_sandbox.sandbox import Sandbox
 from relais.act import Act, ActKind, ActState, act_row
@@ -24,7 +25,6 @@ from relais.order import MilestoneStage, OrderStage, stamp
 from relais.rows import Change, Put, act_key, gate_key, milestone_key, order_key
 from relais.steps.webhook import receive_signed
 from relais.web import Request
-from tests.support.stripe_line import Line
 
 REGION = "eu-west-3"
 WEBHOOK_SECRET = "whsec_0123456789"

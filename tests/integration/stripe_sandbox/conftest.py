@@ -12,8 +12,8 @@ from urllib.request import HTTPRedirectHandler, ProxyHandler, Request, build_ope
 import pytest
 import stripe
 
+from devstack.simulation.stripe_line import Line
 from devstack.stripe_sandbox import Door, Endpoint, Sandbox, shapes
-from tests.support.stripe_line import Line
 
 SECRET, CONNECTED_SECRET, THIN_SECRET = "whsec_test", "whsec_connected", "whsec_thin"
 DOORS = (

@@ -24,8 +24,14 @@ class Line(stripe.HTTPClient):
         self._seen = seen
 
     def request(
-        self, method: str, url: str, headers: Mapping[str, str] | None, post_data: Any = None
-    ) -> tuple[Any, int, Mapping[str, str]]:
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str] | None,
+        post_data: Any = None,
+        *,
+        _usage: list[str] | None = None,
+    ) -> tuple[str, int, Mapping[str, str]]:
         """Make one call."""
         parts = urlsplit(url)
         self._seen(method.upper(), parts.path)
@@ -33,7 +39,7 @@ class Line(stripe.HTTPClient):
         asked = {name.lower(): value for name, value in (headers or {}).items()}
         answer = self._sandbox.respond(Request(method.upper(), parts.path, parts.query, asked, body))
         if isinstance(answer, Lost):
-            raise stripe.APIConnectionError("the line was cut", should_retry=False)
+            raise stripe.APIConnectionError("the line was cut", should_retry=False)  # type: ignore[no-untyped-call]
         return answer.body.decode(), answer.status, {name.lower(): value for name, value in answer.headers.items()}
 
     def close(self) -> None:

@@ -15,17 +15,27 @@ from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.support.engine import ENDED_BADLY, Calls, short_name
+from devstack.simulation.calls import ENDED_BADLY, Calls, short_name
+from relais.errors import RelaisError
 
 CONDITION = re.compile(r"\{% \$(states\.input\.)?(\w+) = '(\w+)' %\}")
 VARIABLE = re.compile(r"\{% \$(states\.input\.|states\.result\.Payload\.)?(\w+) %\}")
 TIMEOUT = "States.Timeout"
 
 
+class DefinitionNotUnderstoodError(RelaisError):
+    """The definition uses what this interpreter does not know."""
+
+    def __init__(self, expression: object) -> None:
+        """Keep what."""
+        super().__init__(f"{expression!r} is not understood: teach it to devstack/simulation/interpreter.py")
+
+
 class StateFailedError(Exception):
     """A state's error on its way to the catchers."""
 
     def __init__(self, error: str) -> None:
+        """Keep its name."""
         super().__init__(error)
         self.error = error
 
@@ -141,7 +151,8 @@ class Interpreter(Calls):
 
     def _go_on(self, thread: Thread, answer: Answer | None) -> None:
         steps = thread.steps
-        assert steps is not None
+        if steps is None:
+            return
         try:
             asked = next(steps) if answer is None else steps.send(answer)
         except StopIteration:
@@ -284,9 +295,9 @@ class Interpreter(Calls):
             raise StateFailedError(type(error).__name__) from None
         if not waits:
             return {"Payload": answer}
-        error, outcome = yield token
-        if error:
-            raise StateFailedError(error)
+        failure, outcome = yield token
+        if failure:
+            raise StateFailedError(failure)
         return {"outcome": outcome}
 
 
@@ -297,7 +308,8 @@ def _kebab(placeholder: str) -> str:
 
 def _true(rule: Mapping[str, Any], given: Any, variables: Mapping[str, Any]) -> bool:
     found = CONDITION.fullmatch(rule["Condition"])
-    assert found is not None, rule["Condition"]
+    if found is None:
+        raise DefinitionNotUnderstoodError(rule["Condition"])
     source = given if found[1] else variables
     return bool(source.get(found[2]) == found[3])
 
@@ -305,7 +317,8 @@ def _true(rule: Mapping[str, Any], given: Any, variables: Mapping[str, Any]) -> 
 def _value(expression: Any, given: Any, result: Mapping[str, Any], variables: Mapping[str, Any]) -> Any:
     found = VARIABLE.fullmatch(expression) if isinstance(expression, str) else None
     if found is None:
-        assert not str(expression).startswith("{%"), expression
+        if str(expression).startswith("{%"):
+            raise DefinitionNotUnderstoodError(expression)
         return expression
     match found[1]:
         case None:

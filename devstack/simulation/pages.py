@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from html import unescape
 from html.parser import HTMLParser
 
+from relais.errors import RelaisError
+
+TEXT_SHOWN = 400
 LINK = re.compile(r"https://[^\s\"'<>]+")
 
 
@@ -68,6 +71,15 @@ def _read(body: str) -> _Reader:
     return reader
 
 
+class FormNotFoundError(RelaisError):
+    """A page has no form with what somebody wants to fill in."""
+
+    def __init__(self, having: str, page: Page) -> None:
+        """Keep the page."""
+        super().__init__(f"no form with {having} (status {page.status}): {page.text[:TEXT_SHOWN]}")
+        self.page = page
+
+
 @dataclass(frozen=True)
 class Page:
     """An answer over HTTP."""
@@ -94,7 +106,8 @@ class Page:
     def form(self, having: str) -> Form:
         """The form with a field of this name."""
         found = next((form for form in self.forms if having in form.names), None)
-        assert found is not None, f"no form with {having} (status {self.status}): {self.text[:400]}"
+        if found is None:
+            raise FormNotFoundError(having, self)
         return found
 
 

@@ -1,6 +1,6 @@
 """Doubles of the outside, in memory: as strict as the real ones where a step could lean on it, and fast.
 
-The store is held to the same contract as the one on DynamoDB (`tests/integration/test_store.py`).
+The store is held to the same contract as the one on DynamoDB (`tests/integration/test_store_contract.py`).
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from devstack.simulation.pages import Mail
 from relais.adapters.keys import BOOK, DESK, DUE, INDEXES, PK, SK, Index
 from relais.order import stamp
 from relais.pages.letters import write
 from relais.pages.views import AnnouncementView, LetterView
 from relais.ports import ConditionFailedError
 from relais.rows import Change, Check, Guard, Key, Put, Row, Test, Write
-from tests.support.pages import Mail
 
 NOWHERE = ("", "")
 MOST_ACTIONS = 100
@@ -67,7 +67,8 @@ class MemoryStore:
 
     def get(self, key: Key) -> Row | None:
         """Read one row."""
-        return copied(self.rows.get(key))
+        found: Row | None = copied(self.rows.get(key))
+        return found
 
     def get_many(self, keys: Sequence[Key]) -> dict[Key, Row]:
         """Read several rows at once."""
@@ -148,7 +149,7 @@ def _guards(one: Write) -> tuple[Guard, ...]:
 
 
 def _holds(guard: Guard, row: Mapping[str, Any] | None) -> bool:
-    found = (row or {}).get(guard.attribute)
+    found: Any = (row or {}).get(guard.attribute)
     wanted = plain(guard.value)
     there = row is not None and guard.attribute in row
     match guard.test:
@@ -165,7 +166,7 @@ def _holds(guard: Guard, row: Mapping[str, Any] | None) -> bool:
         case Test.BELOW:
             return not there or (type(found) is type(wanted) and found < wanted)
         case Test.BELOW_ATTRIBUTE:
-            other = (row or {}).get(wanted)
+            other: Any = (row or {}).get(wanted)
             return there and type(found) is type(other) and found < other
         case Test.CONTAINS:
             return there and isinstance(found, list | str) and wanted in found

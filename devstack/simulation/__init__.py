@@ -1,0 +1,1 @@
+"""A whole deployment in one process: the shipped definition and functions, without any cloud."""
