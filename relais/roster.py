@@ -99,8 +99,8 @@ FILE, COMMAND = "file", "command"
 class RateRise:
     """When a rate rises by itself, and by how much.
 
-    `after` so many accepted works of a skill, with a quality `above` so many hundredths of a star, it rises `by` percent,
-    never beyond `most` percent above what the catalogue's file says.
+    `after` so many accepted works of a skill, with a quality `above` so many hundredths of a star, it rises `by`
+    percent, never beyond `most` percent above what the catalogue's file says.
     """
 
     after: int

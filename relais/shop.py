@@ -19,7 +19,7 @@ _LIFTS: Mapping[int, Lift] = {}
 class Shop:
     """Who sells. `sender` is the verified address of all mails, `vat` the mention beside every price.
 
-    After `half_life` days what happened to a freelancer's score weighs half; `rate_rise` is when a rate rises by itself.
+    After `half_life` days what happened to a freelancer's score weighs half; `rate_rise`: when a rate rises by itself.
     """
 
     brand: str

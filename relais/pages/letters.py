@@ -159,6 +159,7 @@ def _announced_facts(view: AnnouncementView, lang: str) -> Mapping[str, object]:
         "order": view.said.order,
         "skill": facts.get("skill", ""),
         "was": words.say(lang, "announced.rate.none"),
+        "count": facts.get("count", 0),
         **sums,
         **days,
     }
@@ -382,10 +383,19 @@ def _terms(view: LetterView, lang: str) -> tuple[str, ...]:
     return (
         *((several,) if several else ()),
         words.say(lang, "bind.revisions", count=policy.revisions),
+        *_speed(view, lang),
         paid,
         words.say(lang, f"bind.portfolio.{policy.portfolio.name.lower()}"),
         *rights,
     )
+
+
+def _speed(view: LetterView, lang: str) -> tuple[str, ...]:
+    speed = view.offer.policy.speed_bonus
+    if speed is None:
+        return ()
+    amount = words.money(speed.amount, view.order.currency, lang)
+    return (words.say(lang, "bind.speed", count=speed.hours, amount=amount),)
 
 
 def _refunds(view: LetterView, lang: str) -> tuple[Fact, ...]:

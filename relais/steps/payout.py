@@ -54,6 +54,7 @@ from relais.steps.gates import (
 )
 from relais.steps.reassign import pay_former
 from relais.steps.refund import give_back_strays, open_refund, refund_gates, settle_refunds
+from relais.steps.roster import rise
 from relais.steps.situation import Situation, read_order, read_situation
 
 
@@ -397,6 +398,7 @@ def tell_completed(ports: Ports, order: Order) -> None:
         return
     for letter in _last_letters(ports, order, milestones):
         ports.mailer.send(letter)
+    rise(ports, order)
     quiet = at_rest(order)
     owed = order.owes_sweep is not None or order.owes_address is not None
     later = OWED_AFTER if owed else HEARTBEAT

@@ -11,10 +11,13 @@ from devstack.simulation.pages import Mail
 from devstack.simulation.world import World, world_in_memory
 from relais.announcement import Announcement
 from relais.gate import Via
+from relais.offer import RefundCause
 from relais.roster import Freelancer, Standing
-from relais.rows import Change, freelancer_key
+from relais.rows import Change, freelancer_key, offer_key
 from relais.steps import roster
+from relais.steps.bonus import BonusImpossibleError, BonusTooHighError, give_bonus
 from relais.steps.decisions import LostWhy
+from relais.steps.interrupt import cancel
 from relais.steps.reassign import reassign
 from relais.steps.roster import By
 from tests.support.journey import Journey
@@ -200,3 +203,133 @@ def test_a_mail_that_the_post_refuses_is_sent_later(world: World) -> None:
     assert mails_to(world, MAKER, since) == []
     world.go_to(world.now() + timedelta(minutes=20))
     assert len(mails_to(world, MAKER, since)) == 1
+
+
+# --- bonuses ----------------------------------------------------------------------------------------------------------
+
+
+def offer_policy(world: World, **changed: object) -> None:
+    """The shop's logo is sold with another policy."""
+    row = world.row(offer_key("logo", 1))
+    world.ports.store.write(Change(offer_key("logo", 1), put={"policy": {**row["policy"], **changed}}))
+
+
+def with_speed_bonus(world: World) -> None:
+    offer_policy(world, speed_bonus={"hours": 9, "amount": 1_500})
+
+
+def postings(journey: Journey) -> dict[str, int]:
+    """What each account of an order came to."""
+    sums: dict[str, int] = {}
+    for row in journey.entries():
+        for account, amount, _ in row["postings"]:
+            sums[account] = sums.get(account, 0) + amount
+    return {account: amount for account, amount in sums.items() if amount}
+
+
+def end(journey: Journey) -> None:
+    """Accepted by the client and paid out."""
+    journey.answer("acceptance", "accept")
+    journey.world.pass_time(days=5)
+    assert journey.order.stage.value == "completed"
+
+
+def test_an_early_first_version_earns_the_speed_bonus(world: World) -> None:
+    """Said in the proposal; told when the seller lets it through, booked with the acceptance, paid in one transfer."""
+    with_speed_bonus(world)
+    journey = Journey(world).to_assign()
+    assert "Prime de rapidité" in world.get(world.link("proposal", journey.id)).text
+    journey.answer("proposal", "accepted")
+    journey.deliver()
+    since = len(world.mails)
+    journey.answer("review", "approve")
+    assert (journey.milestone.bonus, journey.milestone.left_to_send) == (1_500, 14_500)
+    world.pass_time(minutes=2)
+    assert [mail.subject for mail in mails_to(world, MAKER, since)] == ["Prime de rapidité\u00a0: 15\u00a0€ pour vous"]
+    end(journey)
+    assert [one["amount"] for one in world.transfers()] == [14_500]
+    sums = postings(journey)
+    assert (sums["cost.work"], sums["cost.bonus"], sums["revenue"]) == (13_000, 1_500, -29_000)
+    assert not {account for account in sums if account.startswith(("payable", "client_funds"))}
+
+
+def test_what_is_late_or_sent_back_earns_no_speed_bonus(world: World) -> None:
+    """Neither a version at the last hour nor one that the seller sent back, however early the next."""
+    with_speed_bonus(world)
+    late, back = Journey(world).to_work(), Journey(world).to_work()
+    back.deliver()
+    back.answer("review", "rework", "Plus grand.")
+    back.deliver(b"\x89PNG 2")
+    deadline = late.open_gate.deadline
+    assert deadline is not None
+    world.go_to(deadline - timedelta(hours=1))
+    late.deliver()
+    for journey in (late, back):
+        journey.answer("review", "approve")
+        assert journey.milestone.bonus == 0
+
+
+def test_a_bonus_leaves_with_the_transfer_whenever_it_is_given(world: World) -> None:
+    """Before the acceptance and after it: told, booked once, and nothing is left over."""
+    journey = Journey(world).to_review()
+    give_bonus(world.ports, journey.id, "01", 1_000, SELLER)
+    journey.answer("review", "approve")
+    journey.answer("acceptance", "accept")
+    since = len(world.mails)
+    give_bonus(world.ports, journey.id, "01", 500, SELLER)
+    world.pass_time(days=5)
+    assert [one["amount"] for one in world.transfers()] == [14_500]
+    assert any(SELLER.reason in mail.body for mail in mails_to(world, MAKER, since))
+    sums = postings(journey)
+    assert (sums["cost.bonus"], journey.order.stage.value) == (1_500, "completed")
+    assert not {account for account in sums if account.startswith("payable")}
+    with pytest.raises(BonusImpossibleError):
+        give_bonus(world.ports, journey.id, "01", 500, SELLER)
+
+
+def test_a_bonus_never_promises_what_the_order_does_not_hold(world: World) -> None:
+    """The client's payment bounds it: beyond that the shop's cover would be short (money A 1)."""
+    journey = Journey(world).to_work()
+    for amount in (0, -500, 16_001):
+        with pytest.raises(BonusTooHighError):
+            give_bonus(world.ports, journey.id, "01", amount, SELLER)
+    give_bonus(world.ports, journey.id, "01", 16_000, SELLER)
+    with pytest.raises(BonusTooHighError):
+        give_bonus(world.ports, journey.id, "01", 1, SELLER)
+
+
+def test_no_bonus_is_given_to_an_order_that_is_being_cancelled(world: World) -> None:
+    """Money is promised under the condition that no interrupt is unhandled (workflow 2)."""
+    journey = Journey(world).to_work()
+    world.ports.store.write(
+        Change(
+            journey.head,
+            put={
+                "interrupt_seq": 1,
+                "interrupt": {
+                    "kind": "Cancelled",
+                    "cause": "seller_fault",
+                    "by": "seller",
+                    "at": "2026-11-23T09:00:00+00:00",
+                },
+            },
+        )
+    )
+    with pytest.raises(BonusImpossibleError):
+        give_bonus(world.ports, journey.id, "01", 500, SELLER)
+    assert journey.milestone.bonus == 0
+
+
+@pytest.mark.parametrize("accepted", [False, True])
+def test_a_refund_shares_the_bonus_as_it_shares_the_pay(world: World, accepted: bool) -> None:  # noqa: FBT001 - a case
+    """By the frozen policy half is half of all of it; no account is left with what nobody is owed."""
+    offer_policy(world, bears={**world.row(offer_key("logo", 1))["policy"]["bears"], "seller_fault": "half"})
+    journey = Journey(world).to_hold() if accepted else Journey(world).to_acceptance()
+    give_bonus(world.ports, journey.id, "01", 1_000, SELLER)
+    cancel(world.ports, journey.id, by="seller", cause=RefundCause.SELLER_FAULT, reason="geste")
+    world.settle()
+    world.pass_time(days=6)
+    assert [one["amount"] for one in world.transfers()] == [7_000]
+    sums = postings(journey)
+    assert not {account for account in sums if account.startswith(("payable", "client_funds", "refund_payable"))}
+    assert journey.order.stage.value == "completed"

@@ -48,6 +48,7 @@ def test_the_commands_are_those_that_are_documented() -> None:
         "order resume",
         "order address",
         "order reassign",
+        "order bonus",
         "ledger show",
         "ledger check",
         "secrets set",
