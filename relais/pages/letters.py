@@ -68,6 +68,7 @@ class Letter:
     contract: str | None
     reminded: str | None
     why: str
+    own_page: str | None = None
 
 
 def write(view: LetterView | AnnouncementView) -> Mail:
@@ -112,6 +113,7 @@ def compose(view: LetterView) -> Letter:
         contract=_contract(view) if named in ASKING else None,
         reminded=_reminders(view) if named in ASKING else None,
         why=why_you(view.reasons, view.offer.skill, lang) if proposal else "",
+        own_page=view.own_page if view.role is Role.FREELANCER else None,
     )
     if not reminded:
         return letter
@@ -144,6 +146,7 @@ def announced(view: AnnouncementView) -> Letter:
         contract=None,
         reminded=None,
         why="",
+        own_page=view.own_page,
     )
 
 
@@ -173,6 +176,9 @@ def _after_lead(view: LetterView, named: str) -> tuple[str, ...]:
             seen = view.milestone is not None and view.milestone.version > 0
             said = ("order.refund.arrives", *(("order.refund.licence",) if seen else ()), "order.refund.nothing")
             return tuple(words.say(lang, key) for key in said)
+        case "proposal", Role.FREELANCER if view.others:
+            others = words.say(lang, "own.others", count=view.others)
+            return (f"{others} {words.say(lang, 'own.room', count=view.room)}",)
         case (("cancelled" | "lost"), Role.FREELANCER):
             kept = paid_all_the_same(view.pay, view.order.currency, lang)
             return (kept,) if kept else ()

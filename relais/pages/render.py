@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, assert_never
 from zoneinfo import ZoneInfo
 
-from relais.gate import Choice, Gate, GateId, Kind, Role, Via
+from relais.gate import Choice, DeclineWhy, Gate, GateId, Kind, Role, Via
 from relais.money import shares
 from relais.offer import Bears, FreelancerPaid, Offer, OfferStatus, RefundCause, Review
 from relais.order import Milestone, MilestoneStage, Order, OrderStage
@@ -26,6 +26,7 @@ from relais.pages.views import (
     BriefView,
     Chosen,
     Frame,
+    FreelancerView,
     GateView,
     IndexView,
     NoticeView,
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 HERE = Path(__file__).parent
-Page = IndexView | OfferView | OrderView | GateView | AnsweredView | NoticeView
+Page = IndexView | OfferView | OrderView | GateView | FreelancerView | AnsweredView | NoticeView
 
 REFRESH_SECONDS = 5
 REFRESH_MINUTES = 60
@@ -91,6 +92,8 @@ def page(view: Page) -> str:
             return _document("order.html", view, view.frame, **_order_facts(view))
         case GateView():
             return _document("gate.html", view, view.frame, **_gate_facts(view))
+        case FreelancerView():
+            return _document("freelancer.html", view, view.frame, **_freelancer_facts(view))
         case AnsweredView():
             return _document("answered.html", view, view.frame, **_answered_facts(view))
         case NoticeView():
@@ -281,7 +284,7 @@ def _order_of(view: Page) -> str:
             return view.order.id
         case AnsweredView():
             return view.gate.order
-        case IndexView() | OfferView() | NoticeView():
+        case IndexView() | OfferView() | FreelancerView() | NoticeView():
             return ""
         case _:
             assert_never(view)
@@ -536,6 +539,20 @@ def _gate_facts(view: GateView) -> dict[str, Any]:
         "several": several_in_words(view.offer, view.gate, view.order.currency, lang, view.frame.zone),
         "park_why": park_reason(view.gate.shown.get("why"), lang),
         "candidates": tuple(_candidate(one, view, lang) for one in view.candidates),
+        "declines": tuple(DeclineWhy),
+    }
+
+
+def _freelancer_facts(view: FreelancerView) -> dict[str, Any]:
+    lang = words.language(view.frame.lang)
+    today = view.frame.now.astimezone(ZoneInfo(view.freelancer.hours.zone)).date()
+    days = [
+        (words.day(one.first, lang), words.day(one.last, lang)) for one in view.freelancer.away if one.last >= today
+    ]
+    return {
+        "subject_of": lambda one: _subject(one.offer, one.gate, lang),
+        "aways": [words.say(lang, "own.away.days", first=first, last=last) for first, last in days],
+        "soonest": today.isoformat(),
     }
 
 

@@ -245,7 +245,7 @@ def decision_writes(
     caused = effects(situation, gate, answer)
     more = extra or Effects()
     stage = stage_after(gate, answer.choice, situation.parked_from)
-    decision = Decision(answer.choice, answer.by, situation.now, answer.via, answer.note)
+    decision = _decided(situation, gate, answer)
     close = Change(
         key=gate_key(gate.order, str(gate.id)),
         put={
@@ -273,9 +273,18 @@ def decision_writes(
     return (close, advance, *caused.writes, *more.writes, *_rivals_closed(situation, answer, rivals))
 
 
+def _decided(situation: Situation, gate: Gate, answer: Answer) -> Decision:
+    return Decision(answer.choice, answer.by, situation.now, answer.via, answer.note, _declined_why(gate, answer))
+
+
+def _declined_why(gate: Gate, answer: Answer) -> str | None:
+    said = gate.id.kind is Kind.PROPOSAL and answer.choice is Choice.AGAIN and answer.via is Via.LINK
+    return str(answer.facts["why"]) if said and "why" in answer.facts else None
+
+
 def _stepped_back(situation: Situation, gate: Gate, answer: Answer, rivals: tuple[Gate, ...]) -> tuple[Write, ...]:
     """A no of one of several: only theirs is closed, as long as another is still open when it is written."""
-    decision = Decision(answer.choice, answer.by, situation.now, answer.via, answer.note)
+    decision = _decided(situation, gate, answer)
     close = Change(
         key=gate_key(gate.order, str(gate.id)),
         put={"status": "answered", "decision": decision_row(decision)},
@@ -396,7 +405,8 @@ def _said_no(situation: Situation, gate: Gate, answer: Answer) -> tuple[Write, .
         return _scored(situation, gate, gate.owner, _Seen(Axis.RESPONSIVENESS, score.SILENT, Cause.LAPSED), back=True)
     if answer.by != gate.owner:
         return (not_asked(gate),)
-    return _scored(situation, gate, gate.owner, _Seen(Axis.RESPONSIVENESS, score.ANSWERED, Cause.DECLINED), back=True)
+    declined = _Seen(Axis.RESPONSIVENESS, score.ANSWERED, Cause.DECLINED, _declined_why(gate, answer) or "")
+    return _scored(situation, gate, gate.owner, declined, back=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -404,13 +414,14 @@ class _Seen:
     axis: Axis
     value: int
     cause: Cause
+    why: str = ""
 
 
 def _scored(situation: Situation, gate: Gate, freelancer: str, what: _Seen, *, back: bool = False) -> tuple[Write, ...]:
     """One change of a score with its cause, in the transaction that causes it; `back`: a place is given back too."""
     weight = score.weight(situation.now, situation.shop.half_life)
     total, weights = tally_names(what.axis)
-    event = score.Event(what.axis, what.value, what.cause, situation.now, gate.order, str(gate.id))
+    event = score.Event(what.axis, what.value, what.cause, situation.now, gate.order, str(gate.id), what.why)
     added = {total: what.value * weight, weights: weight} | ({"in_hand": -1} if back else {})
     asked = (asked_name(gate.order, str(gate.id)),) if gate.id.kind is Kind.PROPOSAL else ()
     return (

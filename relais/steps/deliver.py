@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from relais.gate import Choice, Gate, Kind, MalformedGateIdError, Role, Status, Via
+from relais.gate import Choice, DeclineWhy, Gate, Kind, MalformedGateIdError, Role, Status, Via
 from relais.offer import Offer, Question, RefundCause
 from relais.order import Order, OrderNotFoundError, OrderStage
 from relais.pages.views import Problem
@@ -36,6 +36,7 @@ from relais.steps.forms import (
     note_problems,
     shown_name,
 )
+from relais.steps.freelancer import post_freelancer
 from relais.steps.gates import AlreadyAnsweredError, ChoiceNotOfferedError, GateNotFoundError, answer
 from relais.steps.intake import (
     OfferClosedError,
@@ -73,6 +74,7 @@ from relais.steps.show import (
     language,
     notice,
     offer_page,
+    open_freelancer,
     open_gate_link,
     open_order,
     order_page,
@@ -82,7 +84,7 @@ from relais.web import Request, Response, redirect
 
 OFFER_FIELDS = frozenset({"client_kind", "start_now", "ends_when_done", "lang"})
 ORDER_FIELDS = frozenset({"nonce", "action", "address", "file", "ready", "milestone"})
-GATE_FIELDS = frozenset({"nonce", "choice", "note", "file"}) | PICK_FIELDS
+GATE_FIELDS = frozenset({"nonce", "choice", "note", "file", "why"}) | PICK_FIELDS
 CHECKOUT_FIELDS = frozenset({"nonce"})
 UPLOAD_FIELDS = frozenset({"nonce", "name", "size", "type"})
 FILES = frozenset({"file"})
@@ -141,6 +143,8 @@ def _answers(ports: Ports, request: Request) -> Shown | Response:
             return post_order(ports, request, open_order(ports, order, secret))
         case ("g", order, gate, secret):
             return post_gate(ports, request, open_gate_link(ports, order, gate, secret))
+        case ("f", freelancer, secret):
+            return post_freelancer(ports, request, open_freelancer(ports, freelancer, secret))
         case _:
             return notice(ports, language(request), "not_found", 404)
 
@@ -335,6 +339,8 @@ def post_gate(ports: Ports, request: Request, opened: OpenedGate) -> Shown | Res
         problems += missing
     facts, wrong = read_pick(ports, order, choice, typed.fields) if gate.id.kind is Kind.PICK else ({}, ())
     problems += wrong
+    if gate.id.kind is Kind.PROPOSAL and (why := request.first("why")):
+        facts, problems = ({"why": why}, problems) if why in set(DeclineWhy) else ({}, (Problem("why_unknown", "why"),))
     if problems:
         mark_posted(ports, gate)
         return gate_page(ports, opened, typed=_with(typed, *problems))

@@ -333,3 +333,100 @@ def test_a_refund_shares_the_bonus_as_it_shares_the_pay(world: World, accepted: 
     sums = postings(journey)
     assert not {account for account in sums if account.startswith(("payable", "client_funds", "refund_payable"))}
     assert journey.order.stage.value == "completed"
+
+
+# --- a freelancer's own page, and what they say ------------------------------------------------------------------------
+
+
+def own_page(world: World) -> str:
+    """The link at the foot of the newest mail to Inès."""
+    mail = [mail for mail in world.mails if mail.to == MAKER][-1]
+    return next(link for link in mail.links if "/f/ines-moreau/" in link)
+
+
+def test_a_decline_may_say_why_and_the_seller_reads_it(world: World) -> None:
+    """One click, no effect on the score; who must pick next sees what everybody said (people 5)."""
+    journey = Journey(world).to_assign()
+    refused = journey.answer("proposal", "again", why="because")
+    assert (refused.status, journey.stage) == (422, "assign")
+    journey.answer("proposal", "again", "Complet jusqu'à Noël.", why="too_busy")
+    deadline = journey.open_gate.deadline
+    assert deadline is not None
+    world.go_to(deadline + timedelta(minutes=11))
+    page = world.get(world.link("pick", journey.id)).text
+    assert "Inès Moreau : a décliné, trop de travail en ce moment" in page
+    assert "Complet jusqu'à Noël." in page
+    assert "Studio Nord : n’a pas répondu à temps" in page
+    (event,) = [row for row in world.rows("F#ines-moreau") if row["sk"].startswith("S#")]
+    assert (event["value"], event["cause"], event["why"]) == (100, "declined", "too_busy")
+
+
+def test_a_decline_needs_no_reason(world: World) -> None:
+    """Nothing is preselected, nothing is demanded."""
+    journey = Journey(world).to_assign()
+    assert journey.form("proposal").fields.get("why") is None
+    journey.answer("proposal", "again")
+    assert journey.open_gate.owner == "studio-nord"
+
+
+def test_every_mail_to_a_freelancer_leads_to_their_page(world: World) -> None:
+    """Pause me, from any mail; opening it a hundred times changes nothing (promise 4)."""
+    journey = Journey(world).to_acceptance()
+    journey.answer("acceptance", "accept")
+    world.pass_time(days=5)
+    mails = [mail for mail in world.mails if mail.to == MAKER]
+    assert len(mails) >= 3
+    assert all(any("/f/ines-moreau/" in link for link in mail.links) for mail in mails)
+    assert not any("/f/" in link for mail in world.mails if mail.to != MAKER for link in mail.links)
+    before = world.rows()
+    assert {world.get(own_page(world)).status for _ in range(3)} == {200}
+    assert world.rows() == before
+
+
+def test_a_pause_from_a_mail_moves_the_next_proposal_and_tells_the_seller(world: World) -> None:
+    """A date and one press; an empty or past date brings the page back; it ends the same way."""
+    Journey(world).to_assign()
+    link = own_page(world)
+    form = world.get(link).form("until")
+    assert (form.fields.get("choice"), form.fields["until"]) == (None, "")
+    for fields in ({"until": ""}, {"choice": "pause", "until": ""}, {"choice": "pause", "until": "2026-11-01"}):
+        assert world.send(form, **fields).status == 422
+    assert ines(world).away == ()
+    since = len(world.mails)
+    assert world.send(form, choice="pause", until="2026-12-04").status == 303
+    world.pass_time(minutes=2)
+    assert [str(away) for away in ines(world).away] == ["2026-11-23..2026-12-04"]
+    assert any("Inès Moreau" in mail.subject for mail in mails_to(world, "claire@atelier-mistral.example", since))
+    assert Journey(world).to_assign().open_gate.owner == "studio-nord"
+    ended = world.send(world.get(link).form("until"), choice="resume")
+    assert ended.status == 303
+    assert Journey(world).to_assign().open_gate.owner == "ines-moreau"
+
+
+def test_several_open_proposals_are_answered_on_one_page(world: World) -> None:
+    """Each with its pay and dates and its own form; what is left of the capacity is said; the mail says it too."""
+    first, second = Journey(world).to_assign(), Journey(world).to_assign()
+    mail = [mail for mail in world.mails if mail.to == MAKER][-1]
+    assert "Une autre proposition vous attend" in mail.body
+    page = world.get(own_page(world))
+    assert "2 propositions vous attendent" in page.text
+    assert "Toutes vos places sont prises" in page.text
+    forms = [form for form in page.forms if "/g/" in form.action]
+    assert [form.fields.get("choice") for form in forms] == [None, None]
+    world.send(next(form for form in forms if first.id in form.action), choice="accepted")
+    world.send(next(form for form in forms if second.id in form.action), choice="again")
+    assert (first.stage, second.open_gate.owner) == ("work", "studio-nord")
+    assert "Aucune proposition ne vous attend" in world.get(own_page(world)).text
+
+
+def test_the_page_opens_to_nobody_else(world: World) -> None:
+    """Another's secret, a gate's, a guessed one; and a changed address ends the links that were mailed to the old."""
+    journey = Journey(world).to_assign()
+    link = own_page(world)
+    secret = link.rpartition("/")[2]
+    gate_secret = world.link("proposal", journey.id).rpartition("/")[2]
+    for wrong in (link.replace("ines-moreau", "studio-nord"), link.replace(secret, gate_secret), link[:-1] + "!"):
+        assert world.get(wrong).status == 404
+    assert world.get(link.replace("ines-moreau", "nobody")).status == 404
+    world.ports.store.write(Change(freelancer_key("ines-moreau"), put={"email": "ines@elsewhere.example"}))
+    assert world.get(link).status == 404
