@@ -335,7 +335,7 @@ def test_a_refund_shares_the_bonus_as_it_shares_the_pay(world: World, accepted: 
     assert journey.order.stage.value == "completed"
 
 
-# --- a freelancer's own page, and what they say ------------------------------------------------------------------------
+# --- a freelancer's own page, and what they say -----------------------------------------------------------------------
 
 
 def own_page(world: World) -> str:
