@@ -18,7 +18,7 @@ from relais.errors import RelaisError
 from relais.order import ORDER_LEVEL, instant, stamp
 from relais.rows import Row
 
-GATE_ROW_VERSION = 1
+GATE_ROW_VERSION = 2
 DUE_SHARDS = 16
 OWED_AFTER = timedelta(minutes=2)
 """What a commit owes becomes due after this: longer than any function's timeout (design: workflow section 4)."""
@@ -44,7 +44,20 @@ class Kind(StrEnum):
     REFUND = "refund"
     PARK = "park"
     STUCK = "stuck"
-    """A side gate: no execution lives any more, the seller starts the next run."""
+    """No execution lives any more: the seller starts the next run."""
+    LATE = "late"
+    """The freelancer missed the working deadline: the seller decides."""
+    CANCEL_LATE = "cancel_late"
+    """The promised date is missed, or would be: the client waits or cancels alone."""
+
+    @property
+    def side(self) -> bool:
+        """Whether no state waits for it: its answer is one transaction, and nothing is resumed."""
+        return self in SIDE
+
+
+SIDE = frozenset({Kind.STUCK, Kind.LATE, Kind.CANCEL_LATE})
+"""Side gates: a question beside the way, without a token and without a step of the definition (design: workflow 1)."""
 
 
 class Role(StrEnum):
@@ -89,6 +102,12 @@ class Choice(StrEnum):
     REFUNDED = "refunded"
     REFUNDED_AND_PAY = "refunded_and_pay"
     RESUME = "resume"
+    ASK_CLIENT = "ask_client"
+    """Silence at a late gate: the client is asked instead."""
+    CANCEL = "cancel"
+    """The client's own word at a date that was missed; the gates are then answered with `CANCELLED`."""
+    GO_ON = "go_on"
+    """Silence at a side gate: all goes on as it is."""
     REASSIGN = "reassign"
     PICK = "pick"
     GIVE_UP = "give_up"
@@ -123,6 +142,8 @@ class Default(StrEnum):
     RELEASE = "release"
     REFUND = "refund"
     CANCEL = "cancel"
+    ASK_CLIENT = "ask_client"
+    GO_ON = "go_on"
 
 
 class Status(StrEnum):
@@ -246,6 +267,10 @@ class Gate:
     """When the last reminder was claimed."""
     owes: Mapping[str, int] = field(default_factory=dict)
     due: datetime | None = None
+    about: str = ""
+    """Of a side gate: what it is about. Two openings about the same thing are one."""
+    beside: str | None = None
+    """Of a side gate: the gate beside which it stands, where it matters only while that one is open."""
 
     @property
     def counted_from(self) -> datetime:
@@ -283,7 +308,9 @@ def next_due(gate: Gate, after: datetime) -> datetime | None:
     reminders = [at for at in gate.reminders if at > after]
     if reminders:
         return reminders[0]
-    return None if gate.deadline is None else gate.deadline + jitter(gate.order, gate.id)
+    if gate.deadline is not None:
+        return gate.deadline + jitter(gate.order, gate.id)
+    return after + HEARTBEAT if gate.id.kind.side else None
 
 
 def reminder_due(gate: Gate, now: datetime) -> bool:
@@ -319,6 +346,8 @@ def gate_row(gate: Gate) -> dict[str, Any]:
         "owes": dict(gate.owes),
         "due": gate.due and stamp(gate.due),
         "due_shard": gate.due and due_shard(gate.order),
+        "about": gate.about,
+        "beside": gate.beside,
     }
     if gate.role is Role.SELLER and gate.status is Status.OPEN:
         row |= {"desk": f"seller#{gate.status.value}", "desk_due": stamp(gate.deadline or gate.opened)}
@@ -328,9 +357,10 @@ def gate_row(gate: Gate) -> dict[str, Any]:
 def gate_from_row(row: Row) -> Gate:
     """Read a gate, lifting older versions of the row."""
     decided = row.get("decision")
+    named = GateId.parse(row["sk"].removeprefix("G#").replace("#", "-"))
     return Gate(
         order=row["pk"].removeprefix("O#"),
-        id=GateId.parse(row["sk"].removeprefix("G#").replace("#", "-")),
+        id=named,
         role=Role(row["role"]),
         owner=row["owner"],
         lang=row["lang"],
@@ -362,7 +392,14 @@ def gate_from_row(row: Row) -> Gate:
         reminded=instant(row.get("reminded")),
         owes=row.get("owes", {}),
         due=instant(row.get("due")),
+        about=row.get("about", "") if row.get("v", 1) > 1 else _about_of_old(named),
+        beside=row.get("beside"),
     )
+
+
+def _about_of_old(gate: GateId) -> str:
+    """In rows of version 1 a stuck order's gate had its run for its ordinal."""
+    return str(gate.ordinal) if gate.kind is Kind.STUCK else ""
 
 
 def decision_row(decision: Decision) -> dict[str, Any]:

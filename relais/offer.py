@@ -26,6 +26,7 @@ _PROPOSAL_AFTER = Duration.parse("2 wh")
 _WORK = (Reminder.parse("-24 h"),)
 _REVIEW = Rule.parse("1 wd; half")
 _ACCEPTANCE = Rule.parse("7 d; 2 d, 5 d, last day")
+_LATE = Rule.parse("4 wh")
 _HOLD_SPOKEN = Duration.parse("3 d")
 _CASCADE = Cascade()
 _HOLD_SILENT = Duration.parse("7 d")
@@ -183,6 +184,7 @@ class Clocks:
     acceptance: Rule = _ACCEPTANCE
     hold_spoken: Duration = _HOLD_SPOKEN
     hold_silent: Duration = _HOLD_SILENT
+    late: Rule = _LATE
 
 
 @dataclass(frozen=True, slots=True)
@@ -480,6 +482,7 @@ def _clocks_row(clocks: Clocks) -> Row:
         "work": [str(reminder) for reminder in clocks.work],
         "review": str(clocks.review),
         "acceptance": str(clocks.acceptance),
+        "late": str(clocks.late),
         "hold_spoken": str(clocks.hold_spoken),
         "hold_silent": str(clocks.hold_silent),
     }
@@ -494,6 +497,7 @@ def _clocks(row: Mapping[str, Any]) -> Clocks:
         work=tuple(Reminder.parse(word) for word in row["work"]),
         review=Rule.parse(row["review"]),
         acceptance=Rule.parse(row["acceptance"]),
+        late=Rule.parse(row["late"]) if "late" in row else _LATE,
         hold_spoken=Duration.parse(row["hold_spoken"]),
         hold_silent=Duration.parse(row["hold_silent"]),
     )

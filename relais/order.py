@@ -155,6 +155,8 @@ class Milestone:
     starts: datetime | None = None
     began: datetime | None = None
     interrupt: Interrupt | None = None
+    sides: int = 0
+    """How many side gates were opened on it: they count apart from its ordinal."""
 
     @property
     def due(self) -> int:
@@ -223,6 +225,7 @@ class Order:
     dead_why: str | None = None
     started: datetime | None = None
     began: datetime | None = None
+    sides: int = 0
 
     @property
     def is_open(self) -> bool:
@@ -300,6 +303,7 @@ def order_from_row(row: Row) -> Order:
         dead_why=row.get("dead_why"),
         started=instant(row.get("started")),
         began=instant(row.get("began")),
+        sides=row.get("sides", 0),
     )
 
 
@@ -372,6 +376,7 @@ def milestone_from_row(row: Row) -> Milestone:
         starts=instant(row.get("starts")),
         began=instant(row.get("began")),
         interrupt=_interrupt(row.get("interrupt"), 0),
+        sides=row.get("sides", 0),
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, NamedTuple
 
@@ -75,6 +75,41 @@ class Check:
 
 
 Write = Put | Change | Check
+
+
+def merged(*writes: Write) -> tuple[Write, ...]:
+    """The same with one write for each row, as a transaction asks: changes and checks of a row become one."""
+    found: dict[Key, Write] = {}
+    for one in writes:
+        known = found.get(one.key)
+        found[one.key] = one if known is None else _both(known, one)
+    return tuple(found.values())
+
+
+class WritesCollideError(TypeError):
+    """Two writes of one transaction that no single write can stand for: a mistake in the code that calls."""
+
+
+def _both(one: Write, other: Write) -> Write:
+    match one, other:
+        case Check(key, guards), Check(_, more):
+            return Check(key, _once(guards, more))
+        case (Check(guards=guards), Change() as change) | (Change() as change, Check(guards=guards)):
+            return replace(change, guards=_once(change.guards, guards))
+        case Change(), Change() if not (one.put.keys() & other.put.keys() or one.add.keys() & other.add.keys()):
+            return Change(
+                key=one.key,
+                put={**one.put, **other.put},
+                add={**one.add, **other.add},
+                remove=tuple(dict.fromkeys((*one.remove, *other.remove))),
+                guards=_once(one.guards, other.guards),
+            )
+        case _:
+            raise WritesCollideError(f"two writes on {one.key.sk} in one transaction")
+
+
+def _once(guards: tuple[Guard, ...], more: tuple[Guard, ...]) -> tuple[Guard, ...]:
+    return (*guards, *(guard for guard in more if guard not in guards))
 
 
 def absent(attribute: str) -> Guard:

@@ -75,6 +75,10 @@ def waiting_for(kind: Kind) -> tuple[Role, ...]:
             return (Role.CLIENT,)
         case Kind.WORK:
             return (Role.SELLER, Role.CLIENT)
+        case Kind.LATE:
+            return (Role.CLIENT, Role.FREELANCER)
+        case Kind.CANCEL_LATE:
+            return (Role.SELLER, Role.FREELANCER)
         case Kind.START:
             return (Role.CLIENT, Role.FREELANCER)
         case Kind.ACCEPTANCE | Kind.HOLD | Kind.PAYOUT:
@@ -104,6 +108,10 @@ def otherwise(gate: Gate) -> str:
             return "the pay is released"
         case Default.REFUND:
             return "the order ends and the client is refunded in full"
+        case Default.ASK_CLIENT:
+            return "the client is asked: wait, or cancel and be refunded"
+        case Default.GO_ON:
+            return "all goes on as it is"
         case Default.CANCEL:
             return "the order is cancelled and the client is refunded in full"
         case _:

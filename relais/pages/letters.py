@@ -33,7 +33,22 @@ from relais.performer import Performer
 REMINDER = ".reminder"
 PREHEADER_LENGTH = 120
 ASKING = frozenset(
-    {"brief", "proposal", "work", "rework", "revision", "review", "acceptance", "revised", "parked", "pick", "stuck"}
+    {
+        "brief",
+        "proposal",
+        "work",
+        "rework",
+        "revision",
+        "review",
+        "acceptance",
+        "revised",
+        "parked",
+        "pick",
+        "stuck",
+        "work_late",
+        "missed_date",
+        "new_date",
+    }
 )
 """The mails that put a question: they say until when and what silence means. The others tell."""
 MAKING = frozenset({"proposal", "work", "rework", "revision"})
@@ -224,6 +239,8 @@ def _sayable(view: LetterView) -> Mapping[str, object]:
         "order": view.order.id,
         "version": view.milestone.version if view.milestone else 1,
         "first": "",
+        "missed": _stated(view, "missed"),
+        "later": _stated(view, "until"),
     }
     match _reader(view.role):
         case "client":
@@ -280,6 +297,12 @@ def _awaited(view: LetterView) -> str:
 def _correct(view: LetterView) -> str:
     """How an address is corrected: a client's on the order, a freelancer's in the catalogue."""
     return "unreached.correct." + ("freelancer" if view.facts.get("role") == Role.FREELANCER.value else "client")
+
+
+def _stated(view: LetterView, name: str) -> str:
+    """A date that the gate shows."""
+    at = view.facts.get(name)
+    return _short(view, datetime.fromisoformat(str(at)) if at else None, "moment")
 
 
 def _short(view: LetterView, at: datetime | None, style: words.Style) -> str:

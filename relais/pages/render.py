@@ -74,6 +74,8 @@ GIVEN: Mapping[Kind, tuple[Choice, ...]] = {
         Choice.CLOSED,
     ),
     Kind.STUCK: (Choice.RESUME,),
+    Kind.LATE: (Choice.WAIT, Choice.REASSIGN, Choice.SELF, Choice.REFUND),
+    Kind.CANCEL_LATE: (Choice.WAIT, Choice.CANCEL),
 }
 """The answers that a person gives, in the order in which they are shown; a gate offers those of them that it routes."""
 
@@ -529,6 +531,8 @@ def _gate_facts(view: GateView) -> dict[str, Any]:
         "noted": NOTED.intersection(choices) if words.has(f"note.{kind.value}") else frozenset(),
         "picked": _picked(view),
         "choice_facts": _choice_facts(view, lang),
+        "said_of": partial(_said_of, view),
+        "stated": lambda name: _stated(view, name, lang),
         "freelancer_name": view.freelancer.name if view.freelancer else words.say(lang, "fact.unknown"),
         "why": why_you(view.reasons, view.offer.skill, lang),
         "causes": tuple(RefundCause),
@@ -682,7 +686,20 @@ def _choice_facts(view: GateView, lang: str) -> Mapping[str, str]:
         "used": words.say(lang, "acceptance.used", count=used),
         "accepting": words.say(lang, f"acceptance.accepting.{view.offer.policy.release.name.lower()}"),
         "refund": words.money(_refund(view), view.order.currency, lang),
+        "until": _stated(view, "until", lang),
     }
+
+
+def _said_of(view: GateView, choice: Choice) -> str:
+    """The key of a choice's words: a wait whose end is known says it."""
+    key = f"choice.{view.gate.id.kind.value}.{choice.value}"
+    return f"{key}.dated" if "until" in view.gate.shown and words.has(f"{key}.dated") else key
+
+
+def _stated(view: GateView, name: str, lang: str) -> str:
+    """A date that the gate shows."""
+    at = view.gate.shown.get(name)
+    return "" if at is None else words.when(datetime.fromisoformat(at), lang, view.frame.zone, "day")
 
 
 def _refund(view: GateView) -> int:

@@ -13,10 +13,11 @@ from relais.cascade import next_asked
 from relais.gate import Choice, Gate, Kind, Role, Status, Via, gate_from_row, gate_row
 from relais.margin import ceiling
 from relais.order import ORDER_LEVEL
+from relais.performer import Performer
 from relais.ports import ConditionFailedError, Ports
 from relais.roster import Freelancer, Ranked, Reason, Standing, rank
 from relais.rows import Change, Put, Write, asked_name, below_attribute, differs, freelancer_key, gate_key
-from relais.steps.contracts import exhausted, proposal, waiting
+from relais.steps.contracts import by_seller, exhausted, proposal, waiting
 from relais.steps.decisions import Answer, interrupted
 from relais.steps.gates import (
     GateCall,
@@ -67,6 +68,9 @@ def _after_asking(ports: Ports, gates: tuple[Gate, ...], call: GateCall) -> None
         if interrupted(situation):
             answer(ports, situation, gate, Answer(Choice.CANCELLED, "engine", Via.ENGINE))
             return
+        if gate.role is Role.ENGINE:
+            answer(ports, situation, gate, Answer(Choice.ACCEPTED, "engine", Via.ENGINE))
+            return
         if gate.owes:
             send_first(ports, situation, gate)
 
@@ -79,6 +83,9 @@ def _propose(ports: Ports, situation: Situation) -> Gate:
     if situation.wait_until is not None and situation.wait_until > situation.now:
         return create(ports, situation, waiting(situation, ports.link_keys.current))
     people = {one.key: one for one in map(Freelancer.from_row, ports.store.query("ROSTER", "R#"))}
+    picked = people.get(situation.picked or "")
+    if picked is not None and picked.kind is Performer.SELF:
+        return create(ports, situation, by_seller(situation, picked, ports.link_keys.current))
     asked = _History.read(ports, situation)
     ranked = ranking(situation, people, asked)
     while chosen := _next(situation, ranked, people, asked):

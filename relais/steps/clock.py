@@ -34,9 +34,9 @@ from relais.steps import letters
 from relais.steps.acts import SETTLES_WITHIN
 from relais.steps.contracts import counted_anew, terms_put
 from relais.steps.decisions import Answer
+from relais.steps.door import answer, tell_answer
 from relais.steps.gates import (
     AlreadyAnsweredError,
-    answer,
     default_choice,
     end,
     person_owned,
@@ -47,10 +47,12 @@ from relais.steps.gates import (
 )
 from relais.steps.intake import tell_address
 from relais.steps.interrupt import sweep
+from relais.steps.lateness import ask_seller_of_late, seller_asked_at, watch_promises
 from relais.steps.payout import at_rest, tell_completed
 from relais.steps.reach import Reach, address_of, reach
 from relais.steps.roster import tell
 from relais.steps.runs import lived_long, next_run, roll_over, start_owed
+from relais.steps.side import moot, withdraw_side
 from relais.steps.situation import Situation, read_freelancer, read_situation
 
 PAGE = 50
@@ -195,7 +197,8 @@ def _order(ports: Ports, order: Order) -> None:
     if order.stage is OrderStage.COMPLETED and at_rest(order) and not order.owes_fee:
         ports.store.write(Change(key, remove=("due", "due_shard"), guards=(equals("due", as_read),)))
         return
-    _claim(ports, key, as_read, now + (timedelta(minutes=5) if order.owes_fee else HEARTBEAT))
+    look = now + (timedelta(minutes=5) if order.owes_fee else HEARTBEAT)
+    _claim(ports, key, as_read, min(look, watch_promises(ports, order) or look))
     if order.fee is None and order.stage is not OrderStage.DRAFT:
         ports.background.run_act(order.id, Owed.FEE.value)
     if not order.is_open:
@@ -248,12 +251,15 @@ def _back_off(tries: int) -> timedelta:
 
 def _gate(ports: Ports, gate: Gate) -> None:
     if gate.status is Status.ANSWERED:
-        _resume_again(ports, gate)
+        (_tell_answer_again if gate.id.kind.side else _resume_again)(ports, gate)
         return
     if gate.status is not Status.OPEN:
         _tell_again(ports, gate)
         return
     situation = read_situation(ports, gate.order, gate.id.milestone)
+    if gate.id.kind.side and moot(situation, gate):
+        withdraw_side(ports, gate)
+        return
     owed = Owed.MAIL.value in gate.owes or (person_owned(gate) and not gate.mailed)
     if owed and not (gate.posted and _tries(gate, Owed.MAIL) >= OWED_TRIES):
         _mail_again(ports, situation, gate)
@@ -292,6 +298,15 @@ def _resume_again(ports: Ports, gate: Gate) -> None:
         row = ports.store.get(order_key(gate.order))
         if row is not None:
             next_run(ports, order_from_row(row), "a decision was not taken up")
+
+
+def _tell_answer_again(ports: Ports, gate: Gate) -> None:
+    """A side gate that was answered owes at most the mails that say so."""
+    tries = _tries(gate, Owed.MAIL) + 1
+    _claim_owed(ports, gate, Owed.MAIL, tries)
+    if tries > OWED_TRIES:
+        ports.counter.count(Metric.OWED_PARKED)
+    tell_answer(ports, read_gate(ports, gate.order, str(gate.id)))
 
 
 def _ended_alone(ports: Ports, gate: Gate) -> bool:
@@ -408,11 +423,18 @@ def _stay(ports: Ports, situation: Situation, gate: Gate, *, reached: bool = Tru
     if person_owned(gate) and not _in_hours(shop, situation.now):
         _claim(ports, key, as_read, next_working_instant(situation.now, shop))
         return
-    _claim(ports, key, as_read, due_after(ASK_AGAIN, situation.now, shop))
+    asked_at = seller_asked_at(gate, situation)
+    if asked_at is not None and asked_at > situation.now:
+        _claim(ports, key, as_read, asked_at)
+    else:
+        if asked_at is not None:
+            ask_seller_of_late(ports, gate)
+        _claim(ports, key, as_read, due_after(ASK_AGAIN, situation.now, shop))
     if gate.role is Role.ENGINE:
         ports.background.run_act(gate.order, "acts")
         return
-    if gate.role in {Role.CLIENT, Role.FREELANCER}:
+    asks = asked_at is not None
+    if gate.role in {Role.CLIENT, Role.FREELANCER} and not asks:
         ports.mailer.send(letters.late(ports, situation, gate))
     reminded = reached and gate.role in {Role.SELLER, Role.FREELANCER}
     if reminded and _in_hours(_calendar(ports, situation, gate), situation.now):

@@ -12,8 +12,8 @@ from typing import Any, assert_never
 from relais.calendar import Calendar, Duration, Rule, due_after, remind_at
 from relais.gate import Choice, Default, Gate, GateId, Kind, Role
 from relais.money import shares
-from relais.offer import Release
-from relais.order import ORDER_LEVEL, Engagement, Milestone, stamp
+from relais.offer import Clocks, Release
+from relais.order import Engagement, Milestone, stamp
 from relais.roster import Freelancer, Ranked
 from relais.steps.decisions import working_dates
 from relais.steps.situation import Situation
@@ -52,12 +52,16 @@ def contract(situation: Situation, kind: Kind, link_key: str) -> Gate:
             return _pick(situation, link_key)
         case Kind.REFUND:
             return _refund(situation, link_key)
-        case Kind.STUCK:
-            return stuck(situation, link_key)
         case Kind.PROPOSAL:
             raise ProposalNeedsRankingError(situation.order.id)
+        case Kind.STUCK | Kind.LATE | Kind.CANCEL_LATE:
+            raise NoStateWaitsError(kind)
         case _:
             assert_never(kind)
+
+
+class NoStateWaitsError(TypeError):
+    """A side gate was asked for as if a state waited for it: a mistake in the code that calls."""
 
 
 class ProposalNeedsRankingError(TypeError):
@@ -151,6 +155,13 @@ def counted_anew(situation: Situation, gate: Gate, owner: Calendar) -> Gate:
         deadline = due_after(clocks.deadline, situation.now, owner)
         reminders = remind_at(clocks.reminders, situation.now, deadline, owner)
         return replace(gate, deadline=deadline, reminders=reminders, asked=situation.now, reminded=None)
+    if gate.id.kind.side:
+        rule = side_rule(situation.offer.clocks, gate.id.kind)
+        if rule is None:
+            return replace(gate, asked=situation.now, reminded=None)
+        deadline = due_after(rule.deadline, situation.now, owner)
+        reminders = remind_at(rule.reminders, situation.now, deadline, owner)
+        return replace(gate, deadline=deadline, reminders=reminders, asked=situation.now, reminded=None)
     fresh = contract(situation, gate.id.kind, gate.key_id)
     return replace(gate, deadline=fresh.deadline, reminders=fresh.reminders, asked=situation.now, reminded=None)
 
@@ -201,6 +212,21 @@ def exhausted(situation: Situation, link_key: str) -> Gate:
         owner="engine",
         lang=situation.shop.lang,
         choices=(Choice.EXHAUSTED,),
+        default=Default.STAY,
+        deadline=None,
+    )
+
+
+def by_seller(situation: Situation, seller: Freelancer, link_key: str) -> Gate:
+    """The proposal that the seller made to themself: the engine answers it."""
+    return _gate(
+        situation,
+        Kind.PROPOSAL,
+        link_key,
+        role=Role.ENGINE,
+        owner=seller.key,
+        lang=situation.shop.lang,
+        choices=(Choice.ACCEPTED,),
         default=Default.STAY,
         deadline=None,
     )
@@ -382,24 +408,52 @@ def _refund(situation: Situation, link_key: str) -> Gate:
     )
 
 
+def side_rule(clocks: Clocks, kind: Kind) -> Rule | None:
+    """Until when a side gate waits and when its owner is reminded; none where it waits as long as it matters."""
+    match kind:
+        case Kind.STUCK:
+            return PARK_RULE
+        case Kind.LATE:
+            return clocks.late
+        case _:
+            return None
+
+
+def asked(situation: Situation, kind: Kind, link_key: str, **terms: Any) -> Gate:  # noqa: ANN401 - Gate's own fields
+    """A side gate of the seller's or the client's, which opens now; its number is given when it is written.
+
+    `terms` are the gate's own: choices and default, what it is about, what is shown.
+    """
+    role = terms.pop("role", Role.SELLER)
+    client = role is Role.CLIENT
+    rule = side_rule(situation.offer.clocks, kind)
+    calendar = situation.client_calendar if client else situation.shop.calendar
+    deadline, reminders = (None, ()) if rule is None else _dated(rule, situation, calendar)
+    return Gate(
+        order=situation.order.id,
+        id=GateId(situation.number, kind, 0),
+        role=role,
+        owner=role.value,
+        lang=situation.order.lang if client else situation.shop.lang,
+        opened=situation.now,
+        key_id=link_key,
+        link_version=situation.order.link_version if client else 1,
+        deadline=deadline,
+        reminders=reminders,
+        **terms,
+    )
+
+
 def stuck(situation: Situation, link_key: str) -> Gate:
-    """The side gate of an order whose runs make no progress: its ordinal is the run, its answer starts the next."""
-    deadline, reminders = _dated(PARK_RULE, situation, situation.shop.calendar)
-    return replace(
-        _gate(
-            situation,
-            Kind.STUCK,
-            link_key,
-            role=Role.SELLER,
-            owner="seller",
-            lang=situation.shop.lang,
-            choices=(Choice.RESUME,),
-            default=Default.STAY,
-            deadline=deadline,
-            reminders=reminders,
-            shown={"why": "stuck"},
-        ),
-        id=GateId(ORDER_LEVEL, Kind.STUCK, situation.order.run),
+    """An order whose runs make no progress: the answer starts the next."""
+    return asked(
+        situation,
+        Kind.STUCK,
+        link_key,
+        choices=(Choice.RESUME,),
+        default=Default.STAY,
+        shown={"why": "stuck"},
+        about=str(situation.order.run),
     )
 
 

@@ -226,8 +226,10 @@ def effects(situation: Situation, gate: Gate, answer: Answer) -> Effects:
             return _closed(situation) if answer.choice is Choice.REFUNDED else Effects(put={"spoken": True})
         case Kind.PARK:
             return _unparked(situation, answer)
-        case Kind.HOLD | Kind.STUCK:
+        case Kind.HOLD:
             return Effects()
+        case Kind.STUCK | Kind.LATE | Kind.CANCEL_LATE:
+            raise ChoiceNotRoutedError(gate.id.kind, answer.choice)
         case _:
             assert_never(gate.id.kind)
 
@@ -392,7 +394,8 @@ def _dated(situation: Situation, milestone: Milestone, dates: Dates) -> Change:
 def _proposal_answered(situation: Situation, gate: Gate, answer: Answer) -> Effects:
     match answer.choice:
         case Choice.ACCEPTED:
-            return _engaged(situation, gate)
+            by_seller = gate.role is Role.ENGINE
+            return _done_by_seller(situation, gate.owner) if by_seller else _engaged(situation, gate)
         case Choice.EXHAUSTED:
             return Effects()
         case _:
@@ -466,15 +469,19 @@ def _picked(situation: Situation, gate: Gate, answer: Answer) -> Effects:
         case Choice.WAIT:
             return Effects(put={"wait_until": answer.facts["until"]}, remove=("picked",))
         case Choice.SELF:
-            maker = str(answer.facts["freelancer"])
-            room = Change(freelancer_key(maker), add={"in_hand": 1}, guards=(below_attribute("in_hand", "capacity"),))
-            dates = _own_dates(situation)
-            bound = _bound(situation, Engagement(maker, 0, situation.now, dates[0], Performer.SELF), dates)
-            return replace(bound, writes=(*bound.writes, *(_held_beside(situation, maker) or (room,))))
+            return _done_by_seller(situation, str(answer.facts["freelancer"]))
         case Choice.OUTSIDE:
             return _bought(situation, gate, answer)
         case _:
             return Effects()
+
+
+def _done_by_seller(situation: Situation, maker: str) -> Effects:
+    """The seller's own hands, if there is room in them: nothing is agreed, the date is the client's."""
+    room = Change(freelancer_key(maker), add={"in_hand": 1}, guards=(below_attribute("in_hand", "capacity"),))
+    dates = _own_dates(situation)
+    bound = _bound(situation, Engagement(maker, 0, situation.now, dates[0], Performer.SELF), dates)
+    return replace(bound, writes=(*bound.writes, *(_held_beside(situation, maker) or (room,))))
 
 
 def _bought(situation: Situation, gate: Gate, answer: Answer) -> Effects:
@@ -763,6 +770,16 @@ def _unparked(situation: Situation, answer: Answer) -> Effects:
     handed_back = _closed(situation) if answer.choice is Choice.CLOSED and not ended_before else Effects()
     settled = (equals("left_to_send", 0), equals("in_transit", 0)) if answer.choice is Choice.CLOSED else ()
     return Effects(remove=("parked_from", "parked_why"), writes=handed_back.writes, guards=settled)
+
+
+def withdraw(gate: Gate) -> Change:
+    """Close an open gate without an answer: its link tells so."""
+    return Change(
+        gate_key(gate.order, str(gate.id)),
+        put={"status": "withdrawn"},
+        remove=("owes", "due", "due_shard", "desk", "desk_due", "send_after"),
+        guards=(equals("status", "open"),),
+    )
 
 
 def not_asked(gate: Gate) -> Change:

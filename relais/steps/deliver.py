@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,7 @@ from relais.order import Order, OrderNotFoundError, OrderStage
 from relais.pages.views import Problem
 from relais.ports import Ports
 from relais.steps.decisions import Answer
+from relais.steps.door import answer
 from relais.steps.forms import (
     BRIEF_LIMIT,
     FILE_LIMIT,
@@ -37,7 +38,7 @@ from relais.steps.forms import (
     shown_name,
 )
 from relais.steps.freelancer import post_freelancer
-from relais.steps.gates import AlreadyAnsweredError, ChoiceNotOfferedError, GateNotFoundError, answer
+from relais.steps.gates import AlreadyAnsweredError, ChoiceNotOfferedError, GateNotFoundError
 from relais.steps.intake import (
     OfferClosedError,
     brief_gate,
@@ -54,6 +55,7 @@ from relais.steps.interrupt import (
     NothingToCancelError,
     cancel_milestone,
 )
+from relais.steps.lateness import read_late
 from relais.steps.links import (
     LinkRefusedError,
     NonceRefusedError,
@@ -65,7 +67,6 @@ from relais.steps.links import (
 )
 from relais.steps.picks import PICK_FIELDS, read_pick
 from relais.steps.reach import mark_posted
-from relais.steps.runs import answer_stuck
 from relais.steps.show import (
     Shown,
     Typed,
@@ -98,6 +99,7 @@ MOST_UPLOADS = 120
 """More than any offer takes: those beyond are not even looked for."""
 MILESTONE = re.compile(r"[0-9]{2}")
 NOTE_NEEDED = frozenset({Choice.REWORK, Choice.REVISE, Choice.REASSIGN})
+NOTELESS = frozenset({Kind.PARK, Kind.LATE})
 
 
 def guarded(ports: Ports, request: Request) -> Shown | Response:
@@ -333,20 +335,40 @@ def post_gate(ports: Ports, request: Request, opened: OpenedGate) -> Shown | Res
         return gate_page(ports, opened, typed=_with(typed, Problem("choice_missing", "choice")))
     choice, note = Choice(chosen), request.first("note")
     uploads: list[dict[str, Any]] = []
-    problems = note_problems(note, required=choice in NOTE_NEEDED and gate.id.kind is not Kind.PARK)
+    problems = note_problems(note, required=choice in NOTE_NEEDED and gate.id.kind not in NOTELESS)
     if choice is Choice.DELIVER:
         uploads, missing = _delivered(ports, order, files)
         problems += missing
-    facts, wrong = read_pick(ports, order, choice, typed.fields) if gate.id.kind is Kind.PICK else ({}, ())
+    facts, wrong = _besides(ports, order, gate, choice, typed.fields)
     problems += wrong
-    if gate.id.kind is Kind.PROPOSAL and (why := request.first("why")):
-        facts, problems = ({"why": why}, problems) if why in set(DeclineWhy) else ({}, (Problem("why_unknown", "why"),))
     if problems:
         mark_posted(ports, gate)
         return gate_page(ports, opened, typed=_with(typed, *problems))
     kept = keep_text(ports, order.id, f"note-{gate.id}", note) if note else None
     by = gate.owner if gate.role is Role.FREELANCER else gate.role.value
     return _through_the_door(ports, gate, Answer(choice, by, Via.LINK, kept, {"files": uploads} | facts))
+
+
+def _besides(
+    ports: Ports, order: Order, gate: Gate, choice: Choice, typed: Mapping[str, str]
+) -> tuple[dict[str, Any], tuple[Problem, ...]]:
+    """What a choice needs besides, and what is wrong with what was typed."""
+    match gate.id.kind:
+        case Kind.PICK:
+            return read_pick(ports, order, choice, typed)
+        case Kind.PROPOSAL:
+            return _why_not(typed.get("why", ""))
+        case Kind.LATE:
+            return read_late(ports, gate, choice, typed)
+        case _:
+            return {}, ()
+
+
+def _why_not(why: str) -> tuple[dict[str, Any], tuple[Problem, ...]]:
+    """Why a freelancer declines, where they say so; it is never asked for."""
+    if not why:
+        return {}, ()
+    return ({"why": why}, ()) if why in set(DeclineWhy) else ({}, (Problem("why_unknown", "why"),))
 
 
 def _delivered(ports: Ports, order: Order, files: tuple[str, ...]) -> tuple[list[dict[str, Any]], tuple[Problem, ...]]:
@@ -359,8 +381,6 @@ def _delivered(ports: Ports, order: Order, files: tuple[str, ...]) -> tuple[list
 
 def _through_the_door(ports: Ports, gate: Gate, given: Answer) -> Shown | Response:
     situation = read_situation(ports, gate.order, gate.id.milestone)
-    if gate.id.kind is Kind.STUCK:
-        return redirect(gate_path(ports, situation.order, answer_stuck(ports, gate, given.by, given.via)))
     try:
         decided = answer(ports, situation, gate, given)
     except (AlreadyAnsweredError, ChoiceNotOfferedError) as late:

@@ -58,8 +58,10 @@ from relais.steps.decisions import (
     not_asked,
     stage_after,
     steps_back,
+    withdraw,
 )
 from relais.steps.reach import address_of, look_again
+from relais.steps.side import withdraw_moot
 from relais.steps.situation import Situation, read_situation
 
 CANCELLED = "Cancelled"
@@ -312,16 +314,6 @@ def _resumes_settled(ports: Ports, situation: Situation, kind: Kind) -> tuple[Wr
     )
 
 
-def withdraw(gate: Gate) -> Change:
-    """Close an open gate without an answer: its link tells so."""
-    return Change(
-        gate_key(gate.order, str(gate.id)),
-        put={"status": Status.WITHDRAWN.value},
-        remove=("owes", "due", "due_shard", "desk", "desk_due", "send_after"),
-        guards=(equals("status", Status.OPEN.value),),
-    )
-
-
 def _gates_left_open(ports: Ports, situation: Situation) -> tuple[Gate, ...]:
     for kind in Kind:
         if stage_of(kind, of_order=situation.milestone is None) == situation.stage:
@@ -392,7 +384,7 @@ def _answers_itself(situation: Situation, gate: Gate) -> bool:
 
 def interruptible(situation: Situation, gate: Gate) -> bool:
     """Whether an interrupt answers this gate: a way out is not interrupted, and money under way arrives first."""
-    if gate.id.kind in {Kind.REFUND, Kind.STUCK}:
+    if gate.id.kind is Kind.REFUND:
         return False
     return situation.milestone is None or situation.milestone.in_transit == 0
 
@@ -462,6 +454,8 @@ def answer(ports: Ports, situation: Situation, gate: Gate, given: Answer, extra:
             resume(ports, decided)
         for rival in rivals:
             tell_taken(ports, situation, read_gate(ports, rival.order, str(rival.id)))
+        if (situation.milestone or situation.order).sides:
+            withdraw_moot(ports, gate.order, gate.id.milestone)
     except Exception as error:  # noqa: BLE001 - the decision stands and whoever gave it is told so; the clock resumes
         ports.note(error)
     return decided
@@ -601,6 +595,10 @@ def default_choice(gate: Gate) -> Choice | None:
             return Choice.REFUND
         case Default.CANCEL:
             return Choice.CANCELLED
+        case Default.ASK_CLIENT:
+            return Choice.ASK_CLIENT
+        case Default.GO_ON:
+            return Choice.GO_ON
 
 
 def order_due(order: str, at: datetime) -> Change:

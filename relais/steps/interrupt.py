@@ -9,17 +9,20 @@ answers itself.
 
 from __future__ import annotations
 
+from typing import Any
+
 from relais.errors import RelaisError
 from relais.gate import OWED_AFTER, Choice, Gate, Kind, Role, Status, Via, due_shard, gate_from_row
 from relais.metrics import Metric
 from relais.offer import RefundCause
 from relais.order import Milestone, MilestoneStage, Order, OrderStage, milestone_from_row, stamp
 from relais.ports import ConditionFailedError, MailRefusedError, Ports
-from relais.rows import Change, absent, equals, gate_key, milestone_key, order_key, present
+from relais.rows import Change, Write, absent, equals, gate_key, milestone_key, order_key, present
 from relais.steps import letters
 from relais.steps.decisions import Answer, unhandled
 from relais.steps.gates import CANCELLED, AlreadyAnsweredError, answer, interruptible
 from relais.steps.intake import keep_text
+from relais.steps.side import moot, withdraw_side
 from relais.steps.situation import read_order, read_situation
 
 
@@ -80,8 +83,18 @@ def cancel(ports: Ports, order_id: str, *, by: str, cause: RefundCause, reason: 
     if order.interrupt_seq > handled:
         raise InterruptMetError(order_id)
     note = keep_text(ports, order_id, "interrupt", reason)
-    decided = Change(
-        order_key(order_id),
+    try:
+        ports.store.write(cancel_writes(ports, order, by=by, cause=cause, note=note))
+    except ConditionFailedError:
+        raise InterruptMetError(order_id) from None
+    sweep(ports, order_id)
+    return read_order(ports.store, order_id)
+
+
+def cancel_writes(ports: Ports, order: Order, *, by: str, cause: RefundCause, note: str | None) -> Change:
+    """The decision to cancel an order, as a write: its gates are answered with it after the commit (`sweep`)."""
+    return Change(
+        order_key(order.id),
         put={
             "interrupt_seq": order.interrupt_seq + 1,
             "interrupt": {
@@ -91,18 +104,14 @@ def cancel(ports: Ports, order_id: str, *, by: str, cause: RefundCause, reason: 
                 "at": stamp(ports.now()),
                 "note": note,
             },
-            "owes_sweep": 0,
-            "due": stamp(ports.now() + OWED_AFTER),
-            "due_shard": due_shard(order_id),
-        },
+        }
+        | _swept(ports, order.id),
         guards=(equals("interrupt_seq", order.interrupt_seq), equals("stage", order.stage.value)),
     )
-    try:
-        ports.store.write(decided)
-    except ConditionFailedError:
-        raise InterruptMetError(order_id) from None
-    sweep(ports, order_id)
-    return read_order(ports.store, order_id)
+
+
+def _swept(ports: Ports, order: str) -> dict[str, Any]:
+    return {"owes_sweep": 0, "due": stamp(ports.now() + OWED_AFTER), "due_shard": due_shard(order)}
 
 
 def cancel_milestone(
@@ -124,12 +133,23 @@ def cancel_milestone(
         raise MilestoneBegunError(order_id, number)
     if milestone.interrupt is not None or order.interrupt_seq > milestone.handled:
         raise InterruptMetError(order_id)
+    note = keep_text(ports, order_id, f"interrupt-{number}", reason) if reason else None
+    try:
+        ports.store.write(*cancel_milestone_writes(ports, order, milestone, by=by, cause=cause, note=note))
+    except ConditionFailedError:
+        raise InterruptMetError(order_id) from None
+    sweep(ports, order_id)
+    return milestone_from_row(ports.store.get(milestone_key(order_id, number)) or row)
+
+
+def cancel_milestone_writes(
+    ports: Ports, order: Order, milestone: Milestone, *, by: Role, cause: RefundCause, note: str | None
+) -> tuple[Write, ...]:
+    """The decision to cancel one milestone, as writes: its gate is answered with it after the commit (`sweep`)."""
     interrupt = {"kind": CANCELLED, "cause": cause.value, "by": by.value, "at": stamp(ports.now())}
-    if reason:
-        interrupt["note"] = keep_text(ports, order_id, f"interrupt-{number}", reason)
     decided = Change(
-        milestone_key(order_id, number),
-        put={"interrupt": interrupt},
+        milestone_key(order.id, milestone.number),
+        put={"interrupt": interrupt | ({} if note is None else {"note": note})},
         guards=(
             equals("stage", milestone.stage.value),
             equals("ordinal", milestone.ordinal),
@@ -138,16 +158,11 @@ def cancel_milestone(
         ),
     )
     swept = Change(
-        order_key(order_id),
-        put={"owes_sweep": 0, "due": stamp(ports.now() + OWED_AFTER), "due_shard": due_shard(order_id)},
+        order_key(order.id),
+        put=_swept(ports, order.id),
         guards=(equals("stage", order.stage.value), equals("interrupt_seq", order.interrupt_seq)),
     )
-    try:
-        ports.store.write(decided, swept)
-    except ConditionFailedError:
-        raise InterruptMetError(order_id) from None
-    sweep(ports, order_id)
-    return milestone_from_row(ports.store.get(milestone_key(order_id, number)) or row)
+    return (decided, swept)
 
 
 def droppable(order: Order, milestone: Milestone) -> bool:
@@ -182,6 +197,8 @@ def sweep(ports: Ports, order_id: str) -> int:
 
 def _answer(ports: Ports, gate: Gate) -> bool:
     situation = read_situation(ports, gate.order, gate.id.milestone)
+    if gate.id.kind.side:
+        return moot(situation, gate) and withdraw_side(ports, gate)
     interrupt = unhandled(situation)
     if interrupt is None or not interruptible(situation, gate):
         return False

@@ -37,6 +37,15 @@ def opening(ports: Ports, situation: Situation, gate: Gate) -> tuple[LetterView,
             return (to_owner(ports, situation, gate, _opening_key(situation, gate)),)
 
 
+def told(ports: Ports, situation: Situation, gate: Gate) -> tuple[LetterView, ...]:
+    """The mails about the answer to a side gate, to those whom it concerns besides who gave it."""
+    match gate.id.kind:
+        case Kind.CANCEL_LATE:
+            return (_to_seller(ports, situation, "cancelled_late", gate),)
+        case _:
+            return ()
+
+
 def reminder(ports: Ports, situation: Situation, gate: Gate) -> LetterView:
     """The mail that reminds a gate's owner."""
     return to_owner(ports, situation, gate, f"{_opening_key(situation, gate)}.reminder")
@@ -158,6 +167,10 @@ def to_owner(ports: Ports, situation: Situation, gate: Gate, key: str) -> Letter
 def _opening_key(situation: Situation, gate: Gate) -> str:
     if gate.id.kind is Kind.PARK:
         return "parked"
+    if gate.id.kind is Kind.LATE:
+        return "work_late"
+    if gate.id.kind is Kind.CANCEL_LATE:
+        return "new_date" if "until" in gate.shown else "missed_date"
     if gate.id.kind is Kind.ACCEPTANCE and situation.milestone is not None and situation.milestone.revisions_used:
         return "revised"
     if gate.id.kind is not Kind.WORK or situation.milestone is None or not situation.milestone.version:
@@ -195,7 +208,13 @@ def _to_client(ports: Ports, situation: Situation, key: str, gate: Gate | None) 
         gate=gate,
         milestone=situation.milestone,
         deadline=situation.promised,
+        facts={} if gate is None else said(gate),
     )
+
+
+def said(gate: Gate) -> dict[str, str | int]:
+    """What a gate shows that a sentence may name: words, numbers and dates."""
+    return {name: value for name, value in gate.shown.items() if isinstance(value, (str, int))}
 
 
 def _to_seller(ports: Ports, situation: Situation, key: str, gate: Gate) -> LetterView:
@@ -211,7 +230,7 @@ def _to_seller(ports: Ports, situation: Situation, key: str, gate: Gate) -> Lett
         milestone=situation.milestone,
         freelancer=situation.freelancer,
         deadline=situation.promised,
-        facts={"why": str(gate.shown.get("why", ""))},
+        facts={"why": ""} | said(gate),
     )
 
 

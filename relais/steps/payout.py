@@ -55,6 +55,7 @@ from relais.steps.gates import (
 from relais.steps.reassign import pay_former
 from relais.steps.refund import give_back_strays, open_refund, refund_gates, settle_refunds
 from relais.steps.roster import rise
+from relais.steps.side import withdraw_moot
 from relais.steps.situation import Situation, read_order, read_situation
 
 
@@ -387,6 +388,7 @@ def close(ports: Ports, order_id: str, run: int) -> None:
     )
     ports.store.write(end, *settled)
     ports.counter.count(Metric.ORDER_COMPLETED)
+    withdraw_moot(ports, order_id)
     tell_completed(ports, read_order(ports.store, order_id))
 
 

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
+from typing import Any
 
 from relais.errors import RelaisError
-from relais.gate import OWED_AFTER, Choice, Gate, GateId, Kind, Status, Via, decision_row, due_shard, gate_from_row
-from relais.gate import Decision as Decided
+from relais.gate import OWED_AFTER, Choice, Gate, Kind, Status, Via, due_shard
 from relais.metrics import Metric
 from relais.order import ORDER_LEVEL, Order, OrderStage, milestone_from_row, stamp
 from relais.ports import ConditionFailedError, Ports
-from relais.rows import Change, Write, equals, gate_key, order_key
+from relais.rows import Change, Write, equals, merged, order_key
+from relais.steps.asking import open_side
 from relais.steps.contracts import stuck
-from relais.steps.gates import create, send_opening
-from relais.steps.situation import read_order, read_situation
+from relais.steps.decisions import Answer
+from relais.steps.side import Caused, closing_writes, sides_of
+from relais.steps.situation import Situation, read_order, read_situation
 
 RUNS_WITHOUT_PROGRESS = 3
 OLDEST = timedelta(days=300)
@@ -56,41 +59,41 @@ def resume(ports: Ports, order_id: str, why: str) -> Order:
     order = read_order(ports.store, order_id)
     if not order.is_open:
         raise OrderNotRunningError(order_id, order.stage.value)
-    _start(ports, order, why, stalled=0, mark=_mark(ports, order), more=_question_settled(ports, order))
+    situation = read_situation(ports, order_id, ORDER_LEVEL)
+    given = Answer(Choice.RESUME, "operator", Via.COMMAND)
+    asked = [gate for gate in sides_of(ports, situation) if gate.id.kind is Kind.STUCK and gate.status is Status.OPEN]
+    settled = tuple(write for gate in asked for write in closing_writes(situation, gate, given, Caused()))
+    _start(ports, order, why, stalled=0, mark=_mark(ports, order), more=settled)
     return read_order(ports.store, order_id)
 
 
-def _question_settled(ports: Ports, order: Order) -> tuple[Write, ...]:
-    """Whoever resumes a stuck order answers its question: nobody is asked any more."""
-    row = ports.store.get(gate_key(order.id, str(GateId(ORDER_LEVEL, Kind.STUCK, order.run))))
-    if row is None or row["status"] != Status.OPEN.value:
-        return ()
-    return (_closed(gate_from_row(row), Decided(Choice.RESUME, "operator", ports.now(), Via.COMMAND)),)
-
-
 def _start(ports: Ports, order: Order, why: str, *, stalled: int, mark: str, more: tuple[Write, ...] = ()) -> bool:
-    run = order.run + 1
-    change = Change(
-        order_key(order.id),
-        put={
-            "run": run,
-            "stalled": stalled,
-            "run_mark": mark,
-            "began": stamp(ports.now()),
-            "owes_start": 0,
-            "due": stamp(ports.now() + OWED_AFTER),
-            "due_shard": due_shard(order.id),
-        },
-        guards=(equals("run", order.run),),
-    )
+    change = Change(order_key(order.id), put=_begun(ports, order, stalled, mark), guards=(equals("run", order.run),))
     try:
-        ports.store.write(change, *more)
+        ports.store.write(*merged(change, *more))
     except ConditionFailedError:
         return False
-    ports.machine.start(order.id, run)
+    _take_over(ports, order, why)
+    return True
+
+
+def _begun(ports: Ports, order: Order, stalled: int, mark: str) -> dict[str, Any]:
+    return {
+        "run": order.run + 1,
+        "stalled": stalled,
+        "run_mark": mark,
+        "began": stamp(ports.now()),
+        "owes_start": 0,
+        "due": stamp(ports.now() + OWED_AFTER),
+        "due_shard": due_shard(order.id),
+    }
+
+
+def _take_over(ports: Ports, order: Order, why: str) -> None:
+    """Start the run that was committed, then stop the one that acted before."""
+    ports.machine.start(order.id, order.run + 1)
     ports.machine.stop(order.id, order.run, why)
     ports.counter.count(Metric.RUN_STARTED)
-    return True
 
 
 def _mark(ports: Ports, order: Order) -> str:
@@ -100,45 +103,22 @@ def _mark(ports: Ports, order: Order) -> str:
     return " ".join([f"{order.stage.value}.{order.ordinal}", *ordinals])
 
 
-def ask_seller(ports: Ports, order: Order) -> Gate:
+def ask_seller(ports: Ports, order: Order) -> Gate | None:
     """Open the side gate of a stuck order, once a run; its answer starts the next."""
-    situation = read_situation(ports, order.id, ORDER_LEVEL)
-    row = ports.store.get(gate_key(order.id, str(GateId(ORDER_LEVEL, Kind.STUCK, order.run))))
-    gate = (
-        gate_from_row(row) if row is not None else create(ports, situation, stuck(situation, ports.link_keys.current))
-    )
-    if not gate.mailed and gate.status is Status.OPEN:
-        send_opening(ports, situation, gate)
+    gate = open_side(ports, order.id, ORDER_LEVEL, lambda seen: stuck(seen, ports.link_keys.current))
+    if gate is not None and gate.status is Status.OPEN and not gate.mailed:
         ports.counter.count(Metric.ORDER_STUCK)
     return gate
 
 
-def answer_stuck(ports: Ports, gate: Gate, by: str, via: Via) -> Gate:
-    """The seller starts the next run: one transaction closes the gate, then the run begins.
-
-    A second answer changes nothing.
-    """
-    decision = Decided(Choice.RESUME, by, ports.now(), via)
-    try:
-        ports.store.write(_closed(gate, decision))
-    except ConditionFailedError:
-        return _again(ports, gate)
-    resume(ports, gate.order, "the seller resumed it")
-    return _again(ports, gate)
-
-
-def _closed(gate: Gate, decision: Decided) -> Change:
-    return Change(
-        gate_key(gate.order, str(gate.id)),
-        put={"status": Status.ANSWERED.value, "decision": decision_row(decision)},
-        remove=("owes", "due", "due_shard", "desk", "desk_due"),
-        guards=(equals("status", Status.OPEN.value),),
+def resumed(ports: Ports, situation: Situation) -> Caused:
+    """The seller starts the next run: it begins with the answer, in one transaction."""
+    order = situation.order
+    return Caused(
+        put=_begun(ports, order, 0, _mark(ports, order)),
+        guards=(equals("run", order.run),),
+        then=partial(_take_over, ports, order, "the seller resumed it"),
     )
-
-
-def _again(ports: Ports, gate: Gate) -> Gate:
-    row = ports.store.get(gate_key(gate.order, str(gate.id)))
-    return gate if row is None else gate_from_row(row)
 
 
 def roll_over(ports: Ports, order: Order) -> None:

@@ -65,6 +65,7 @@ from relais.steps.links import (
 )
 from relais.steps.picks import candidates, own
 from relais.steps.reach import bounced
+from relais.steps.side import moot
 from relais.steps.situation import (
     OfferNotFoundError,
     Situation,
@@ -416,7 +417,7 @@ def gate_page(
     """One gate's page: the question while it is open, what was decided afterwards."""
     gate = opened.gate
     situation = read_situation(ports, gate.order, gate.id.milestone)
-    if gate.status is not Status.OPEN:
+    if gate.status is not Status.OPEN or (gate.id.kind.side and moot(situation, gate)):
         return _answered(ports, situation, gate, just_now=just_now)
     if gate.id.kind is Kind.BRIEF:
         request = Request("GET", order_path(ports, situation.order))
@@ -459,7 +460,7 @@ def _gate_view(ports: Ports, situation: Situation, gate: Gate, typed: Typed) -> 
         margin=_margin(situation) if seller else None,
         candidates=candidates(ports, situation.offer) if gate.id.kind is Kind.PICK else (),
         chosen=letters.ranking_of(ports, situation) if gate.id.kind is Kind.REVIEW else (),
-        own=own(ports) if gate.id.kind is Kind.PICK else None,
+        own=own(ports) if gate.id.kind in {Kind.PICK, Kind.LATE} else None,
         asked=letters.asked_before(ports, situation) if gate.id.kind is Kind.PICK else (),
         others=letters.other_proposals(maker_row, gate) if maker_row else 0,
         room=max(0, maker_row.capacity - maker_row.in_hand) if maker_row else 0,
@@ -562,7 +563,7 @@ def _margin(situation: Situation) -> int | None:
 
 def _refund_shown(situation: Situation, gate: Gate) -> int | None:
     """What a choice `refund` would give back, in minor units."""
-    if Choice.REFUND not in gate.choices:
+    if not {Choice.REFUND, Choice.CANCEL}.intersection(gate.choices):
         return None
     return situation.order.left if situation.milestone is None else situation.milestone.price
 

@@ -29,6 +29,9 @@ def at_every_gate(world: World) -> list[Waiting]:
     """
     for row in world.rows("ROSTER"):
         world.ports.store.write(Change(Key(row["pk"], row["sk"]), put={"capacity": 99}))
+    late, missed = Journey(world).to_work(), Journey(world).to_work()
+    world.pass_time(days=4, hours=1)  # two working hours after the working deadline
+    missed.answer("late", "wait", until="2026-12-10")
     stuck = Journey(world).to_work()
     for _ in range(4):
         world.ports.machine.stop(stuck.id, stuck.order.run, "test")
@@ -41,6 +44,8 @@ def at_every_gate(world: World) -> list[Waiting]:
     picking.answer("proposal", "again")
     picking.answer("proposal", "again")
     reached = {
+        Kind.LATE: late,
+        Kind.CANCEL_LATE: missed,
         Kind.STUCK: stuck,
         Kind.PARK: parked,
         Kind.PICK: picking,

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relais.gate import Choice, Gate, GateId, Kind, Role, Status, Via
+from relais.gate import SIDE, Choice, Gate, GateId, Kind, Role, Status, Via
 from relais.ledger import Entry
 from relais.order import MilestoneStage, OrderStage
 from relais.rows import Change, Check, Put, Test, Write, contains, equals, gate_key, order_key
@@ -60,11 +60,9 @@ ROUTED = {
         Choice.PICK,
         Choice.CLOSED,
     },
-    Kind.STUCK: set(),
+    **{kind: set() for kind in SIDE},
 }
 """What the table of workflow.md section 1 routes, as far as it exists; `PARK` and `CANCELLED` fail any state."""
-SIDE = {Kind.STUCK}
-"""Side gates: no state waits for them, so their answers are no decisions of the workflow."""
 FAILING = {Choice.PARK, Choice.CANCELLED, Choice.REASSIGNED}
 """What no gate offers: it fails the state, which catches it."""
 
@@ -96,8 +94,6 @@ def bring(kind: Kind) -> Case:
         case Kind.REFUND:
             play.until(Kind.WORK)
             play.cancel()
-        case Kind.STUCK:
-            play.until(Kind.BRIEF)
         case Kind.START:
             play.until(Kind.WORK)
             situation = waiting(play.situation(Kind.WORK))
@@ -225,10 +221,13 @@ def test_a_cancellation_leads_every_gate_to_the_way_out_of_its_level(case: Case)
 
 def test_a_side_gate_is_answered_by_no_decision() -> None:
     """Nobody waits with a token for it: its answer goes another way, and never through this one."""
-    stuck = bring(Kind.STUCK)
-    assert stuck.gate.choices == (Choice.RESUME,)
-    with pytest.raises(ChoiceNotRoutedError):
-        stuck.writes(Choice.RESUME)
+    case = cases()[0]
+    for kind in SIDE:
+        gate = replace(case.gate, id=GateId("00", kind, 1), choices=tuple(Choice))
+        for choice in Choice:
+            if choice not in FAILING:
+                with pytest.raises(ChoiceNotRoutedError):
+                    decision_writes(case.situation, gate, Answer(choice, "somebody", Via.LINK, facts=FACTS))
 
 
 @pytest.mark.parametrize(("number", "kind", "choice"), NOT_ROUTED)
@@ -374,7 +373,7 @@ def test_a_revision_is_taken_from_what_is_left(left: int) -> None:
     assert (Choice.REVISE in offered) == (left > 0)
 
 
-@pytest.mark.parametrize("case", [*CASES, bring(Kind.STUCK)], ids=name)
+@pytest.mark.parametrize("case", CASES, ids=name)
 def test_a_contract_names_who_acts_until_when_and_what_silence_means(case: Case) -> None:
     """Promise 3: nobody waits without a date, and every reminder comes before it."""
     gate = case.gate

@@ -257,6 +257,7 @@ def _gate_document(gate: Gate, times: Times) -> dict[str, Any]:
             "by": decision.by,
             "at": times.iso(decision.at),
             "via": decision.via.value,
+            "why": decision.why,
         },
     }
 

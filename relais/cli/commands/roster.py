@@ -86,7 +86,7 @@ def show(freelancer: Who, stage: OfStage = Stage.DEV, as_json: AsJson = False) -
         "Changes of the scores",
         ("When", "What", "Seen", "Cause", "Order", "Gate"),
         [
-            (times.shown(times.iso(one.at)), one.axis.value, _value(one), one.cause.value, one.order, one.gate)
+            (times.shown(times.iso(one.at)), one.axis.value, _value(one), _cause(one), one.order, one.gate)
             for one in events
         ],
     )
@@ -105,6 +105,10 @@ def show(freelancer: Who, stage: OfStage = Stage.DEV, as_json: AsJson = False) -
             for one in announcements
         ],
     )
+
+
+def _cause(event: Event) -> str:
+    return f"{event.cause.value} ({event.why.replace('_', ' ')})" if event.why else event.cause.value
 
 
 def _change(said: Announcement, times: Times) -> dict[str, Any]:

@@ -267,6 +267,8 @@ OWNERS = {
     Kind.REFUND: (Role.ENGINE, "engine", Default.STAY),
     Kind.PARK: (Role.SELLER, "seller", Default.STAY),
     Kind.STUCK: (Role.SELLER, "seller", Default.STAY),
+    Kind.LATE: (Role.SELLER, "seller", Default.ASK_CLIENT),
+    Kind.CANCEL_LATE: (Role.CLIENT, "client", Default.GO_ON),
 }
 ROUTED = {
     Kind.BRIEF: (Choice.HAND_IN,),
@@ -292,10 +294,27 @@ ROUTED = {
         Choice.CLOSED,
     ),
     Kind.STUCK: (Choice.RESUME,),
+    Kind.LATE: (Choice.WAIT, Choice.REASSIGN, Choice.SELF, Choice.REFUND),
+    Kind.CANCEL_LATE: (Choice.WAIT, Choice.CANCEL),
 }
-ASKED = (Kind.PROPOSAL, Kind.WORK, Kind.REVIEW, Kind.ACCEPTANCE, Kind.PICK, Kind.PARK, Kind.STUCK)
-NOTELESS = {Kind.PICK, Kind.PARK, Kind.STUCK}
+ASKED = (
+    Kind.PROPOSAL,
+    Kind.WORK,
+    Kind.REVIEW,
+    Kind.ACCEPTANCE,
+    Kind.PICK,
+    Kind.PARK,
+    Kind.STUCK,
+    Kind.LATE,
+    Kind.CANCEL_LATE,
+)
+NOTELESS = {Kind.PICK, Kind.PARK, Kind.STUCK, Kind.LATE, Kind.CANCEL_LATE}
 """The kinds that have a page of their own."""
+SHOWN: dict[Kind, dict[str, str]] = {
+    Kind.LATE: {"missed": "2026-11-30T16:00:00+00:00"},
+    Kind.CANCEL_LATE: {"promised": "2026-12-04T17:00:00+00:00", "until": "2026-12-10T17:00:00+00:00"},
+}
+"""What a kind shows besides."""
 NOTICES = (
     "dead_link",
     "not_found",
@@ -328,6 +347,10 @@ LETTERS = (
     "parked",
     "pick",
     "stuck",
+    "work_late",
+    "missed_date",
+    "new_date",
+    "cancelled_late",
     "refunded",
     "cancelled",
     "taken",
@@ -336,6 +359,9 @@ LETTERS = (
     "address",
     "unreached",
 )
+
+
+OF_DATES = ("missed_date", "new_date", "cancelled_late")
 
 
 def frame(lang: str) -> Frame:
@@ -357,7 +383,7 @@ def gate(kind: Kind, lang: str = "fr", *, order_level: bool = False) -> Gate:
         opened=NOW,
         deadline=datetime(2026, 12, 1, 16, 0, tzinfo=UTC),
         reminders=(datetime(2026, 11, 30, 8, 0, tzinfo=UTC),),
-        shown={"why": "exhausted"},
+        shown={"why": "exhausted"} | SHOWN.get(kind, {}),
         key_id="k1",
     )
 
@@ -409,9 +435,9 @@ def gate_view(lang: str, kind: Kind, **changed: object) -> GateView:
         reasons=REASONS,
         margin=15_540 if kind is Kind.REVIEW else None,
         candidates=CANDIDATES if kind is Kind.PICK else (),
-        own=CANDIDATES[-1] if kind is Kind.PICK else None,
+        own=CANDIDATES[-1] if kind in {Kind.PICK, Kind.LATE} else None,
         chosen=CHOSEN if kind is Kind.REVIEW else (),
-        refund=PRICE if Choice.REFUND in ROUTED[kind] else None,
+        refund=PRICE if {Choice.REFUND, Choice.CANCEL} & set(ROUTED[kind]) else None,
     )
     return replace(view, **changed)  # type: ignore[arg-type]
 
@@ -420,7 +446,8 @@ def letter_view(lang: str, key: str, role: Role, **changed: object) -> LetterVie
     """A letter with everything that could be put into it, also what its reader may not know."""
     kinds = {Role.CLIENT: Kind.ACCEPTANCE, Role.FREELANCER: Kind.WORK, Role.SELLER: Kind.REVIEW}
     named = key.removesuffix(".reminder")
-    kind = Kind(named) if named in tuple(Kind) else Kind.PARK if named == "parked" else kinds.get(role, Kind.HOLD)
+    own = {"parked": Kind.PARK, "late": None, "work_late": Kind.LATE} | dict.fromkeys(OF_DATES, Kind.CANCEL_LATE)
+    kind = own.get(named, Kind(named) if named in tuple(Kind) else None) or kinds.get(role, Kind.HOLD)
     view = LetterView(
         frame=frame(lang),
         key=key,
@@ -438,7 +465,7 @@ def letter_view(lang: str, key: str, role: Role, **changed: object) -> LetterVie
         brief=BRIEF,
         note="Le vert est trop clair." if named in {"rework", "revision"} else None,
         reasons=REASONS,
-        facts={"kind": "work", "why": "exhausted", "amount": PRICE, "cause": "refund_right"},
+        facts=SHOWN.get(kind, {}) | {"kind": "work", "why": "exhausted", "amount": PRICE, "cause": "refund_right"},
     )
     return replace(view, **changed)  # type: ignore[arg-type]
 

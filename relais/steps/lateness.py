@@ -1,0 +1,283 @@
+"""What is late: the seller decides, then the client may. Design: people sections 1 and 5b.
+
+The freelancer's working deadline missed by two working hours asks the seller; the seller's silence asks the client. The
+client's promised date missed by one working day gives the client the right to cancel alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date, datetime, time, timedelta
+from functools import partial
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from relais.calendar import (
+    Duration,
+    add_working_days,
+    due_after,
+    previous_working_instant,
+    promised_date,
+    remind_at,
+)
+from relais.gate import Choice, Default, Gate, Kind, Role, Status, due_shard, next_due
+from relais.offer import RefundCause
+from relais.order import ORDER_LEVEL, Milestone, MilestoneStage, Order, OrderStage, engagement_row, stamp
+from relais.pages.views import Problem
+from relais.ports import Ports
+from relais.rows import Change, Write, differs, equals, gate_key, order_key
+from relais.steps.asking import open_side
+from relais.steps.contracts import asked
+from relais.steps.decisions import Answer, ChoiceNotRoutedError, LostWhy, decision_writes, withdraw
+from relais.steps.gates import find_gate, read_gate, resume
+from relais.steps.interrupt import cancel_milestone_writes, cancel_writes, sweep
+from relais.steps.picks import LONGEST_WAIT_DAYS, own
+from relais.steps.side import Caused, sides_of
+from relais.steps.situation import Situation, read_milestones, read_shop, read_situation
+
+AFTER_DEADLINE = Duration.parse("2 wh")
+"""How long after the working deadline the seller is asked (design: people 5b, work)."""
+AFTER_PROMISE = 1
+"""Working days after the promised date from which the client may cancel alone (design: people 1)."""
+BEFORE_THE_CLIENT = frozenset(
+    {
+        MilestoneStage.WORK,
+        MilestoneStage.REVIEW,
+        MilestoneStage.REASSIGN,
+        MilestoneStage.PICK,
+        MilestoneStage.PARK,
+    }
+)
+EVENING = time(18)
+
+
+# The seller's gate --------------------------------------------------------------------------------------------------
+
+
+def seller_asked_at(work: Gate, situation: Situation) -> datetime | None:
+    """When the seller is asked about work that does not come, in the seller's hours; never about their own."""
+    if work.id.kind is not Kind.WORK or work.role is not Role.FREELANCER:
+        return None
+    return None if work.deadline is None else due_after(AFTER_DEADLINE, work.deadline, situation.shop.calendar)
+
+
+def ask_seller_of_late(ports: Ports, work: Gate) -> Gate | None:
+    """Open the gate of late work, once for each deadline that was missed."""
+    return open_side(
+        ports, work.order, work.id.milestone, lambda seen: late(seen, read_gate(ports, work.order, str(work.id)), ports)
+    )
+
+
+def late(situation: Situation, work: Gate, ports: Ports) -> Gate | None:
+    """The gate of late work; nothing where it came meanwhile, or its date was moved."""
+    at = seller_asked_at(work, situation)
+    if at is None or work.deadline is None or work.status is not Status.OPEN or at > situation.now:
+        return None
+    return asked(
+        situation,
+        Kind.LATE,
+        ports.link_keys.current,
+        choices=(Choice.WAIT, Choice.REASSIGN, Choice.SELF, Choice.REFUND),
+        default=Default.ASK_CLIENT,
+        shown={"missed": stamp(work.deadline)},
+        about=f"{work.id} {stamp(work.deadline)}",
+        beside=str(work.id),
+    )
+
+
+def late_answered(ports: Ports, situation: Situation, gate: Gate, given: Answer) -> Caused:
+    """What the seller's answer does, or their silence. Raises what an interrupt or a reassignment raises."""
+    match given.choice:
+        case Choice.WAIT:
+            return _waits(ports, situation, datetime.fromisoformat(str(given.facts["until"])))
+        case Choice.REASSIGN:
+            return _taken_away(ports, situation, given)
+        case Choice.SELF:
+            return _taken_away(ports, situation, given, str(given.facts["freelancer"]))
+        case Choice.REFUND:
+            return _given_back(ports, situation, given, RefundCause.LATE)
+        case Choice.ASK_CLIENT:
+            return Caused(
+                opens=(missed_date(situation, ports.link_keys.current, None),), writes=_superseded(ports, situation)
+            )
+        case _:
+            raise ChoiceNotRoutedError(gate.id.kind, given.choice)
+
+
+def _waits(ports: Ports, situation: Situation, until: datetime) -> Caused:
+    """The freelancer's date moves; a date already promised to the client moves with that client's yes only."""
+    moved = working_deadline_moved(ports, situation, until)
+    promised = situation.promised
+    if promised is None or until <= promised:
+        return moved
+    later = promised_date(until, 1, situation.shop.calendar)
+    return replace(
+        moved,
+        opens=(missed_date(situation, ports.link_keys.current, later),),
+        writes=(*moved.writes, *_superseded(ports, situation)),
+    )
+
+
+def working_deadline_moved(ports: Ports, situation: Situation, until: datetime) -> Caused:
+    """Another working deadline: on the engagement, and on the open gate of the work with its reminders."""
+    milestone, freelancer = situation.milestone, situation.freelancer
+    if milestone is None or milestone.engagement is None or freelancer is None:
+        return Caused()
+    writes: tuple[Write, ...] = ()
+    work = find_gate(ports, situation, Kind.WORK)
+    if work is not None and work.status is Status.OPEN:
+        ahead = remind_at(situation.offer.clocks.work, situation.now, until, freelancer.calendar)
+        due = next_due(replace(work, deadline=until, reminders=ahead, mailed=True), situation.now) or until
+        dated = {"deadline": stamp(until), "reminders": [stamp(at) for at in ahead]}
+        looked = {"due": stamp(due), "due_shard": due_shard(work.order)} if work.mailed else {}
+        writes = (Change(gate_key(work.order, str(work.id)), put=dated | looked, guards=(equals("status", "open"),)),)
+    return Caused(put={"engagement": engagement_row(replace(milestone.engagement, deadline=until))}, writes=writes)
+
+
+def _taken_away(ports: Ports, situation: Situation, given: Answer, picked: str | None = None) -> Caused:
+    """The work goes to somebody else, or to the seller: its own gate is answered in the same transaction."""
+    work = find_gate(ports, situation, Kind.WORK)
+    if work is None:
+        raise ChoiceNotRoutedError(Kind.LATE, given.choice)
+    through = replace(given, choice=Choice.REASSIGNED, facts={"why": LostWhy.LATE.value})
+    writes = decision_writes(situation, work, through)
+    if picked is not None:
+        writes = tuple(_picking(one, picked) if one.key == situation.key else one for one in writes)
+    return Caused(writes=writes, then=lambda: resume(ports, read_gate(ports, work.order, str(work.id))))
+
+
+def _picking(advance: Write, picked: str) -> Write:
+    """The next asking is of one person alone."""
+    if not isinstance(advance, Change):
+        return advance
+    kept = tuple(name for name in advance.remove if name != "picked")
+    return replace(advance, put={**advance.put, "picked": picked}, remove=kept)
+
+
+def _given_back(ports: Ports, situation: Situation, given: Answer, cause: RefundCause) -> Caused:
+    order, by = situation.order, Role(given.by)
+    if situation.milestone is None:
+        writes: tuple[Write, ...] = (cancel_writes(ports, order, by=by.value, cause=cause, note=given.note),)
+    else:
+        writes = cancel_milestone_writes(ports, order, situation.milestone, by=by, cause=cause, note=given.note)
+    return Caused(writes=writes, then=partial(sweep, ports, order.id))
+
+
+def read_late(
+    ports: Ports, gate: Gate, choice: Choice, typed: Mapping[str, str]
+) -> tuple[dict[str, Any], tuple[Problem, ...]]:
+    """What the seller's choice needs besides, or what is wrong with what was typed."""
+    match choice:
+        case Choice.SELF:
+            seller = own(ports)
+            return ({}, (Problem("self_missing", "choice"),)) if seller is None else ({"freelancer": seller.key}, ())
+        case Choice.WAIT:
+            return read_deadline(read_situation(ports, gate.order, gate.id.milestone), typed.get("until", ""))
+        case _:
+            return {}, ()
+
+
+def read_deadline(situation: Situation, typed: str) -> tuple[dict[str, Any], tuple[Problem, ...]]:
+    """Another working deadline as a date was typed: its last working instant."""
+    problem = Problem("until_invalid", "until", {"limit": LONGEST_WAIT_DAYS})
+    zone = ZoneInfo(situation.shop.zone)
+    try:
+        day = date.fromisoformat(typed)
+    except ValueError:
+        return {}, (problem,)
+    if day > situation.now.astimezone(zone).date() + timedelta(days=LONGEST_WAIT_DAYS):
+        return {}, (problem,)
+    calendar = situation.shop.calendar if situation.freelancer is None else situation.freelancer.calendar
+    until = previous_working_instant(datetime.combine(day, EVENING, zone), calendar)
+    return ({}, (problem,)) if until <= situation.now else ({"until": stamp(until)}, ())
+
+
+# The client's gate --------------------------------------------------------------------------------------------------
+
+
+def missed_date(situation: Situation, link_key: str, until: datetime | None, why: str = "asked") -> Gate:
+    """The client's gate: to wait, until a date where there is one, or to cancel alone. Open as long as it matters."""
+    promised = situation.promised or situation.now
+    later = {} if until is None else {"until": stamp(until)}
+    return asked(
+        situation,
+        Kind.CANCEL_LATE,
+        link_key,
+        role=Role.CLIENT,
+        choices=(Choice.WAIT, Choice.CANCEL),
+        default=Default.GO_ON,
+        shown={"promised": stamp(promised)} | later,
+        about=f"{why} {stamp(promised)}" + (f" {stamp(until)}" if until else ""),
+    )
+
+
+def _superseded(ports: Ports, situation: Situation) -> tuple[Write, ...]:
+    """One question about the date at a time: the newer says more."""
+    return tuple(withdraw(gate) for gate in _asked_now(ports, situation))
+
+
+def _asked_now(ports: Ports, situation: Situation) -> list[Gate]:
+    sides = sides_of(ports, situation)
+    return [gate for gate in sides if gate.id.kind is Kind.CANCEL_LATE and gate.status is Status.OPEN]
+
+
+def missed_date_answered(ports: Ports, situation: Situation, gate: Gate, given: Answer) -> Caused:
+    """The client's word: a yes moves the promised date, a cancellation gives everything back."""
+    match given.choice:
+        case Choice.WAIT:
+            until = gate.shown.get("until")
+            return Caused() if until is None else promise_moved(situation, datetime.fromisoformat(until))
+        case Choice.CANCEL:
+            back = _given_back(ports, situation, given, _cause(ports, situation))
+            return replace(back, guards=(differs("accepted", value=True),), tells=True)
+        case _:
+            raise ChoiceNotRoutedError(gate.id.kind, given.choice)
+
+
+def _cause(ports: Ports, situation: Situation) -> RefundCause:
+    """Who missed the date: the freelancer whose work is not there, else the shop."""
+    work = None if situation.milestone is None else find_gate(ports, situation, Kind.WORK)
+    if work is None or work.role is not Role.FREELANCER or work.deadline is None:
+        return RefundCause.SELLER_FAULT
+    return RefundCause.LATE if work.deadline < situation.now else RefundCause.SELLER_FAULT
+
+
+def promise_moved(situation: Situation, until: datetime) -> Caused:
+    """Another promised date; the order's is that of its last milestone."""
+    milestone = situation.milestone
+    if milestone is None or milestone.promised is None:
+        dated = {"promised": stamp(until)}
+        if milestone is None:
+            return Caused(put=dated)
+        return Caused(writes=(Change(order_key(milestone.order), put=dated),))
+    others = [one.promised for one in situation.milestones if one.number != milestone.number and one.promised]
+    last = {"promised": stamp(max(until, *others))}
+    return Caused(put={"promised": stamp(until)}, writes=(Change(order_key(milestone.order), put=last),))
+
+
+def watch_promises(ports: Ports, order: Order) -> datetime | None:
+    """Give the client the right to cancel alone where a promised date is missed; returns when to look again."""
+    if order.stage not in {OrderStage.ASSIGN, OrderStage.PICK, OrderStage.MILESTONES}:
+        return None
+    calendar = read_shop(ports.store)[0].calendar
+    ahead: list[datetime] = []
+    for number, promised in _promises(order, read_milestones(ports.store, order.id)):
+        missed = add_working_days(promised, AFTER_PROMISE, calendar)
+        if missed > ports.now():
+            ahead.append(missed)
+        else:
+            open_side(ports, order.id, number, partial(_right, ports))
+    return min(ahead, default=None)
+
+
+def _promises(order: Order, milestones: tuple[Milestone, ...]) -> list[tuple[str, datetime]]:
+    if order.stage is not OrderStage.MILESTONES:
+        return [] if order.promised is None else [(ORDER_LEVEL, order.promised)]
+    waiting = [one for one in milestones if one.stage in BEFORE_THE_CLIENT and not one.accepted]
+    return [(one.number, date) for one in waiting if (date := one.promised or order.promised) is not None]
+
+
+def _right(ports: Ports, situation: Situation) -> Gate | None:
+    """The right itself, unless the client is asked already."""
+    return None if _asked_now(ports, situation) else missed_date(situation, ports.link_keys.current, None, "right")

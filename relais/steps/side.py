@@ -1,0 +1,158 @@
+"""Side gates: questions that no state of the workflow waits for.
+
+The same row, clock, contract, page and mail as any gate, without a token. They count apart: by the number of those that
+were opened on the order or milestone, which the opening advances in the same transaction. Two openings about the same
+thing are one. Answering is one transaction with everything the answer causes (`door.py`); one that matters no more is
+withdrawn. Design: workflow section 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from relais.gate import (
+    OWED_AFTER,
+    Decision,
+    Gate,
+    GateId,
+    Kind,
+    Owed,
+    Status,
+    Via,
+    decision_row,
+    due_shard,
+    gate_from_row,
+    gate_row,
+)
+from relais.order import ORDER_LEVEL, MilestoneStage, OrderStage, stamp
+from relais.ports import ConditionFailedError, Ports
+from relais.rows import (
+    Change,
+    Check,
+    Guard,
+    Put,
+    Write,
+    absent,
+    contains,
+    differs,
+    equals,
+    gate_key,
+    order_key,
+)
+from relais.steps.decisions import Answer, interrupted, not_interrupted, withdraw
+from relais.steps.situation import Situation, read_situation
+
+ENDED = frozenset({MilestoneStage.REFUND, MilestoneStage.CLOSED})
+SEEN = ENDED | {MilestoneStage.ACCEPTANCE, MilestoneStage.HOLD, MilestoneStage.PAYOUT}
+UNWOUND = frozenset({OrderStage.UNWIND, OrderStage.CLOSE, OrderStage.COMPLETED})
+
+
+@dataclass(frozen=True, slots=True)
+class Caused:
+    """What an answer to a side gate does: in its own transaction, and after it.
+
+    `put` to `guards` concern the row of the order or milestone that it stands on; `opens` are further side gates of the
+    same; `tells`: mails about the answer are owed (`letters.told`); `then` goes on with what the commit owes: the rows
+    say so as well, and the clock does it where this one failed.
+    """
+
+    put: Mapping[str, Any] = field(default_factory=dict)
+    remove: tuple[str, ...] = ()
+    guards: tuple[Guard, ...] = ()
+    writes: tuple[Write, ...] = ()
+    opens: tuple[Gate, ...] = ()
+    tells: bool = False
+    then: Callable[[], object] | None = None
+
+
+def sides_of(ports: Ports, situation: Situation) -> tuple[Gate, ...]:
+    """Every side gate of the order (`00`) or milestone, whatever became of it."""
+    rows = ports.store.query(f"O#{situation.order.id}", f"G#{situation.number}#")
+    return tuple(gate for gate in map(gate_from_row, rows) if gate.id.kind.side)
+
+
+def opening_writes(situation: Situation, gates: tuple[Gate, ...]) -> tuple[Write, ...]:
+    """The rows of new gates, and the counter that makes of two openings at once one after the other."""
+    if not gates:
+        return ()
+    opened = count(situation)
+    as_read = equals("sides", opened) if opened else absent("sides")
+    counted = Change(situation.key, put={"sides": gates[-1].id.ordinal}, guards=(as_read,))
+    rows = tuple(Put(gate_key(gate.order, str(gate.id)), gate_row(gate)) for gate in gates)
+    return (*rows, counted, *(write for gate in gates for write in standing(situation, gate)))
+
+
+def closing_writes(situation: Situation, gate: Gate, answer: Answer, caused: Caused) -> tuple[Write, ...]:
+    """The one transaction of an answer, all but what it opens: as long as the gate is open and still matters.
+
+    A default is further bound to the due it was read with, so that a deadline moved a second ago is safe.
+    """
+    decision = Decision(answer.choice, answer.by, situation.now, answer.via, answer.note)
+    told = {"owes": {Owed.MAIL.value: 0}, "due": stamp(situation.now + OWED_AFTER), "due_shard": due_shard(gate.order)}
+    silence = answer.via is Via.CLOCK and gate.due is not None
+    offered = equals("due", stamp(gate.due)) if silence and gate.due else contains("choices", answer.choice.value)
+    close = Change(
+        gate_key(gate.order, str(gate.id)),
+        put={"status": Status.ANSWERED.value, "decision": decision_row(decision)} | (told if caused.tells else {}),
+        remove=("desk", "desk_due", *(() if caused.tells else ("owes", "due", "due_shard"))),
+        guards=(equals("status", Status.OPEN.value), offered),
+    )
+    touched = caused.put or caused.remove
+    here = Change(situation.key, put=caused.put, remove=caused.remove, guards=caused.guards)
+    return (close, *((here,) if touched else ()), *standing(situation, gate), *caused.writes)
+
+
+def standing(situation: Situation, gate: Gate) -> tuple[Write, ...]:
+    """As a condition of a transaction: that the gate matters still (`moot` says it of what was read)."""
+    if gate.id.kind is Kind.STUCK:
+        return (Check(situation.key, (equals("run", int(gate.about)),)),)
+    beside = () if gate.beside is None else (equals("ordinal", situation.ordinal),)
+    if situation.milestone is None:
+        stage = equals("stage", situation.order.stage.value)
+        return (Check(situation.key, (not_interrupted(situation), stage, *beside)),)
+    ended = tuple(differs("stage", stage.value) for stage in sorted(_over(gate)))
+    return (
+        Check(situation.key, (absent("interrupt"), *ended, *beside)),
+        Check(order_key(situation.order.id), (not_interrupted(situation),)),
+    )
+
+
+def moot(situation: Situation, gate: Gate) -> bool:
+    """Whether an open side gate matters no more: what it belongs to ended, was interrupted, or has gone on."""
+    if gate.id.kind is Kind.STUCK:
+        return not situation.order.is_open or gate.about != str(situation.order.run)
+    if interrupted(situation) or situation.order.stage in UNWOUND:
+        return True
+    if gate.beside is not None and GateId.parse(gate.beside).ordinal != situation.ordinal:
+        return True
+    return situation.milestone is not None and situation.milestone.stage in _over(gate)
+
+
+def _over(gate: Gate) -> frozenset[MilestoneStage]:
+    """The stages of a milestone at which its side gate matters no more: a date that was missed, once there is work."""
+    return SEEN if gate.id.kind is Kind.CANCEL_LATE else ENDED
+
+
+def withdraw_moot(ports: Ports, order: str, number: str = ORDER_LEVEL) -> int:
+    """Close the open side gates of an order (or milestone) that matter no more; returns how many there were."""
+    situation = read_situation(ports, order, number)
+    if not count(situation):
+        return 0
+    found = [gate for gate in sides_of(ports, situation) if gate.status is Status.OPEN and moot(situation, gate)]
+    return sum(withdraw_side(ports, gate) for gate in found)
+
+
+def withdraw_side(ports: Ports, gate: Gate) -> bool:
+    """Close one without an answer: its link tells so. False where it was answered meanwhile: it stays as it is."""
+    try:
+        ports.store.write(withdraw(gate))
+    except ConditionFailedError:
+        return False
+    return True
+
+
+def count(situation: Situation) -> int:
+    """How many side gates were opened on the order or milestone."""
+    return (situation.milestone or situation.order).sides
