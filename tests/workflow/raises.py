@@ -23,16 +23,16 @@ def rate(world: World) -> int | None:
 
 @scenario
 def a_rate_rises_by_the_rule(world: World) -> None:
-    """After so many works it rises, capped; what was proposed before keeps its pay; each raise is told once."""
+    """After so many works it rises, capped; the next proposal has it; each raise is told once."""
     let_rates_rise(world)
+    world.ports.store.write(Change(freelancer_key("ines-moreau"), put={"capacity": 9}))
     seen = []
-    for _ in range(2):
+    for _ in range(3):
         first, second = Journey(world).to_hold(), Journey(world).to_hold()
-        proposed = Journey(world).to_assign()
         since = len(world.mails)
         world.pass_time(days=4)
         told = [mail.subject for mail in world.mails[since:] if "tarif augmente" in mail.subject]
-        seen.append((rate(world), len(told), proposed.open_gate.shown["pay"]))
-        proposed.answer("proposal", "again")
+        seen.append((rate(world), len(told)))
         assert {first.order.stage.value, second.order.stage.value} == {"completed"}
-    assert seen == [(14_300, 1, 13_000), (14_950, 1, 14_300)]
+    assert seen == [(14_300, 1), (14_950, 1), (14_950, 0)]
+    assert Journey(world).to_assign().open_gate.shown["pay"] == 14_950
