@@ -81,6 +81,7 @@ class Engagement:
     spent: int = 0
     bought_at: str = ""
     receipt: str = ""
+    trial: bool = False
 
     @property
     def by_hand(self) -> bool:
@@ -96,6 +97,7 @@ class Lost:
     why: str
     pay: int
     told: bool = False
+    trial: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -354,6 +356,7 @@ def milestone_from_row(row: Row) -> Milestone:
             spent=engaged.get("spent", 0),
             bought_at=engaged.get("bought_at", ""),
             receipt=engaged.get("receipt", ""),
+            trial=engaged.get("trial", False),
         ),
         left_to_send=row.get("left_to_send", 0),
         in_transit=row.get("in_transit", 0),
@@ -411,4 +414,5 @@ def engagement_row(engagement: Engagement) -> dict[str, Any]:
         "accepted_at": stamp(engagement.accepted_at),
         "deadline": stamp(engagement.deadline),
         "kind": engagement.kind.value,
+        **({"trial": True} if engagement.trial else {}),
     } | (bought if engagement.kind is Performer.OUTSIDE else {})

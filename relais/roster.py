@@ -323,6 +323,14 @@ def _days_hold(base: set[Away], now: set[Away], file: set[Away]) -> tuple[tuple[
 
 
 @dataclass(frozen=True, slots=True)
+class Trial:
+    """Work that a candidate may be asked for: up to `most` (minor units, as a rate), `first` of all or last."""
+
+    most: int
+    first: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Reason:
     """One number behind a ranking, such as Reason("quality", 474): stored with the choice and shown as "why her?"."""
 
@@ -364,13 +372,14 @@ def rank(
     already: frozenset[str] = frozenset(),
     until: datetime | None = None,
     half_life: int = HALF_LIFE_DAYS,
+    trial: Trial | None = None,
 ) -> tuple[Ranked, ...]:
     """Return who may be asked to do the work, best first; the same input gives the same order.
 
     Freelancers come before agencies, then points decide, then the key. Nobody who is in `already`, full, away on the
-    day of `now` or for most of the time `until` the work is due, dearer than `most` (minor units), on trial, suspended,
-    without a way to be paid, or who lacks the skill; the seller and outsiders are picked by hand. Design: rules 5 (5),
-    people 5.
+    day of `now` or for most of the time `until` the work is due, dearer than `most` (minor units), suspended, without a
+    way to be paid, or who lacks the skill; the seller and outsiders are picked by hand. Candidates are kept out unless
+    the work may be a `trial`. Design: rules 5 (5), people 5.
     """
     asked = [
         (freelancer, rate)
@@ -378,10 +387,11 @@ def rank(
         if (rate := freelancer.rate_for(skill)) is not None
         and rate <= most
         and freelancer.key not in already
+        and (freelancer.standing is Standing.APPROVED or _may_try(freelancer, rate, trial))
         and _may_be_asked(freelancer, now)
         and _is_there(freelancer, now, until)
     ]
-    tiers = {freelancer.key: _TIERS[freelancer.kind] for freelancer, _ in asked}
+    tiers = {freelancer.key: _tier(freelancer, trial) for freelancer, _ in asked}
     ranked = [_weigh(_as_seen(one, now, half_life), rate, language, most) for one, rate in asked]
     return tuple(sorted(ranked, key=lambda one: (tiers[one.freelancer], -one.points, one.freelancer)))
 
@@ -395,11 +405,23 @@ def _may_be_asked(freelancer: Freelancer, now: datetime) -> bool:
     today = now.astimezone(ZoneInfo(freelancer.hours.zone)).date()
     return (
         freelancer.kind in _TIERS
-        and freelancer.standing is Standing.APPROVED
         and freelancer.in_hand < freelancer.capacity
         and freelancer.can_be_paid
         and not any(away.covers(today) for away in freelancer.away)
     )
+
+
+def _may_try(freelancer: Freelancer, rate: int, trial: Trial | None) -> bool:
+    """Whether a candidate may be asked for this work: one trial at a time, as long as some are left."""
+    candidate = freelancer.standing is Standing.CANDIDATE and freelancer.trials > 0 and freelancer.in_hand == 0
+    return candidate and trial is not None and rate <= trial.most
+
+
+def _tier(freelancer: Freelancer, trial: Trial | None) -> int:
+    """Candidates come after the freelancers and before the agencies; before everybody where the order is for them."""
+    if freelancer.standing is not Standing.CANDIDATE:
+        return 2 * _TIERS[freelancer.kind]
+    return -1 if trial is not None and trial.first else 2 * _TIERS[freelancer.kind] + 1
 
 
 def _is_there(freelancer: Freelancer, now: datetime, until: datetime | None) -> bool:

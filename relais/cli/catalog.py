@@ -439,6 +439,7 @@ class _PolicySheet(_Sheet):
     bears: _BearsSheet = _BearsSheet()
     cascade: _CascadeSheet = _CascadeSheet()
     speed_bonus: _SpeedBonusSheet | None = None
+    trial: _Amount | None = None
 
     def build(self) -> Policy:
         return Policy(
@@ -453,6 +454,7 @@ class _PolicySheet(_Sheet):
             bears=self.bears.build(),
             cascade=self.cascade.build(),
             speed_bonus=None if self.speed_bonus is None else self.speed_bonus.build(),
+            trial=self.trial,
         )
 
 
@@ -565,6 +567,7 @@ class _FreelancerSheet(_WorkerSheet):
     responsiveness: _ShareSheet | None = None
     standing: Standing = Standing.APPROVED
     trusted: bool = False
+    trials: Annotated[int, Field(ge=0, le=5)] = 1
     stripe_account: Annotated[str, Field(pattern="^acct_[A-Za-z0-9]+$")] | None = None
     city: str = ""
     phone: str = ""
@@ -587,6 +590,7 @@ class _FreelancerSheet(_WorkerSheet):
             responsiveness=_UNKNOWN if self.responsiveness is None else self.responsiveness.build(),
             standing=self.standing,
             trusted=self.trusted,
+            trials=self.trials,
             stripe_account=self.stripe_account,
             city=self.city,
             phone=self.phone,

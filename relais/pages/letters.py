@@ -178,9 +178,17 @@ def _announced_facts(view: AnnouncementView, lang: str) -> Mapping[str, object]:
         "skill": facts.get("skill", ""),
         "was": words.say(lang, "announced.rate.none"),
         "count": facts.get("count", 0),
+        "why": words.say(
+            lang, f"trial.why.{facts.get('why')}" if words.has(f"trial.why.{facts.get('why')}") else "trial.why.any"
+        ),
         **sums,
         **days,
     }
+
+
+def _trial_why(why: str, lang: str) -> str:
+    key = f"trial.why.{why}"
+    return words.say(lang, key if words.has(key) else "trial.why.any")
 
 
 def _after_lead(view: LetterView, named: str) -> tuple[str, ...]:
@@ -411,6 +419,7 @@ def _terms(view: LetterView, lang: str) -> tuple[str, ...]:
     several = several_in_words(offer, view.gate, view.order.currency, lang, view.frame.zone)
     return (
         *((several,) if several else ()),
+        *((words.say(lang, "bind.trial"),) if view.gate is not None and view.gate.shown.get("trial") else ()),
         words.say(lang, "bind.revisions", count=policy.revisions),
         *_speed(view, lang),
         paid,

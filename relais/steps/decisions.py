@@ -420,7 +420,9 @@ class _Seen:
     why: str = ""
 
 
-def _scored(situation: Situation, gate: Gate, freelancer: str, what: _Seen, *, back: bool = False) -> tuple[Write, ...]:
+def _scored(
+    situation: Situation, gate: Gate, freelancer: str, what: _Seen, *, back: bool = False
+) -> tuple[Change, Put]:
     """One change of a score with its cause, in the transaction that causes it; `back`: a place is given back too."""
     weight = score.weight(situation.now, situation.shop.half_life)
     total, weights = tally_names(what.axis)
@@ -441,11 +443,14 @@ def _engaged(situation: Situation, gate: Gate) -> Effects:
     terms = gate.shown
     kind = Performer(terms.get("kind", Performer.FREELANCER))
     deadlines = [datetime.fromisoformat(at) for at in terms.get("deadlines", [terms["deadline"]])]
-    bound = _bound(situation, Engagement(gate.owner, terms["pay"], situation.now, deadlines[0], kind), deadlines)
+    trial = bool(terms.get("trial"))
+    whole = Engagement(gate.owner, terms["pay"], situation.now, deadlines[0], kind, trial=trial)
+    bound = _bound(situation, whole, deadlines)
     answered = _Seen(Axis.RESPONSIVENESS, score.ANSWERED, Cause.ACCEPTED)
     beside = _held_beside(situation, gate.owner)
-    scored = _scored(situation, gate, gate.owner, answered, back=bool(beside))
-    return replace(bound, writes=(*bound.writes, *beside, *scored))
+    counted, event = _scored(situation, gate, gate.owner, answered, back=bool(beside))
+    counted = replace(counted, add={**counted.add, "trials": -1}) if trial else counted
+    return replace(bound, writes=(*bound.writes, *beside, counted, event))
 
 
 def _held_beside(situation: Situation, freelancer: str) -> tuple[Write, ...]:
@@ -571,7 +576,8 @@ def _reassigned(situation: Situation, gate: Gate, answer: Answer) -> Effects:
         LostWhy.GAVE_UP if answer.choice is Choice.GIVE_UP else LostWhy(answer.facts.get("why", LostWhy.REWORK_FAILED))
     )
     keeps = min(milestone.left_to_send, kept_when_lost(situation, why))
-    lost = {"freelancer": engagement.freelancer, "why": why.value, "pay": keeps}
+    trial = {"trial": True} if engagement.trial else {}
+    lost = {"freelancer": engagement.freelancer, "why": why.value, "pay": keeps, **trial}
     writes = _closed(situation).writes
     if keeps:
         entry = ledger.kill_fee_of(

@@ -7,7 +7,6 @@ Design: people 3 and 5.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from zoneinfo import ZoneInfo
@@ -167,7 +166,10 @@ def set_rate(ports: Ports, key: str, skill: str, amount: int, by: By) -> Freelan
 
 
 def rise(ports: Ports, order: Order) -> None:
-    """Raise the rates that the makers of an order have earned by the shop's rule; asked any number of times."""
+    """Raise the rates that the makers of an order have earned by the shop's rule; asked any number of times.
+
+    Raises `RosterContestedError`.
+    """
     shop, _ = read_shop(ports.store)
     if shop.rate_rise is None:
         return
@@ -191,8 +193,7 @@ def _rise(ports: Ports, key: str, offer: Offer, rule: RateRise, half_life: int) 
     told = replace(said, facts=facts | {"count": rule.after, "currency": maker.currency})
     terms = replace(maker.terms, rates=tuple(rates[one] for one in sorted(rates)))
     works = works_name(offer.skill)
-    with suppress(RosterContestedError):
-        amend(ports, maker, terms, told, used={works: -rule.after}, guards=(at_least(works, rule.after),))
+    amend(ports, maker, terms, told, used={works: -rule.after}, guards=(at_least(works, rule.after),))
 
 
 def amend(

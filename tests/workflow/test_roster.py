@@ -12,14 +12,17 @@ from devstack.simulation.world import World, world_in_memory
 from relais.announcement import Announcement
 from relais.gate import Via
 from relais.offer import RefundCause
-from relais.roster import Freelancer, Standing
+from relais.roster import Freelancer, Rate, Standing
 from relais.rows import Change, freelancer_key, offer_key
+from relais.score import Score
 from relais.steps import roster
 from relais.steps.bonus import BonusImpossibleError, BonusTooHighError, give_bonus
 from relais.steps.decisions import LostWhy
 from relais.steps.interrupt import cancel
+from relais.steps.payout import tell_completed
 from relais.steps.reassign import reassign
 from relais.steps.roster import By
+from relais.steps.trials import another_trial
 from tests.support.journey import Journey
 from tests.support.people import hire
 from tests.workflow.cascades import in_hand, proposals, to_two_at_once
@@ -430,3 +433,134 @@ def test_the_page_opens_to_nobody_else(world: World) -> None:
     assert world.get(link.replace("ines-moreau", "nobody")).status == 404
     world.ports.store.write(Change(freelancer_key("ines-moreau"), put={"email": "ines@elsewhere.example"}))
     assert world.get(link).status == 404
+
+
+# --- trial orders -----------------------------------------------------------------------------------------------------
+
+CLAIRE = "claire@atelier-mistral.example"
+
+
+def on_trial(world: World, key: str = "nora", **changed: object) -> Freelancer:
+    """A candidate whom the ranking would put first, and nobody else who is free."""
+    world.ports.store.write(Change(freelancer_key("ines-moreau"), put={"in_hand": 2}))
+    asked = {"quality": Score(500, 40), "rates": (Rate("logo", 11_000),), "capacity": 3, "standing": Standing.CANDIDATE}
+    return hire(world, key, **{**asked, **changed})
+
+
+def nora(world: World) -> Freelancer:
+    return Freelancer.from_row(world.row(freelancer_key("nora")))
+
+
+def test_a_candidate_is_asked_after_the_approved_and_before_agencies(world: World) -> None:
+    """Up to the offer's cap, and told that it is a trial; one who asks more is kept out."""
+    on_trial(world)
+    on_trial(world, "olga", rates=(Rate("logo", 12_001),))
+    journey = Journey(world).to_assign()
+    assert journey.open_gate.owner == "nora"
+    assert "C’est un essai" in world.get(world.link("proposal", journey.id)).text
+    assert "C’est un essai" in world.mails[-1].body
+    journey.answer("proposal", "again")
+    assert journey.open_gate.owner == "studio-nord"
+    world.ports.store.write(Change(freelancer_key("ines-moreau"), put={"in_hand": 0}))
+    assert Journey(world).to_assign().open_gate.owner == "ines-moreau"
+
+
+def test_no_order_is_a_trial_where_the_offer_does_not_say_so(world: World) -> None:
+    """Candidates stay out of the ranking; the seller may still pick one by hand, and that is a trial too."""
+    offer_policy(world, trial=None)
+    on_trial(world)
+    journey = Journey(world).to_assign()
+    assert journey.open_gate.owner == "studio-nord"
+    journey.answer("proposal", "again")
+    journey.answer("pick", "picked", freelancer="nora")
+    journey.answer("proposal", "accepted")
+    assert journey.milestone.engagement.trial
+
+
+def test_one_trial_at_a_time_and_no_more_than_are_left(world: World) -> None:
+    """A second order goes to the next while the first is under way, and after it too: one was left, and it is used."""
+    on_trial(world)
+    first = Journey(world).to_assign()
+    assert Journey(world).to_assign().open_gate.owner == "studio-nord"
+    first.answer("proposal", "accepted")
+    assert nora(world).trials == 0
+    assert Journey(world).to_assign().open_gate.owner == "studio-nord"
+
+
+def test_a_declined_trial_costs_none(world: World) -> None:
+    """Saying no to a date is no failure: the next order asks again."""
+    on_trial(world)
+    Journey(world).to_assign().answer("proposal", "again")
+    assert nora(world).trials == 1
+    assert Journey(world).to_assign().open_gate.owner == "nora"
+
+
+def test_every_version_of_a_trial_is_reviewed(world: World) -> None:
+    """Also where the offer sends later versions straight to the client."""
+    offer_policy(world, review="first version")
+    on_trial(world)
+    journey = Journey(world).to_acceptance()
+    journey.answer("acceptance", "revise", "Plus grand.")
+    journey.deliver(b"\x89PNG 2")
+    assert (journey.stage, journey.open_gate.owner) == ("review", "seller")
+
+
+def test_a_passed_trial_approves_and_tells_once(world: World) -> None:
+    """Accepted and paid: from now on they are asked as everybody; applying the catalogue keeps it so."""
+    on_trial(world)
+    journey = Journey(world).to_hold()
+    since = len(world.mails)
+    world.pass_time(days=5)
+    assert (journey.order.stage.value, nora(world).standing) == ("completed", Standing.APPROVED)
+    told = mails_to(world, "nora@roster.example", since)
+    assert sum("Essai réussi" in mail.subject for mail in told) == 1
+    tell_completed(world.ports, journey.order)
+    world.pass_time(days=2)
+    assert sum("Essai réussi" in mail.subject for mail in mails_to(world, "nora@roster.example", since)) == 1
+    assert Journey(world).to_assign().open_gate.owner == "nora"
+
+
+@pytest.mark.parametrize(
+    ("why", "left", "told"), [(LostWhy.LATE, 0, 1), (LostWhy.SELLER, 1, 0), (LostWhy.REWORK_FAILED, 0, 1)]
+)
+def test_a_trial_that_is_taken_away_tells_the_seller_or_does_not_count(
+    world: World, why: LostWhy, left: int, told: int
+) -> None:
+    """By their fault it has failed, and nobody asks them again by rule; by the seller's wish it is given back."""
+    on_trial(world)
+    journey = Journey(world).to_work()
+    since = len(world.mails)
+    reassign(world.ports, journey.id, "01", by="seller", why=why, reason="une raison")
+    world.settle()
+    world.pass_time(minutes=5)
+    mails = [mail for mail in mails_to(world, CLAIRE, since) if "Essai de Nora" in mail.subject]
+    assert (nora(world).standing, nora(world).trials, len(mails)) == (Standing.CANDIDATE, left, told)
+
+
+@pytest.mark.parametrize(("cause", "left", "told"), [("brief_not_met", 0, 1), ("change_of_mind", 1, 0)])
+def test_a_trial_that_ends_in_a_refund_is_judged_by_its_cause(world: World, cause: str, left: int, told: int) -> None:
+    """Once, however often the order's end is settled."""
+    on_trial(world)
+    journey = Journey(world).to_work()
+    since = len(world.mails)
+    cancel(world.ports, journey.id, by="seller", cause=RefundCause(cause), reason="une raison")
+    world.settle()
+    world.pass_time(days=6)
+    tell_completed(world.ports, journey.order)
+    world.pass_time(days=2)
+    mails = [mail for mail in mails_to(world, CLAIRE, since) if "Essai de Nora" in mail.subject]
+    assert (nora(world).standing, nora(world).trials, len(mails)) == (Standing.CANDIDATE, left, told)
+    another_trial(world.ports, "nora", SELLER)
+    assert nora(world).trials == left + 1
+
+
+def test_the_sellers_own_order_is_a_trial_first_of_all(world: World) -> None:
+    """Bought by the seller to see what somebody can do: no client's risk, whatever the offer's cap."""
+    offer_policy(world, trial=None)
+    on_trial(world, rates=(Rate("logo", 20_000),))
+    world.ports.store.write(Change(freelancer_key("ines-moreau"), put={"in_hand": 0}))
+    journey = Journey(world)
+    journey.draft()
+    journey.pay(email="Claire@atelier-mistral.example")
+    journey.hand_in_brief()
+    assert journey.open_gate.owner == "nora"

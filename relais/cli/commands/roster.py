@@ -16,6 +16,7 @@ from relais.steps import roster as step
 from relais.steps.decisions import LostWhy
 from relais.steps.reassign import NothingToReassignError, reassign
 from relais.steps.situation import read_freelancer, read_shop
+from relais.steps.trials import another_trial
 
 app = typer.Typer(no_args_is_help=True, help="The freelancers: list, show; approve, suspend, pause, resume, rate.")
 
@@ -180,6 +181,16 @@ def _moved(ports: OperatorPorts, order: str, milestone: str, reason: str) -> boo
     return True
 
 
+@app.command(epilog='Example: relais roster trial leo-garnier --reason "the first brief was ours to blame"')
+@sentences
+def trial(freelancer: Who, reason: Reason, stage: OfStage = Stage.DEV, as_json: AsJson = False) -> None:
+    """Let a candidate be asked for one more trial order; they are told so by mail."""
+    ports = Stack(stage).ports
+    left = another_trial(ports, freelancer, _by(reason))
+    one = read_freelancer(ports.store, freelancer)
+    _done(ports, one, f"{one.key} may be asked for {left} more trial orders.", as_json=as_json)
+
+
 @app.command(epilog='Example: relais roster pause ines-moreau --until 2026-12-24 --reason "holidays, by phone"')
 @sentences
 def pause(  # noqa: PLR0917 - likewise
@@ -270,6 +281,7 @@ def _document(one: Freelancer, now: datetime, half_life: int) -> dict[str, Any]:
         "kind": one.kind.value,
         "standing": one.standing.value,
         "trusted": one.trusted,
+        "trials": one.trials,
         "languages": list(one.languages),
         "currency": one.currency,
         "rates": {rate.skill: rate.amount for rate in one.rates},

@@ -37,6 +37,7 @@ def test_the_commands_are_those_that_are_documented() -> None:
         "roster show",
         "roster approve",
         "roster suspend",
+        "roster trial",
         "roster pause",
         "roster resume",
         "roster rate",
