@@ -380,9 +380,11 @@ def _freelancer_facts(view: LetterView, named: str) -> list[tuple[str, str]]:
     asked, cancelled = named == "proposal", named in {"cancelled", "lost"}
     due = named in MAKING or named == "late"
     unpaid = view.pay is None or (cancelled and not view.pay)
+    by_name = view.offer.policy.disclosure is Disclosure.BY_NAME
     cause = view.facts.get("cause") if cancelled and view.pay is not None else None
     return [
         ("offer", _part(view) or _whole(view).capitalize()),
+        ("client", (view.order.client_name or "") if by_name and named in MAKING else ""),
         ("why", words.say(lang, f"cause.{cause}") if cause in set(RefundCause) else ""),
         ("pay", "" if unpaid else words.money(view.pay or 0, view.order.currency, lang)),
         ("due", _short(view, view.deadline if due else None, "moment")),

@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 
 from relais.gate import Choice, DeclineWhy, Gate, GateId, Kind, Role, Via
 from relais.money import shares
-from relais.offer import Bears, FreelancerPaid, Offer, OfferStatus, RefundCause, Review
+from relais.offer import Bears, Disclosure, FreelancerPaid, Offer, OfferStatus, RefundCause, Review
 from relais.order import Milestone, MilestoneStage, Order, OrderStage
 from relais.pages import words
 from relais.pages.views import (
@@ -35,6 +35,7 @@ from relais.pages.views import (
     PartView,
     Problem,
 )
+from relais.performer import Performer
 from relais.roster import Freelancer, Reason, Standing
 
 if TYPE_CHECKING:
@@ -544,7 +545,27 @@ def _gate_facts(view: GateView) -> dict[str, Any]:
         "park_why": park_reason(view.gate.shown.get("why"), lang),
         "candidates": tuple(_candidate(one, view, lang) for one in view.candidates),
         "declines": tuple(DeclineWhy),
+        "other_side": _other_side(view),
     }
+
+
+def _other_side(view: GateView) -> str:
+    """The name of who is on the other side, where the offer introduces them: the maker's to a client, or the reverse.
+
+    Never of what was bought elsewhere.
+    """
+    if view.offer.policy.disclosure is not Disclosure.BY_NAME:
+        return ""
+    match view.gate.role:
+        case Role.CLIENT:
+            known = view.freelancer is not None and view.freelancer.kind is not Performer.OUTSIDE
+            return view.freelancer.name if known and view.freelancer else ""
+        case Role.FREELANCER:
+            return view.order.client_name or ""
+        case Role.SELLER | Role.CLOCK | Role.ENGINE:
+            return ""
+        case _:
+            assert_never(view.gate.role)
 
 
 def _freelancer_facts(view: FreelancerView) -> dict[str, Any]:
