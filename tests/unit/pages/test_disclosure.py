@@ -23,8 +23,8 @@ from tests.unit.pages import samples
 from tests.unit.pages.test_letters import KEYS, whole
 
 SOMEBODY_ELSE = re.compile(
-    r"professionnel indépendant|prestataire|freelance|sous-trait|graphiste|introduced|présentons|independent|subcontract|freelancer"
-    r"|professional we|we chose|avons choisi|maker|réalisé par|made by",
+    r"professionnel indépendant|prestataire|freelance|sous-trait|graphiste|introduced|présentons|independent"
+    r"|subcontract|freelancer|professional we|we chose|avons choisi|maker|réalisé par|made by",
     re.IGNORECASE,
 )
 """What says that the work is somebody else's: nothing of it where the client knows only the brand."""
