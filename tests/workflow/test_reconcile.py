@@ -164,7 +164,8 @@ def test_two_looks_beside_each_other_end_as_one(world: World) -> None:
         return book(ports, lines)
 
     with patch.object(step, "book", interrupted):
-        look(world)
+        fenced_off = look(world)
+    assert fenced_off["through"] is False
     assert journey.stage == "brief"
     assert max(Counter(one.reference for one in entries(world)).values()) == 1
     look(world)
