@@ -50,7 +50,7 @@ def give_bonus(ports: Ports, order_id: str, number: str, amount: int, by: By) ->
         raise ReasonUnusableError
     situation = read_situation(ports, order_id, number)
     milestone = _to_be_paid(situation)
-    most = milestone.price - milestone.refunded - milestone.refund_in_transit - milestone.due
+    most = milestone.held - milestone.due
     if not 0 < amount <= most:
         raise BonusTooHighError(max(most, 0), situation.order.currency)
     try:
