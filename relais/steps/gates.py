@@ -378,8 +378,9 @@ def _answers_itself(situation: Situation, gate: Gate) -> bool:
     if gate.id.kind is not Kind.REVIEW or milestone is None:
         return False
     by_hand = milestone.engagement is not None and milestone.engagement.by_hand  # the seller has seen it
+    trial = milestone.engagement is not None and milestone.engagement.trial  # every version of a trial is looked at
+    trusted = situation.freelancer is not None and situation.freelancer.trusted and not trial
     first_only = situation.offer.policy.review is Review.FIRST_VERSION
-    trusted = situation.freelancer is not None and situation.freelancer.trusted
     return by_hand or (first_only and trusted and milestone.revisions_used > 0)
 
 
