@@ -27,6 +27,8 @@ _WORK = (Reminder.parse("-24 h"),)
 _REVIEW = Rule.parse("1 wd; half")
 _ACCEPTANCE = Rule.parse("7 d; 2 d, 5 d, last day")
 _LATE = Rule.parse("4 wh")
+_MORE_TIME = Rule.parse("4 wh; half")
+_QUESTION = Rule.parse("2 wd; 1 wd")
 _HOLD_SPOKEN = Duration.parse("3 d")
 _CASCADE = Cascade()
 _HOLD_SILENT = Duration.parse("7 d")
@@ -185,6 +187,8 @@ class Clocks:
     hold_spoken: Duration = _HOLD_SPOKEN
     hold_silent: Duration = _HOLD_SILENT
     late: Rule = _LATE
+    more_time: Rule = _MORE_TIME
+    question: Rule = _QUESTION
 
 
 @dataclass(frozen=True, slots=True)
@@ -465,6 +469,8 @@ def _clocks_row(clocks: Clocks) -> Row:
         "review": str(clocks.review),
         "acceptance": str(clocks.acceptance),
         "late": str(clocks.late),
+        "more_time": str(clocks.more_time),
+        "question": str(clocks.question),
         "hold_spoken": str(clocks.hold_spoken),
         "hold_silent": str(clocks.hold_silent),
     }
@@ -479,7 +485,9 @@ def _clocks(row: Mapping[str, Any]) -> Clocks:
         work=tuple(Reminder.parse(word) for word in row["work"]),
         review=Rule.parse(row["review"]),
         acceptance=Rule.parse(row["acceptance"]),
-        late=Rule.parse(row["late"]) if "late" in row else _LATE,
+        late=Rule.parse(row.get("late", str(_LATE))),
+        more_time=Rule.parse(row.get("more_time", str(_MORE_TIME))),
+        question=Rule.parse(row.get("question", str(_QUESTION))),
         hold_spoken=Duration.parse(row["hold_spoken"]),
         hold_silent=Duration.parse(row["hold_silent"]),
     )

@@ -154,6 +154,8 @@ class Milestone:
     interrupt: Interrupt | None = None
     sides: int = 0
     """How many side gates were opened on it: they count apart from its ordinal."""
+    stood: datetime | None = None
+    """Up to when the time that its promised date stood still is counted."""
 
     @property
     def unbegun(self) -> bool:
@@ -367,6 +369,7 @@ def milestone_from_row(row: Row) -> Milestone:
         began=instant(row.get("began")),
         interrupt=_interrupt(row.get("interrupt"), 0),
         sides=row.get("sides", 0),
+        stood=instant(row.get("stood")),
     )
 
 

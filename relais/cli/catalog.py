@@ -389,6 +389,8 @@ class _ClocksSheet(_Sheet):
     review: _RuleText = _USUAL.review
     acceptance: _RuleText = _USUAL.acceptance
     late: _RuleText = _USUAL.late
+    more_time: _RuleText = _USUAL.more_time
+    question: _RuleText = _USUAL.question
     hold_spoken: _DurationText = _USUAL.hold_spoken
     hold_silent: _DurationText = _USUAL.hold_silent
 

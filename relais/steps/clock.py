@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 from relais.act import LEASE_SECONDS, Act, ActState, act_from_row
 from relais.calendar import Calendar, Duration, due_after, next_working_instant, within_working_hours
 from relais.gate import (
     DUE_SHARDS,
     HEARTBEAT,
+    OWED_AFTER,
     OWED_TRIES,
     Gate,
     Owed,
@@ -54,6 +56,7 @@ from relais.steps.roster import tell
 from relais.steps.runs import lived_long, next_run, roll_over, start_owed
 from relais.steps.side import moot, withdraw_side
 from relais.steps.situation import Situation, read_freelancer, read_situation
+from relais.steps.talking import promise_stands_still, stands_still
 
 PAGE = 50
 RESERVE_MS = 20_000
@@ -198,7 +201,7 @@ def _order(ports: Ports, order: Order) -> None:
         ports.store.write(Change(key, remove=("due", "due_shard"), guards=(equals("due", as_read),)))
         return
     look = now + (timedelta(minutes=5) if order.owes_fee else HEARTBEAT)
-    _claim(ports, key, as_read, min(look, watch_promises(ports, order) or look))
+    _claim(ports, key, as_read, min(look, watch_promises(ports, order, partial(promise_stands_still, ports)) or look))
     if order.fee is None and order.stage is not OrderStage.DRAFT:
         ports.background.run_act(order.id, Owed.FEE.value)
     if not order.is_open:
@@ -264,6 +267,13 @@ def _gate(ports: Ports, gate: Gate) -> None:
     if owed and not (gate.posted and _tries(gate, Owed.MAIL) >= OWED_TRIES):
         _mail_again(ports, situation, gate)
         return
+    waits = stands_still(ports, situation, gate)
+    if waits is not None:
+        again = waits.deadline or situation.now + HEARTBEAT
+        _claim(
+            ports, gate_key(gate.order, str(gate.id)), stamp(gate.due or situation.now), _after(again, situation.now)
+        )
+        return
     known = reach(ports, situation, gate) if person_owned(gate) else Reach.REACHED
     if known is Reach.MOVED:
         _mail_again(ports, situation, gate)
@@ -273,6 +283,11 @@ def _gate(ports: Ports, gate: Gate) -> None:
         _silence(ports, situation, gate)
     else:
         _remind(ports, situation, gate)
+
+
+def _after(at: datetime, now: datetime) -> datetime:
+    """An instant that lies ahead: what is over by now is looked at again soon."""
+    return at if at > now else now + OWED_AFTER
 
 
 def _over(gate: Gate, now: datetime) -> bool:
