@@ -75,10 +75,14 @@ GIVEN: Mapping[Kind, tuple[Choice, ...]] = {
     Kind.STUCK: (Choice.RESUME,),
     Kind.LATE: (Choice.WAIT, Choice.REASSIGN, Choice.SELF, Choice.REFUND),
     Kind.CANCEL_LATE: (Choice.WAIT, Choice.CANCEL),
+    Kind.MORE_TIME: (Choice.GRANT, Choice.REFUSE),
+    Kind.QUESTION: (Choice.ANSWER,),
 }
 """The answers that a person gives, in the order in which they are shown; a gate offers those of them that it routes."""
 
-NOTED = frozenset({Choice.AGAIN, Choice.DELIVER, Choice.GIVE_UP, Choice.REWORK, Choice.REASSIGN, Choice.REVISE})
+NOTED = frozenset(
+    {Choice.AGAIN, Choice.DELIVER, Choice.GIVE_UP, Choice.REWORK, Choice.REASSIGN, Choice.REVISE, Choice.ANSWER}
+)
 """The answers that words may come with."""
 
 

@@ -269,10 +269,8 @@ def _gate(ports: Ports, gate: Gate) -> None:
         return
     waits = stands_still(ports, situation, gate)
     if waits is not None:
-        again = waits.deadline or situation.now + HEARTBEAT
-        _claim(
-            ports, gate_key(gate.order, str(gate.id)), stamp(gate.due or situation.now), _after(again, situation.now)
-        )
+        again = _after(waits.deadline or situation.now + HEARTBEAT, situation.now)
+        _claim(ports, gate_key(gate.order, str(gate.id)), stamp(gate.due or situation.now), again)
         return
     known = reach(ports, situation, gate) if person_owned(gate) else Reach.REACHED
     if known is Reach.MOVED:

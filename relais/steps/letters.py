@@ -8,7 +8,8 @@ from datetime import datetime
 
 from relais.announcement import Announcement
 from relais.calendar import due_after
-from relais.gate import Choice, Gate, Kind, Role, gate_from_row
+from relais.errors import RelaisError
+from relais.gate import Choice, Gate, Kind, Role, Status, gate_from_row
 from relais.offer import Question
 from relais.order import ORDER_LEVEL, Lost, Milestone
 from relais.pages.views import AnnouncementView, Chosen, Frame, LetterView
@@ -34,7 +35,13 @@ def opening(ports: Ports, situation: Situation, gate: Gate) -> tuple[LetterView,
         case Kind.PAYOUT | Kind.START:
             return ()
         case _:
-            return (to_owner(ports, situation, gate, _opening_key(situation, gate)),)
+            return (_with_words(ports, to_owner(ports, situation, gate, _opening_key(situation, gate)), gate),)
+
+
+def _with_words(ports: Ports, letter: LetterView, gate: Gate) -> LetterView:
+    """A question, or the wish for another date, is read in its mail."""
+    text = gate.shown.get("text")
+    return letter if text is None else replace(letter, note=ports.files.get_text(text))
 
 
 def told(ports: Ports, situation: Situation, gate: Gate) -> tuple[LetterView, ...]:
@@ -42,13 +49,57 @@ def told(ports: Ports, situation: Situation, gate: Gate) -> tuple[LetterView, ..
     match gate.id.kind:
         case Kind.CANCEL_LATE:
             return (_to_seller(ports, situation, "cancelled_late", gate),)
+        case Kind.MORE_TIME:
+            granted = gate.decision is not None and gate.decision.choice is Choice.GRANT
+            return (_to_maker(ports, situation, gate, "more_time_granted" if granted else "more_time_refused"),)
+        case Kind.QUESTION:
+            return _answer_told(ports, situation, gate)
         case _:
             return ()
 
 
+def _answer_told(ports: Ports, situation: Situation, gate: Gate) -> tuple[LetterView, ...]:
+    """To whoever asked, with the words; to the client too, where a question of others moved their date."""
+    decision = gate.decision
+    words = None if decision is None or decision.note is None else ports.files.get_text(decision.note)
+    key = "unanswered" if words is None else "answer"
+    if gate.shown["by"] == Role.FREELANCER.value:
+        told = _to_maker(ports, situation, gate, key)
+        moved = "promised" in gate.shown
+        date = (_to_client(ports, situation, "date_moved", None),) if moved else ()
+        return (replace(told, note=words), *date)
+    source = read_one(ports, gate.order, gate.shown["from"])
+    asked = source if source is not None and source.status is Status.OPEN else gate
+    letter = _to_seller(ports, situation, key, asked)
+    return (replace(letter, note=words, link=letter.link if asked.role is Role.SELLER else None),)
+
+
+def _to_maker(ports: Ports, situation: Situation, gate: Gate, key: str) -> LetterView:
+    """To the freelancer from whose page a side gate was opened, with the way back to it."""
+    page = read_one(ports, gate.order, gate.beside or "")
+    if page is None:
+        raise PageGoneError(gate.order, str(gate.id))
+    letter = _to_freelancer(ports, situation, read_freelancer(ports.store, page.owner), key, page)
+    return replace(letter, brief=(), note=None)
+
+
+class PageGoneError(RelaisError):
+    """A side gate names a page that does not exist: a mistake in the table."""
+
+    def __init__(self, order: str, gate: str) -> None:
+        """Keep which."""
+        super().__init__(f"order {order}: gate {gate} names a page that is not there: see `relais order show {order}`")
+
+
+def read_one(ports: Ports, order: str, gate: str) -> Gate | None:
+    """A gate by its id, if there is one."""
+    row = ports.store.get(gate_key(order, gate))
+    return None if row is None else gate_from_row(row)
+
+
 def reminder(ports: Ports, situation: Situation, gate: Gate) -> LetterView:
     """The mail that reminds a gate's owner."""
-    return to_owner(ports, situation, gate, f"{_opening_key(situation, gate)}.reminder")
+    return _with_words(ports, to_owner(ports, situation, gate, f"{_opening_key(situation, gate)}.reminder"), gate)
 
 
 def late(ports: Ports, situation: Situation, gate: Gate) -> LetterView:

@@ -54,8 +54,8 @@ class Caused:
     """What an answer to a side gate does: in its own transaction, and after it.
 
     `put` to `guards` concern the row of the order or milestone that it stands on; `shows` is added to what the gate
-    shows; `opens` are further side gates of the same; `tells`: mails about the answer are owed (`letters.told`); `then` goes on with what the commit owes: the rows
-    say so as well, and the clock does it where this one failed.
+    shows; `opens` are further side gates of the same; `tells`: mails about the answer are owed (`letters.told`); `then`
+    goes on with what the commit owes: the rows say so as well, and the clock does it where this one failed.
     """
 
     put: Mapping[str, Any] = field(default_factory=dict)

@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from relais.calendar import days_stood, later_by, promised_date
+from relais.calendar import Duration, days_stood, due_after, later_by, promised_date
 from relais.contact import Contact, contacts_in
-from relais.gate import Choice, Default, Gate, Kind, Role, Status, due_shard, next_due
+from relais.gate import Choice, Default, Gate, GateId, Kind, Role, Status, due_shard, gate_from_row, next_due
 from relais.offer import Disclosure
 from relais.order import Order, engagement_row, stamp
 from relais.pages.views import Said
@@ -31,6 +31,7 @@ ASKS_SELLER = frozenset({Kind.PROPOSAL, Kind.WORK})
 """From these pages the freelancer may ask the seller."""
 ASKS_CLIENT = frozenset({Kind.REVIEW, Kind.PICK, Kind.LATE, Kind.QUESTION})
 """From these the seller may ask the client; from a freelancer's question it is passed on."""
+PASS_BACK = Duration.parse("1 wd")
 QUESTION, ANSWER = "1", "2"
 """The parts of a question's rows."""
 
@@ -62,8 +63,8 @@ def ask(ports: Ports, asking: Question) -> Gate | None:
     page = asking.page
 
     def words(gate: Gate) -> tuple[Write, ...]:
-        said = _said(gate, QUESTION, asking.text, page.role, page.owner, gate.opened)
-        return (said, *_waits_for(ports, page, gate))
+        said = _said(gate, QUESTION, asking.text, page, gate.opened)
+        return (said, *_waits_for(page, gate))
 
     return open_side(ports, page.order, page.id.milestone, lambda seen: question(ports, seen, asking), words)
 
@@ -73,7 +74,7 @@ def question(ports: Ports, situation: Situation, asking: Question) -> Gate | Non
     page = asking.page
     to = may_ask(page)
     about = f"{page.id} {asking.digest}"
-    if to is None or any(one.about != about for one in _open_of(ports, situation, page)):
+    if to is None or any(one.about != about for one in waiting_of(ports, situation, page)):
         return None
     return asked(
         situation,
@@ -94,17 +95,20 @@ def with_whom(page: Gate, to: Role) -> str:
     return Role.CLIENT.value if to is Role.CLIENT else page.owner
 
 
-def _open_of(ports: Ports, situation: Situation, page: Gate) -> list[Gate]:
+def waiting_of(ports: Ports, situation: Situation, page: Gate) -> list[Gate]:
+    """The questions asked from a gate's page that are not answered yet."""
+    if not count(situation):
+        return []
     found = [gate for gate in sides_of(ports, situation) if gate.id.kind is Kind.QUESTION]
     return [gate for gate in found if gate.status is Status.OPEN and gate.shown.get("from") == str(page.id)]
 
 
-def _said(gate: Gate, part: str, text: str, by: Role, owner: str, at: datetime) -> Put:
+def _said(gate: Gate, part: str, text: str, by: Gate, at: datetime) -> Put:
     row = {
         "v": 1,
         "at": stamp(at),
-        "by": by.value,
-        "owner": owner,
+        "by": by.role.value,
+        "owner": by.owner,
         "with": gate.shown["with"],
         "text": text,
         "gate": str(gate.id),
@@ -112,7 +116,7 @@ def _said(gate: Gate, part: str, text: str, by: Role, owner: str, at: datetime) 
     return Put(said_key(gate.order, gate.id.milestone, gate.id.ordinal, part), row)
 
 
-def _waits_for(ports: Ports, page: Gate, gate: Gate) -> tuple[Write, ...]:
+def _waits_for(page: Gate, gate: Gate) -> tuple[Write, ...]:
     """A freelancer's question that is passed on waits for the client's answer, and then for the seller's."""
     if page.id.kind is not Kind.QUESTION or gate.deadline is None:
         return ()
@@ -126,12 +130,29 @@ def _waits_for(ports: Ports, page: Gate, gate: Gate) -> tuple[Write, ...]:
 def question_answered(ports: Ports, situation: Situation, gate: Gate, given: Answer) -> Caused:
     """The answer, or the silence: the thread grows, the dates that stood still move, whoever asked is told."""
     said = (
-        (_said(gate, ANSWER, given.note, gate.role, gate.owner, situation.now),)
+        (_said(gate, ANSWER, given.note, gate, situation.now), *_back_to_seller(ports, situation, gate))
         if given.choice is Choice.ANSWER and given.note
         else ()
     )
     moved = _moved(ports, situation, gate)
     return replace(moved, writes=(*moved.writes, *said), tells=True)
+
+
+def _back_to_seller(ports: Ports, situation: Situation, gate: Gate) -> tuple[Write, ...]:
+    """A question that was passed on is the seller's again: a working day to pass the answer on."""
+    if not is_passed_on(gate):
+        return ()
+    source = read_gate(ports, gate.order, gate.shown["from"])
+    if source.status is not Status.OPEN:
+        return ()
+    until = due_after(PASS_BACK, situation.now, situation.shop.calendar)
+    put = {"deadline": stamp(until), "desk_due": stamp(until)}
+    return (Change(gate_key(gate.order, str(source.id)), put=put, guards=(equals("status", Status.OPEN.value),)),)
+
+
+def is_passed_on(gate: Gate) -> bool:
+    """Whether a question to the client is a freelancer's."""
+    return gate.id.kind is Kind.QUESTION and GateId.parse(gate.shown["from"]).kind is Kind.QUESTION
 
 
 def stops(gate: Gate) -> bool:
@@ -224,6 +245,15 @@ def _promise_moved(ports: Ports, situation: Situation, gate: Gate) -> Caused:
         guards=(guard,),
         shows={"promised": stamp(later)} if days else {},
     )
+
+
+def passed_back(ports: Ports, gate: Gate) -> str | None:
+    """What the client answered to a freelancer's question, while it is the seller's to pass on."""
+    if gate.role is not Role.SELLER:
+        return None
+    rows = [gate_from_row(row) for row in ports.store.query(f"O#{gate.order}", f"G#{gate.id.milestone}#question#")]
+    notes = [one.decision.note for one in rows if one.shown["from"] == str(gate.id) and one.decision is not None]
+    return next((ports.files.get_text(note) for note in reversed(notes) if note is not None), None)
 
 
 # The thread ---------------------------------------------------------------------------------------------------------
