@@ -12,6 +12,7 @@ CALLED_BACK = "the order is cancelled in the instant in which the gate opens"
 NEW_ADDRESS = "the client's address is corrected: the open question is mailed anew"
 AT_A_DEFAULT = "silence is answered by the clock, or what somebody owes is done by it"
 STUCK = "an order that several runs brought no further: its next run"
+GIVEN_AWAY = "the work is given back, or given to somebody else: its state fails"
 NO_REVIEW = "the offer reviews first versions only: later ones are approved as they are opened"
 NOBODY_LEFT = "there is nobody left to propose to: the gate answers itself"
 RIGHTED = "a payment that is not the order's is given back"
@@ -59,6 +60,7 @@ UNPLAYED = (
     _of("open-gate", OBJECT_GONE, "texts_removed", "s3:ListBucket"),
     _of("answer-gate", NEW_ADDRESS, "address_corrected", "ses:SendEmail"),
     _of("answer-gate", OBJECT_GONE, "files_never_sent", "s3:ListBucket"),
+    _of("answer-gate", GIVEN_AWAY, "given_up", "states:SendTaskFailure"),
     _of("answer-gate", STUCK, "stuck_order", "states:StartExecution", "states:StopExecution"),
     _of("run-act", "a movement of money ends badly: its gate parks", "account_not_ready", "states:SendTaskFailure"),
     _of("run-act", PUT_AWAY, None, "sqs:SendMessage"),
