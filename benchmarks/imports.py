@@ -50,6 +50,7 @@ class Client(StrEnum):
     FILES = "ports().files"
     MAILER = "ports().mailer"
     SECRETS = "ports()._secrets_client; import relais.adapters.secrets"
+    BOOK = 'from relais.adapters.stripe_bank import StripeBank; StripeBank("sk_test_nothing")'
     STRIPE = 'from relais.adapters.stripe import StripePayments; StripePayments("sk_test_nothing")'
 
 
@@ -84,6 +85,7 @@ FUNCTIONS: Mapping[str, Function] = {
     "tick-clock": Function("functions.payout.tick_clock", (Client.STORE,)),
     "record-execution": Function("functions.payout.record_execution", (Client.STORE,)),
     "record-bounce": Function("functions.deliver.record_bounce", (Client.STORE,)),
+    "reconcile": Function("functions.payout.reconcile", (*_READS, Client.BOOK), STRIPE_LIMIT),
 }
 
 

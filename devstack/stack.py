@@ -53,6 +53,7 @@ STRIPE_KEYS = {
     "stripe-open-checkout": "rk_test_open_checkout",
     "stripe-enter-order": "rk_test_enter_order",
     "stripe-run-act": "rk_test_run_act",
+    "stripe-reconcile": "rk_test_reconcile",
 }
 # What of the surrounding shell must not reach the stack: it talks to itself alone.
 FOREIGN = ("AWS_", "STRIPE_", "RELAIS_", "CDK_", "MINISTACK_", "LOCALSTACK_", "POWERTOOLS_")

@@ -68,9 +68,14 @@ def watched() -> Iterator[Watched]:
             metric = act_metric(kind, state)
             yield Watched(f"{kind}-{state}", metric, f"A {kind} ended as {state}: the seller decides")
     yield Watched("act-late", Metric.ACT_LATE, "A movement of money was sent an hour ago, its end is not known")
+    yield Watched("money-differs", Metric.MONEY_DIFFERS, "The ledger and Stripe do not agree", period=HOUR)
+    yield Watched("movement-unknown", Metric.MOVEMENT_UNKNOWN, "Stripe booked something of a kind new to us")
+    yield Watched("movement-unexplained", Metric.MOVEMENT_UNEXPLAINED, "Stripe moved money nobody here asked for")
+    yield Watched("cover-short", Metric.COVER_SHORT, "Stripe's balance is smaller than what is owed", period=HOUR)
+    yield Watched("moved-twice", Metric.MOVED_TWICE, "Stripe shows two movements of one operation")
     yield Watched("mail-put-off", Metric.MAIL_PUT_OFF, "The post keeps refusing mails; they stay owed", SOME, HOUR)
     yield Watched("unreached", Metric.UNREACHED, "No mail reaches somebody who is asked: silence decides nothing")
-    yield Watched("webhook-refused", Metric.WEBHOOK_REFUSED, "Events whose signature is not Stripe's", SOME, HOUR)
+    yield Watched("webhook-refused", Metric.WEBHOOK_REFUSED, "Events not signed by Stripe, or unreadable", SOME, HOUR)
     yield Watched("webhook-wrong-mode", Metric.WEBHOOK_WRONG_MODE, "Events of Stripe's other mode", SOME, HOUR)
     yield Watched("not-allowed", Metric.NOT_ALLOWED, "AWS refused a function something: a permission is missing")
     yield Watched("page-trouble", Metric.PAGE_TROUBLE, "Somebody saw an error page that nobody foresaw")
@@ -104,22 +109,34 @@ class Alarms(Construct):
         self._names = names
         self._told = actions.SnsAction(_topic(self, names))
         self._alarms: list[cloudwatch.IAlarm] = []
-        self._clock_silent()
+        self._silent(
+            "clock-silent",
+            counted(names, Metric.CLOCK_TICK, period=MINUTE),
+            "The clock does not tick: nothing that is due happens",
+            SILENT_MINUTES,
+        )
+        self._silent(
+            "reconcile-silent",
+            counted(names, Metric.RECONCILED, period=HOUR),
+            "Stripe's book has not been read for an hour: what webhooks miss stays missed",
+            1,
+        )
         for one in watched():
             metric = counted(names, one.metric, one.statistic, one.period)
             self._alarm(one.name, metric, one.description, one.at_least)
         self._services(live, dead_letters, api)
         Dashboard(self, names=names, alarms=self._alarms, dead_letters=dead_letters, api=api, machine=machine)
 
-    def _clock_silent(self) -> None:
+    def _silent(self, name: str, metric: cloudwatch.IMetric, description: str, periods: int) -> None:
+        """An alarm on a heartbeat: it rings when it is missing."""
         self._alarm(
-            "clock-silent",
-            counted(self._names, Metric.CLOCK_TICK, period=MINUTE),
-            "The clock does not tick: nothing that is due happens",
+            name,
+            metric,
+            description,
             1,
             comparison=cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
             missing=cloudwatch.TreatMissingData.BREACHING,
-            periods=SILENT_MINUTES,
+            periods=periods,
         )
 
     def _services(self, live: Mapping[str, lambda_.Alias], dead_letters: sqs.IQueue, api: apigateway.HttpApi) -> None:
@@ -199,7 +216,7 @@ def _topic(scope: Construct, names: Names) -> sns.Topic:
 
 
 class Dashboard(Construct):
-    """One page: the alarms, then health, money and people, a row each."""
+    """One page: the alarms, then health, money, people and the books, a row each."""
 
     def __init__(
         self,
@@ -245,6 +262,7 @@ class Dashboard(Construct):
                 "Money that did not move",
                 *(act_metric(kind, state) for kind in ActKind for state in ENDED_BADLY),
                 Metric.ACT_LATE,
+                Metric.MOVED_TWICE,
             ),
             self._graph("Webhook", Metric.WEBHOOK_RECEIVED, Metric.WEBHOOK_REFUSED, Metric.WEBHOOK_WRONG_MODE),
         )
@@ -262,6 +280,15 @@ class Dashboard(Construct):
             cloudwatch.GraphWidget(
                 title="Bounces, complaints", left=[_reputation("BounceRate"), _reputation("ComplaintRate")]
             ),
+        )
+
+        board.add_widgets(
+            self._graph("Stripe's book: looks", Metric.RECONCILED),
+            self._graph("Stripe's book: made up", Metric.MOVEMENT_BOOKED, Metric.EVENT_MISSED),
+            self._graph(
+                "Stripe's book: differs", Metric.MOVEMENT_UNKNOWN, Metric.MOVEMENT_UNEXPLAINED, Metric.MONEY_DIFFERS
+            ),
+            self._graph("Short of cover, in minor units", Metric.COVER_SHORT),
         )
 
     def _graph(self, title: str, *metrics: Metric) -> cloudwatch.GraphWidget:

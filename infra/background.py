@@ -1,6 +1,7 @@
 """What runs without anybody asking: the clock's schedule, the watch on executions, and where failures end up."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from aws_cdk import Duration
 from aws_cdk import aws_events as events
@@ -16,7 +17,18 @@ from infra.acknowledge import acknowledge
 from infra.names import Names
 
 DEAD = ["FAILED", "TIMED_OUT", "ABORTED"]
-CALLED_ASYNCHRONOUSLY = ("run-act", "tick-clock", "record-execution", "record-bounce")
+CALLED_ASYNCHRONOUSLY = ("run-act", "tick-clock", "record-execution", "record-bounce", "reconcile")
+
+
+@dataclass(frozen=True, slots=True)
+class _Rhythm:
+    """A schedule: its names, how often it calls, and how long a call that is late is still worth making."""
+
+    id: str
+    name: str
+    description: str
+    every: str
+    good_for_seconds: int
 
 
 def dead_letters(scope: Construct, names: Names) -> sqs.Queue:
@@ -44,39 +56,46 @@ class Background(Construct):
             live[name].configure_async_invoke(
                 retry_attempts=2, max_event_age=Duration.hours(1), on_failure=destinations.SqsDestination(dead_letters)
             )
-        self._schedule(names, live["tick-clock"], dead_letters)
+        clock, book = live["tick-clock"], live["reconcile"]
+        self._schedule(names, clock, dead_letters, _Rhythm("EveryMinute", "clock", "The clock", "1 minute", 60))
+        self._schedule(
+            names, book, dead_letters, _Rhythm("EveryQuarter", "reconcile", "The reconciler", "15 minutes", 600)
+        )
         self._watch(names, live["record-execution"], dead_letters)
         self._bounces(names, live["record-bounce"], dead_letters)
 
-    def _schedule(self, names: Names, clock: lambda_.Alias, dead_letters: sqs.Queue) -> None:
-        role = iam.Role(
+    def _role(self, name: str, called: lambda_.Alias, dead_letters: sqs.Queue) -> iam.Role:
+        return iam.Role(
             self,
-            "ScheduleRole",
+            name,
             assumed_by=iam.ServicePrincipal("scheduler.amazonaws.com"),
-            description="Calls the clock",
+            description="Calls one function",
             inline_policies={
                 "grants": iam.PolicyDocument(
                     statements=[
-                        iam.PolicyStatement(actions=["lambda:InvokeFunction"], resources=[clock.function_arn]),
+                        iam.PolicyStatement(actions=["lambda:InvokeFunction"], resources=[called.function_arn]),
                         iam.PolicyStatement(actions=["sqs:SendMessage"], resources=[dead_letters.queue_arn]),
                     ]
                 )
             },
         )
+
+    def _schedule(self, names: Names, called: lambda_.Alias, dead_letters: sqs.Queue, rhythm: _Rhythm) -> None:
+        role = self._role(f"{rhythm.id}Role", called, dead_letters)
         scheduler.CfnSchedule(
             self,
-            "EveryMinute",
-            name=names.deployment.name("clock"),
-            description="The clock",
-            schedule_expression="rate(1 minute)",
+            rhythm.id,
+            name=names.deployment.name(rhythm.name),
+            description=rhythm.description,
+            schedule_expression=f"rate({rhythm.every})",
             flexible_time_window=scheduler.CfnSchedule.FlexibleTimeWindowProperty(mode="OFF"),
             target=scheduler.CfnSchedule.TargetProperty(
-                arn=clock.function_arn,
+                arn=called.function_arn,
                 role_arn=role.role_arn,
                 input="{}",
                 # A tick that is late is made up by the next one: nothing is gained by trying longer.
                 retry_policy=scheduler.CfnSchedule.RetryPolicyProperty(
-                    maximum_event_age_in_seconds=60, maximum_retry_attempts=1
+                    maximum_event_age_in_seconds=rhythm.good_for_seconds, maximum_retry_attempts=1
                 ),
                 dead_letter_config=scheduler.CfnSchedule.DeadLetterConfigProperty(arn=dead_letters.queue_arn),
             ),

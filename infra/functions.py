@@ -15,7 +15,7 @@ from infra.acknowledge import acknowledge
 from infra.names import ALIAS, Names
 from infra.permissions import GRANTS, WILDCARDS, Resource
 from infra.stages import Deployment
-from relais.adapters.keys import DUE
+from relais.adapters.keys import BOOK, DUE
 
 PAGE_TIMEOUT = Duration.seconds(20)
 TIMEOUT = Duration.seconds(60)
@@ -58,6 +58,12 @@ HANDLERS: Mapping[str, Handler] = {
     ),
     "record-execution": Handler("functions.payout.record_execution", "Notes that an execution died"),
     "record-bounce": Handler("functions.deliver.record_bounce", "Notes that mails to an address come back"),
+    "reconcile": Handler(
+        "functions.payout.reconcile",
+        "Reads Stripe's book, feeds what was missed to the doors, compares",
+        memory=1024,
+        pays="stripe-reconcile",
+    ),
 }
 
 SECRET_OF: Mapping[Resource, str] = {
@@ -66,6 +72,7 @@ SECRET_OF: Mapping[Resource, str] = {
     Resource.STRIPE_OPEN_CHECKOUT: "stripe-open-checkout",
     Resource.STRIPE_ENTER_ORDER: "stripe-enter-order",
     Resource.STRIPE_RUN_ACT: "stripe-run-act",
+    Resource.STRIPE_RECONCILE: "stripe-reconcile",
 }
 
 
@@ -188,6 +195,7 @@ def _arns(
     return {
         Resource.TABLE: [names.table_arn],
         Resource.DUE_INDEX: [f"{names.table_arn}/index/{DUE.name}"],
+        Resource.BOOK_INDEX: [f"{names.table_arn}/index/{BOOK.name}"],
         Resource.BUCKET: [names.bucket_arn],
         Resource.FILES: [f"{names.bucket_arn}/*"],
         Resource.MACHINE: [names.machine_arn],

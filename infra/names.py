@@ -15,6 +15,7 @@ SECRETS = {
     "stripe-open-checkout": "Stripe's restricted key of the function that opens checkout sessions",
     "stripe-enter-order": "Stripe's restricted key of the function that re-reads payments",
     "stripe-run-act": "Stripe's restricted key of the function that pays",
+    "stripe-reconcile": "Stripe's restricted key of the function that compares the books",
 }
 
 

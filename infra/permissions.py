@@ -14,6 +14,7 @@ class Resource(Enum):
 
     TABLE = auto()
     DUE_INDEX = auto()
+    BOOK_INDEX = auto()
     BUCKET = auto()
     FILES = auto()
     MACHINE = auto()
@@ -27,6 +28,7 @@ class Resource(Enum):
     STRIPE_OPEN_CHECKOUT = auto()
     STRIPE_ENTER_ORDER = auto()
     STRIPE_RUN_ACT = auto()
+    STRIPE_RECONCILE = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,7 @@ WRITE = Grant(Resource.TABLE, ("dynamodb:PutItem", "dynamodb:UpdateItem"))
 # An acceptance is not written beside an interrupt; a client gives it, or the clock by default.
 ACCEPT = Grant(Resource.TABLE, ("dynamodb:ConditionCheckItem",))
 DUE = Grant(Resource.DUE_INDEX, ("dynamodb:Query",))
+BOOK = Grant(Resource.BOOK_INDEX, ("dynamodb:Query",))
 
 READ_FILES = Grant(Resource.FILES, ("s3:GetObject",))
 WRITE_FILES = Grant(Resource.FILES, ("s3:PutObject",))
@@ -100,4 +103,6 @@ GRANTS: Mapping[str, tuple[Grant, ...]] = {
     # On stage dev it reads the virtual date.
     "record-execution": (LOOK, CHANGE, GIVE_UP),
     "record-bounce": (LOOK, WRITE, GIVE_UP),
+    # It takes payments in as the webhook does, and writes to the seller what does not agree.
+    "reconcile": (READ, WRITE, DUE, BOOK, START, RUN_ACT, MAIL, GIVE_UP, _secret(Resource.STRIPE_RECONCILE)),
 }

@@ -1,15 +1,15 @@
 """Acts: movements of money asked of Stripe. A row with its state, amount and key, written before anything is sent.
 
-Design: money section C. States: `planned → sending → done | refused | unknown`. In this release an act that is
-refused or whose answer is unknown parks its milestone, and the seller decides; a retry after a definitive refusal is
-a new generation of the same operation.
+Design: money section C. States: `planned → sending → done | refused | unknown`. While nobody knows what became of a
+sending it stays `sending`: the same key is used again with growing pauses, then Stripe is looked through. `unknown` is
+what a person has to decide; a retry after a definitive refusal is a new generation of the same operation.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -21,6 +21,14 @@ LEASE_SECONDS = 180
 """Longer than the function's timeout, itself longer than the SDK's (design: money section C 2)."""
 KEY_GOOD_HOURS = 23
 """Stripe may prune a key after 24 hours (docs.stripe.com/api/idempotent_requests); wall time."""
+PAUSES = (timedelta(minutes=3), timedelta(minutes=10), timedelta(hours=1))
+"""Between sendings whose answer was lost; the first is a lease's time, the last holds on."""
+LOOK_AFTER = timedelta(minutes=15)
+"""How long after a sending, and after a look that found nothing, Stripe's lists are believed to be complete."""
+NEVER_MADE_AFTER = timedelta(hours=24)
+"""What no list shows so long after its last sending was never made (design: money section C 5)."""
+A_PERSON_DECIDES = 1_000
+"""From this many euros (dollars, thousands of yen) on no machine says that a movement was never made."""
 
 
 class ActKind(StrEnum):
@@ -59,6 +67,12 @@ class Act:
     stripe_id: str | None = None
     why: str | None = None
     settled: bool = True
+    tries: int = 0
+    """Sendings whose answer was lost."""
+    looked: datetime | None = None
+    """The first look through Stripe's lists that did not find it (wall)."""
+    by_hand: str | None = None
+    """The reference of the bank transfer by which somebody made it outside Stripe."""
     tried_at: int = 0
     """The ordinal of the gate that sent it last: what ended badly is sent again only if a park lies between."""
 
@@ -66,6 +80,14 @@ class Act:
     def idempotency_key(self) -> str:
         """The key that this generation is sent under."""
         return f"{self.operation}:{self.generation}"
+
+
+def is_large(act: Act) -> bool:
+    """Whether it moves so much that only a person may say it was never made."""
+    from relais.money import exponent  # the webhook plans acts, and never asks this
+
+    digits = exponent(act.currency)
+    return act.amount >= A_PERSON_DECIDES * (10**digits if digits else 100)
 
 
 def act_row(act: Act) -> dict[str, Any]:
@@ -85,6 +107,9 @@ def act_row(act: Act) -> dict[str, Any]:
         "stripe_id": act.stripe_id,
         "why": act.why,
         "settled": act.settled,
+        "by_hand": act.by_hand,
+        "tries": act.tries or None,
+        "looked": act.looked and stamp(act.looked),
         "tried_at": act.tried_at,
     }
     return {name: value for name, value in row.items() if value is not None}
@@ -108,5 +133,8 @@ def act_from_row(row: Row) -> Act:
         stripe_id=row.get("stripe_id"),
         why=row.get("why"),
         settled=row.get("settled", True),
+        tries=row.get("tries", 0),
+        by_hand=row.get("by_hand"),
+        looked=instant(row.get("looked")),
         tried_at=row.get("tried_at", 0),
     )

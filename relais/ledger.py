@@ -84,6 +84,7 @@ _PLAIN: Mapping[str, AccountKind] = {
     "fee.connect": AccountKind.COST,
     "fee.billing": AccountKind.COST,
     "fee.invoice": AccountKind.COST,
+    "fee.other": AccountKind.COST,
     "loss.dispute": AccountKind.COST,
     "loss.goodwill": AccountKind.COST,
     "loss.unrecovered": AccountKind.COST,
@@ -102,6 +103,12 @@ _WITH_SUBJECT: Mapping[str, AccountKind] = {
 }
 _POTS = frozenset({"client_funds", "client_credit", "refund_payable", "dispute_held", "payable"})
 """What must stand at zero for an order that has ended."""
+
+
+_THERE = frozenset({"stripe", "stripe_clearing", "dispute_held"})
+_OWED = frozenset({"client_funds", "client_credit", "refund_payable", "payable", "commission_payable"})
+FEES_TAKE_PERCENT = 5
+"""Of a client's money no fee of Stripe's takes more: 3.25 % and 0.25 € at most (design: money A 9)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +152,7 @@ CARD_FEE = Account("fee.card")
 KILL_FEE = Account("cost.kill_fee")
 BANK = Account("bank")
 REFUNDS = Account("refunds")
+OPENING = Account("opening")
 
 
 def client_funds(order: str) -> Account:
@@ -165,6 +173,11 @@ def refund_payable(order: str) -> Account:
 def payable(freelancer: str) -> Account:
     """What is owed to a freelancer."""
     return Account("payable", freelancer)
+
+
+def dispute_held(order: str) -> Account:
+    """What a bank has taken back while a dispute is decided."""
+    return Account("dispute_held", order)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +204,19 @@ class EntryKind(StrEnum):
     CHARGE_SETTLED = "charge_settled"
     TRANSFER_SETTLED = "transfer_settled"
     REFUND_SETTLED = "refund_settled"
+    REFUND_FAILED = "refund_failed"
+    BANK_TRANSFER = "bank_transfer"
+    PAYMENT_RETURNED = "payment_returned"
+    REFUND_RETURNED = "refund_returned"
+    REVERSAL_SETTLED = "reversal_settled"
+    DISPUTE_SETTLED = "dispute_settled"
+    PAYOUT_SETTLED = "payout_settled"
+    TOP_UP_SETTLED = "top_up_settled"
+    FEE_BILLED = "fee_billed"
+    HELD_BACK = "held_back"
+    UNKNOWN = "unknown"
+    """A balance transaction of a type that has no row: it stands in `suspense` until somebody says what it was."""
+    OPENING = "opening"
 
 
 @dataclass(frozen=True, slots=True)
@@ -332,6 +358,26 @@ def refund_settled(*, order: str, txn: str, op: str, amount: int, currency: str,
     return Entry(txn, EntryKind.REFUND_SETTLED, at, order, _move(CLEARING, STRIPE, amount, currency), item=op)
 
 
+def refund_failed(*, order: str, refund: str, op: str, amount: int, currency: str, at: datetime) -> Entry:
+    """Row 8'': a refund that Stripe had taken did not reach the client; the debt is open again (minor units)."""
+    postings = _move(CLEARING, refund_payable(order), amount, currency)
+    return Entry(f"refundfail:{refund}", EntryKind.REFUND_FAILED, at, order, postings, item=op)
+
+
+def paid_by_bank(*, order: str, op: str, amount: int, freelancer: str, currency: str, at: datetime) -> Entry:
+    """Row 5': the seller paid a freelancer from their own bank and says so (minor units)."""
+    return Entry(f"op:{op}", EntryKind.BANK_TRANSFER, at, order, _move(payable(freelancer), BANK, amount, currency))
+
+
+def refunded_by_bank(*, order: str, op: str, amount: int, currency: str, at: datetime) -> Entry:
+    """Row 5' for a client: a refund that Stripe could not make, paid from the seller's own bank (minor units).
+
+    Its reference is its own: one that Stripe took, and that came back, has booked `op:` already.
+    """
+    postings = _move(refund_payable(order), BANK, amount, currency)
+    return Entry(f"bank:{op}", EntryKind.BANK_TRANSFER, at, order, postings)
+
+
 def stray_payment(*, order: str, pi: str, amount: int, currency: str, at: datetime) -> Entry:
     """Row 20: a second payment, one after the end, or of another amount than asked (minor units)."""
     postings = _move(CLEARING, client_credit(order), amount, currency)
@@ -350,6 +396,11 @@ def bought_outside(*, order: str, gate: str, amount: int, currency: str, at: dat
     Design: people 3 (kind `outside`). Nothing of it passes through Stripe.
     """
     return Entry(f"outside:{order}:{gate}", EntryKind.BOUGHT_OUTSIDE, at, order, _move(WORK, BANK, amount, currency))
+
+
+def opening(*, currency: str, amount: int, at: datetime) -> Entry:
+    """What stood in the Stripe account before the first line that was read (minor units, negative if it was short)."""
+    return Entry(f"opening:{currency}", EntryKind.OPENING, at, None, _move(STRIPE, OPENING, amount, currency))
 
 
 # --- reading and checking -----------------------------------------------------------------------------------------
@@ -437,30 +488,101 @@ def _repeated(entries: Iterable[Entry]) -> Iterable[Difference]:
             yield Difference(DifferenceKind.REPEATED, reference, 0, "", sentence)
 
 
-def _stale_clearing(entries: Iterable[Entry], now: datetime) -> Iterable[Difference]:
+@dataclass(frozen=True, slots=True)
+class Uncleared:
+    """What one item has left in clearing: an amount that one side moved and the other did not (minor units)."""
+
+    item: str
+    currency: str
+    off: int
+    since: datetime
+    entries: tuple[Entry, ...]
+
+    @property
+    def ours_alone(self) -> bool:
+        """Whether Stripe's line is missing."""
+        return not {entry.kind for entry in self.entries} & _BANK_KINDS
+
+    @property
+    def theirs_alone(self) -> bool:
+        """Whether no entry of ours explains what Stripe moved."""
+        return {entry.kind for entry in self.entries} <= _BANK_KINDS
+
+
+def uncleared(entries: Iterable[Entry], now: datetime) -> tuple[Uncleared, ...]:
+    """What has stood in clearing for longer than two hours, item by item (design: promise 1)."""
     items: defaultdict[tuple[str, str], list[tuple[Entry, int]]] = defaultdict(list)
     for entry in entries:
         for posting in entry.postings:
             if posting.account == CLEARING:
                 items[(entry.item or entry.reference, posting.currency)].append((entry, posting.amount))
-    for (item, currency), moves in sorted(items.items()):
-        off = sum(amount for _, amount in moves)
-        oldest = min(entry.at for entry, _ in moves)
-        if off != 0 and now - oldest > CLEARING_GRACE:
-            sentence = (
-                f"{item} has left {decimal_text(off, currency)} {currency} in clearing since {oldest.isoformat()} "
-                f"({', '.join(entry.reference for entry, _ in moves)}): {_other_half(moves)}."
-            )
-            yield Difference(DifferenceKind.CLEARING, item, off, currency, sentence)
+    found = (
+        Uncleared(
+            item,
+            currency,
+            sum(amount for _, amount in moves),
+            min(entry.at for entry, _ in moves),
+            tuple(entry for entry, _ in moves),
+        )
+        for (item, currency), moves in sorted(items.items())
+    )
+    return tuple(one for one in found if one.off != 0 and now - one.since > CLEARING_GRACE)
 
 
-def _other_half(moves: Sequence[tuple[Entry, int]]) -> str:
-    kinds = {entry.kind for entry, _ in moves}
-    if not kinds & _BANK_KINDS:
+def _stale_clearing(entries: Iterable[Entry], now: datetime) -> Iterable[Difference]:
+    for one in uncleared(entries, now):
+        sentence = (
+            f"{one.item} has left {decimal_text(one.off, one.currency)} {one.currency} in clearing since "
+            f"{one.since.isoformat()} ({', '.join(entry.reference for entry in one.entries)}): {_other_half(one)}."
+        )
+        yield Difference(DifferenceKind.CLEARING, one.item, one.off, one.currency, sentence)
+
+
+def _other_half(one: Uncleared) -> str:
+    if one.ours_alone:
         return "Stripe's balance transaction has not been booked"
-    if kinds <= _BANK_KINDS:
+    if one.theirs_alone:
         return "Stripe moved money that no entry of ours explains"
     return "our amount and Stripe's are not the same"
+
+
+@dataclass(frozen=True, slots=True)
+class Cover:
+    """What is there for others, and what they are owed, in minor units of one currency (design: money A 1).
+
+    There: the balance, what is on its way to or from it, what banks hold in disputes. Owed: client funds and credit,
+    refunds, pay, commissions. `under_way` is what only one side has told of yet: it may be owed.
+    """
+
+    there: int
+    owed: int
+    under_way: int = 0
+
+    @property
+    def short(self) -> int:
+        """By how much less is there than is owed; nothing where all is covered."""
+        return max(0, self.owed - self.there)
+
+    @property
+    def pressing(self) -> bool:
+        """Whether more is missing than Stripe's fees take of clients' money (docs/decisions/0008)."""
+        return self.short * 100 > (self.owed + self.under_way) * FEES_TAKE_PERCENT
+
+
+def cover(entries: Iterable[Entry]) -> dict[str, Cover]:
+    """What covers what is owed, by currency."""
+    there: dict[str, int] = {}
+    owed: dict[str, int] = {}
+    balances = trial_balance(entries)
+    for (account, currency), amount in balances.items():
+        if account.name in _THERE:
+            there[currency] = there.get(currency, 0) + amount
+        elif account.name in _OWED:
+            owed[currency] = owed.get(currency, 0) - amount
+    return {
+        one: Cover(there.get(one, 0), owed.get(one, 0), abs(balances.get((CLEARING, one), 0)))
+        for one in sorted(there.keys() | owed.keys())
+    }
 
 
 def _full_pots(entries: Iterable[Entry], ended: frozenset[str]) -> Iterable[Difference]:
@@ -507,7 +629,24 @@ def _against_bank(entries: Iterable[Entry], transactions: Iterable[BankTransacti
             yield Difference(DifferenceKind.BANK_AMOUNT, reference, amount - net, currency, sentence)
 
 
-_BANK_KINDS = frozenset({EntryKind.CHARGE_SETTLED, EntryKind.TRANSFER_SETTLED, EntryKind.REFUND_SETTLED})
+_BANK_KINDS = frozenset(
+    {
+        EntryKind.CHARGE_SETTLED,
+        EntryKind.TRANSFER_SETTLED,
+        EntryKind.REFUND_SETTLED,
+        EntryKind.PAYMENT_RETURNED,
+        EntryKind.REFUND_RETURNED,
+        EntryKind.REVERSAL_SETTLED,
+        EntryKind.DISPUTE_SETTLED,
+        EntryKind.PAYOUT_SETTLED,
+        EntryKind.TOP_UP_SETTLED,
+        EntryKind.FEE_BILLED,
+        EntryKind.HELD_BACK,
+        EntryKind.UNKNOWN,
+        EntryKind.OPENING,
+    }
+)
+"""Entries that mirror a line of Stripe's own book (the opening: all lines before the first that was read)."""
 
 
 def _move(debit: Account, credit: Account, amount: int, currency: str) -> tuple[Posting, ...]:

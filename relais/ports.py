@@ -11,8 +11,9 @@ from relais.errors import RelaisError
 from relais.metrics import Metric
 
 if TYPE_CHECKING:
+    from relais.bank import Movement
     from relais.link import LinkKeys
-    from relais.pages.views import AnnouncementView, LetterView
+    from relais.pages.views import AnyLetter
     from relais.rows import Key, Row, Write
 
 
@@ -119,7 +120,7 @@ class MailRefusedError(RelaisError):
 class Mailer(Protocol):
     """The post."""
 
-    def send(self, letter: LetterView | AnnouncementView) -> None:
+    def send(self, letter: AnyLetter) -> None:
         """Write and send one mail. Raises `MailRefusedError`."""
 
 
@@ -246,6 +247,62 @@ class Payments(Protocol):
     def refund(self, body: dict[str, Any], key: str) -> Sent:
         """Send a refund once. Raises what a transfer raises."""
 
+    def made(self, kind: str, body: dict[str, Any], since: datetime) -> list[Sent]:
+        """What Stripe's lists show that this operation (`metadata.op`) has made since an instant, oldest first.
+
+        `kind` is an act's. Raises `AnswerUnknownError`, `TryAgainError`.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Movements:
+    """A page of Stripe's balance transactions, oldest first; `more` newer ones follow."""
+
+    lines: tuple[Movement, ...]
+    more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PastEvent:
+    """An event that Stripe keeps: what it told then, whether or not it ever reached us."""
+
+    id: str
+    type: str
+    livemode: bool
+    subject: dict[str, Any]
+    created: datetime
+
+
+class BankSilentError(RelaisError):
+    """Stripe could not be read: nothing is booked, and nothing lost; the next look begins where this one ended."""
+
+    def __init__(self, cause: str) -> None:
+        """Keep what was seen."""
+        super().__init__(f"Stripe's book could not be read ({cause}): the next look goes on from here")
+        self.cause = cause
+
+
+class Bank(Protocol):
+    """Stripe's own book, read and never written. Every call raises `BankSilentError`."""
+
+    def newest(self, before: datetime | None = None) -> str | None:
+        """The newest balance transaction of all, or of those made before an instant."""
+
+    def movements(self, after: str | None) -> Movements:
+        """The balance transactions made right after one, or the first of all (design: money D)."""
+
+    def session_of(self, payment_intent: str) -> str | None:
+        """The checkout session that a payment was made in."""
+
+    def order_of(self, charge: str) -> str | None:
+        """The order that a charge says it belongs to."""
+
+    def balance(self) -> dict[str, int]:
+        """What Stripe holds for us, available and pending together, by currency in minor units."""
+
+    def events(self, types: Sequence[str], since: datetime) -> list[PastEvent]:
+        """The events of these types since an instant, oldest first, all pages."""
+
 
 class Background(Protocol):
     """Functions called without waiting for them."""
@@ -298,6 +355,10 @@ class Ports(Protocol):
     @property
     def payments(self) -> Payments:
         """Stripe, with this function's own key."""
+
+    @property
+    def bank(self) -> Bank:
+        """Stripe's book, with this function's own key."""
 
     @property
     def background(self) -> Background:

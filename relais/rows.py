@@ -244,3 +244,7 @@ def bounce_key(address: str) -> Key:
 
 SHOP_KEY = Key("SHOP", "SETTINGS")
 CLOCK_KEY = Key("CLOCK", "CLOCK")
+RECONCILER_KEY = Key("RECONCILER", "MARK")
+"""How far Stripe's book has been read."""
+REPORT_KEY = Key("RECONCILER", "REPORT")
+"""What the last comparison with Stripe found."""

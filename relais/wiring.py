@@ -26,7 +26,7 @@ from relais.ports import Settings
 
 if TYPE_CHECKING:
     from relais.link import LinkKeys
-    from relais.ports import Background, Files, Machine, Mailer, Payments, Store
+    from relais.ports import Background, Bank, Files, Machine, Mailer, Payments, Store
 
 SECRET_SECONDS = 300
 TIMEOUT_SECONDS = 20
@@ -108,6 +108,14 @@ class WiredPorts:
 
         key = secrets.stripe_key(self._secret(self.environment.secret_stripe))
         return _payments(key, self.environment.stripe_url)
+
+    @property
+    def bank(self) -> Bank:
+        """Stripe's book, with this function's own key."""
+        from relais.adapters import secrets
+
+        key = secrets.stripe_key(self._secret(self.environment.secret_stripe))
+        return _bank(key, self.environment.stripe_url)
 
     @cached_property
     def background(self) -> Background:
@@ -215,6 +223,13 @@ def _payments(key: str, url: str | None) -> Payments:
     from relais.adapters.stripe import StripePayments
 
     return StripePayments(key, url)
+
+
+@cache
+def _bank(key: str, url: str | None) -> Bank:
+    from relais.adapters.stripe_bank import StripeBank
+
+    return StripeBank(key, url)
 
 
 @cache

@@ -23,6 +23,7 @@ HANDLERS = {
     "tick-clock": "functions.payout.tick_clock",
     "record-execution": "functions.payout.record_execution",
     "record-bounce": "functions.deliver.record_bounce",
+    "reconcile": "functions.payout.reconcile",
 }
 ENDED_BADLY = frozenset({"FAILED", "TIMED_OUT", "ABORTED"})
 

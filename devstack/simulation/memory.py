@@ -18,7 +18,7 @@ from devstack.simulation.pages import Mail
 from relais.adapters.keys import BOOK, DESK, DUE, INDEXES, PK, SK, Index
 from relais.order import stamp
 from relais.pages.letters import write
-from relais.pages.views import AnnouncementView, LetterView
+from relais.pages.views import AnyLetter
 from relais.ports import ConditionFailedError
 from relais.rows import Change, Check, Guard, Key, Put, Row, Test, Write
 
@@ -64,6 +64,10 @@ class MemoryStore:
     frozen: dict[Key, dict[str, Any]] | None = None
     _partitions: dict[str, list[Key]] = field(default_factory=lambda: defaultdict(list), init=False)
     _indexed: dict[tuple[str, str], set[Key]] = field(default_factory=lambda: defaultdict(set), init=False)
+
+    def waiting(self) -> list[Row]:
+        """Every row in the index of what becomes due."""
+        return [self.rows[key] for place, keys in self._indexed.items() if place[0] == DUE.name for key in keys]
 
     def get(self, key: Key) -> Row | None:
         """Read one row."""
@@ -239,7 +243,7 @@ class MemoryMailer:
 
     sent: list[Mail] = field(default_factory=list)
 
-    def send(self, letter: LetterView | AnnouncementView) -> None:
+    def send(self, letter: AnyLetter) -> None:
         """Write and keep one mail."""
         mail = write(letter)
         self.sent.append(Mail(mail.to, mail.subject, mail.html))

@@ -9,12 +9,14 @@ import base64
 import json
 import os
 import re
-import time
+import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import cache, partial
+from itertools import count
 from pathlib import Path
+from random import Random
 from typing import Any, Protocol
 from unittest.mock import patch
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
@@ -37,7 +39,7 @@ from relais.adapters.settings import from_environment
 from relais.adapters.time import VirtualClock
 from relais.cli.catalog import Catalog, load
 from relais.errors import RelaisError
-from relais.order import instant
+from relais.order import ID_LENGTH, ID_LETTERS, instant
 from relais.rows import CLOCK_KEY, Key, Put, Row, order_key
 from relais.steps.catalog import apply
 
@@ -98,6 +100,9 @@ class Machine(Protocol):
     def call(self, name: str, event: Mapping[str, Any]) -> Any:
         """Call a function by its short name."""
 
+    def queue(self, name: str, event: dict[str, Any]) -> None:
+        """Call a function without waiting for it."""
+
     def rest(self) -> None:
         """Go on until every execution waits or has ended."""
 
@@ -113,6 +118,9 @@ class Clouds(Protocol):
 
     def rows(self) -> list[Row]:
         """Every row of the table."""
+
+    def due_rows(self) -> list[Row]:
+        """Every row that the clock will look at."""
 
     def mails(self) -> list[Mail]:
         """Every mail sent, oldest first."""
@@ -139,6 +147,10 @@ class InMemory:
         """Every row of the table."""
         return list(self.store.rows.values())
 
+    def due_rows(self) -> list[Row]:
+        """Every row that the clock will look at."""
+        return self.store.waiting()
+
     def mails(self) -> list[Mail]:
         """Every mail written."""
         return list(self.mailer.sent)
@@ -157,11 +169,20 @@ def replace_ports(ports: wiring.WiredPorts, **doubles: object) -> None:
 class World:
     """One deployment, its people's mailboxes and its clocks."""
 
-    def __init__(self, engine: Machine, clouds: Clouds, start: datetime) -> None:
-        """Fill the shop on a given date."""
+    def __init__(
+        self,
+        engine: Machine,
+        clouds: Clouds,
+        start: datetime,
+        *,
+        real: Callable[[], datetime] = lambda: datetime.now(UTC),
+        draw: Callable[[str], str] = secrets.choice,
+    ) -> None:
+        """Fill the shop on a given date. `real` is what the wall's clock shows; `draw` picks the letters of ids."""
         self.engine = engine
         self.clouds = clouds
-        self._shift = start - datetime.now(UTC)
+        self._real = real
+        self._shift = start - real()
         self.stripe_calls: list[str] = []
         self.cut: Callable[[str, str], None] = lambda _method, _path: None
         self.wall_shift = 0.0
@@ -171,9 +192,11 @@ class World:
             public_url="https://stripe.example",
             seeds=(Seed(INES), Seed(NORD), Seed(CAMILLE)),
             offset=lambda: self._shift.total_seconds(),  # noqa: PLW0108 - the shift of then
-            wall=lambda: time.time() + self.wall_shift,
+            wall=lambda: self.wall().timestamp(),
             deliver=self._deliver,
+            draw=draw,
         )
+        self.ports.__dict__["order_id"] = lambda: "".join(draw(ID_LETTERS) for _ in range(ID_LENGTH))
         self._set_clock()
         apply(self.ports.store, catalogue(), start)
 
@@ -181,7 +204,7 @@ class World:
 
     def wall(self) -> datetime:
         """The time of the wall: the real one, and what a test let pass."""
-        return datetime.now(UTC) + timedelta(seconds=self.wall_shift)
+        return self._real() + timedelta(seconds=self.wall_shift)
 
     def now(self) -> datetime:
         """The virtual now."""
@@ -215,7 +238,7 @@ class World:
             self.move_to(max(due, self.now()))
             self.tick()
         else:
-            raise WorldError(f"something is due for ever: {self._due_rows()}")
+            raise WorldError(f"something is due for ever: {self.clouds.due_rows()}")
         self.move_to(max(at, self.now()))
         self.tick()
 
@@ -225,10 +248,7 @@ class World:
 
     def next_due(self) -> datetime | None:
         """The earliest instant at which the clock has something to look at."""
-        return min((at for row in self._due_rows() if (at := instant(row["due"]))), default=None)
-
-    def _due_rows(self) -> list[Row]:
-        return [row for row in self.rows() if "due" in row]
+        return min((at for row in self.clouds.due_rows() if (at := instant(row["due"]))), default=None)
 
     # Coming to rest -------------------------------------------------------------------------------------------------
 
@@ -384,14 +404,28 @@ def _route(method: str, path: str) -> str:
 
 
 @contextmanager
-def world_in_memory(start: datetime = MONDAY, before: Callable[[str], None] = lambda _: None) -> Iterator[World]:
-    """A fresh world without any cloud; `before` is told of every call to the outside and may raise."""
+def world_in_memory(
+    start: datetime = MONDAY, before: Callable[[str], None] = lambda _: None, dice: Random | None = None
+) -> Iterator[World]:
+    """A fresh world without any cloud; `before` is told of every call to the outside and may raise.
+
+    With `dice` its ids are drawn from them, and the wall's clock shows how much was asked of it: the same dice, the
+    same world.
+    """
     engine = Interpreter(json.loads((ROOT / "statemachines" / "order.asl.json").read_text(encoding="utf-8")))
     with patch.dict(os.environ, ENVIRONMENT), wired() as ports:
-        made = World(engine, InMemory(ports, engine, before), start)
+        clouds = InMemory(ports, engine, before)
+        still: dict[str, Any] = {} if dice is None else {"real": _asked_of(start), "draw": dice.choice}
+        made = World(engine, clouds, start, **still)
         made.cut = lambda method, path: before(f"Stripe.{method} {path}")
         with played(made):
             yield made
+
+
+def _asked_of(start: datetime) -> Callable[[], datetime]:
+    """A clock that moves on by a tenth of a millisecond each time that somebody looks at it."""
+    looks = count()
+    return lambda: start + timedelta(microseconds=100 * next(looks))
 
 
 @contextmanager
@@ -401,6 +435,7 @@ def wired() -> Iterator[wiring.WiredPorts]:
     made._client = _client_once  # type: ignore[method-assign]
     made._secrets = {name: (float("inf"), value) for name, value in SECRETS.items()}
     wiring._payments.cache_clear()
+    wiring._bank.cache_clear()
     with patch.object(wiring, "ports", lambda: made):
         yield made
 

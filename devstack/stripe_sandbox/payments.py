@@ -385,8 +385,29 @@ def _arrived(platform: Platform) -> None:
 
 def top_up(platform: Platform, amount: int) -> Resource:
     """Put money of the seller's own bank into the available balance, in minor units (design: money B 21)."""
-    source = {"id": platform.new_id("tu_1"), "currency": platform.terms.currency, "description": "Top-up"}
-    return book(platform, kind="topup", source=source, amount=amount, available_on=platform.now())
+    made = platform.add(
+        {
+            "id": platform.new_id("tu_1"),
+            "object": "topup",
+            "amount": amount,
+            "balance_transaction": None,
+            "created": platform.now(),
+            "currency": platform.terms.currency,
+            "description": "Top-up",
+            "expected_availability_date": None,
+            "failure_code": None,
+            "failure_message": None,
+            "livemode": False,
+            "metadata": {},
+            "source": None,
+            "statement_descriptor": None,
+            "status": "succeeded",
+            "transfer_group": None,
+        }
+    )
+    booked = book(platform, kind="topup", source=made, amount=amount, available_on=platform.now())
+    made["balance_transaction"] = booked["id"]
+    return booked
 
 
 def settled(platform: Platform, transaction: Resource) -> bool:

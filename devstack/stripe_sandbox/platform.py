@@ -37,6 +37,7 @@ KINDS = {
     "dp_": "dispute",
     "issfr_": "radar.early_fraud_warning",
     "po_": "payout",
+    "tu_": "topup",
     "cus_": "customer",
     "sub_": "subscription",
     "in_": "invoice",
@@ -115,6 +116,8 @@ class Platform:
     terms: Terms
     outbox: Outbox
     public_url: str = ""
+    draw: Callable[[str], str] = secrets.choice
+    """Each letter of an id is drawn by it."""
     cause: Cause = Cause()
     settlements: dict[str, Settlement] = field(default_factory=dict)
     line_items: dict[str, list[Resource]] = field(default_factory=dict)
@@ -174,7 +177,7 @@ class Platform:
 
     def new_id(self, prefix: str, length: int = 24) -> str:
         """An id as Stripe's look."""
-        return prefix + "".join(secrets.choice(LETTERS) for _ in range(length))
+        return prefix + "".join(self.draw(LETTERS) for _ in range(length))
 
     def add(self, resource: Resource, kind: str | None = None) -> Resource:
         """Keep a new object, under its own kind unless another is named."""

@@ -1,5 +1,6 @@
 """The sandbox as one object: started beside a test on a port of its own, or run as a process."""
 
+import secrets
 import threading
 import time
 from collections.abc import Callable
@@ -48,11 +49,12 @@ class Sandbox:
         deliver: Deliver = post,
         observe: Callable[[str, str, int, Any], None] = _unobserved,
         pump: bool = False,
+        draw: Callable[[str], str] = secrets.choice,
     ) -> None:
         settable = SetOffset() if offset is None else None
         self.clock = Clock(offset or settable or SetOffset(), wall)
         self.faults = Faults()
-        self.platform = Platform(self.clock, terms or Terms(), Outbox(endpoints), public_url or "")
+        self.platform = Platform(self.clock, terms or Terms(), Outbox(endpoints), public_url or "", draw)
         self._deliver = deliver
         self._lock = threading.RLock()
         self._api = Api(self.platform, Keyring(keys), self.faults, self._lock, observe)

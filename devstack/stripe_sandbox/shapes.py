@@ -46,6 +46,7 @@ CLASSES = {
     "refund": "stripe._refund:Refund",
     "subscription": "stripe._subscription:Subscription",
     "subscription_item": "stripe._subscription_item:SubscriptionItem",
+    "topup": "stripe._topup:Topup",
     "transfer": "stripe._transfer:Transfer",
     "transfer_reversal": "stripe._transfer_reversal:TransferReversal",
     "v2.core.account": "stripe.v2.core._account:Account",

@@ -13,7 +13,7 @@ from relais.ports import MailRefusedError
 if TYPE_CHECKING:
     from mypy_boto3_sesv2 import SESV2Client
 
-    from relais.pages.views import AnnouncementView, LetterView, Mail
+    from relais.pages.views import AnyLetter, Mail
 
 
 class SesMailer:
@@ -24,7 +24,7 @@ class SesMailer:
         client: SESV2Client,
         sender: str,
         configuration_set: str,
-        write: Callable[[LetterView | AnnouncementView], Mail],
+        write: Callable[[AnyLetter], Mail],
     ) -> None:
         """`write` turns what a step says into a mail."""
         self._client = client
@@ -32,7 +32,7 @@ class SesMailer:
         self._configuration_set = configuration_set
         self._write = write
 
-    def send(self, letter: LetterView | AnnouncementView) -> None:
+    def send(self, letter: AnyLetter) -> None:
         """Write and send one mail. Raises `MailRefusedError`."""
         mail = self._write(letter)
         request: dict[str, Any] = {
@@ -61,8 +61,8 @@ class SesMailer:
             raise MailRefusedError(type(error).__name__) from error
 
 
-def _tags(letter: LetterView | AnnouncementView) -> dict[str, str]:
-    """What the mail is about; an announcement is about no gate, and no clock has to look at one when it comes back."""
+def _tags(letter: AnyLetter) -> dict[str, str]:
+    """What the mail is about; only letters are about a gate that the clock looks at when they come back."""
     order, gate = getattr(letter, "order", None), getattr(letter, "gate", None)
     tags = {} if order is None else {"order": order.id}
     return tags if gate is None else tags | {"gate": str(gate.id)}

@@ -125,14 +125,7 @@ class StripePayments:
         `AnswerUnknownError`.
         """
         made = _once(lambda: self._stripe.v1.transfers.create(_asked(body), {"idempotency_key": key}))
-        return Sent(
-            id=made.id,
-            amount=made.amount,
-            currency=made.currency,
-            destination=_id(made.destination) or "",
-            operation=_operation(made),
-            settlement=_id(made.balance_transaction),
-        )
+        return _sent(made)
 
     def refund(self, body: dict[str, Any], key: str) -> Sent:
         """Send a refund once; one that Stripe holds as pending was taken all the same.
@@ -142,14 +135,36 @@ class StripePayments:
         made = _once(lambda: self._stripe.v1.refunds.create(_asked(body), {"idempotency_key": key}))
         if made.status in {"failed", "canceled"}:
             raise MovementRefusedError(made.failure_reason or made.status)
-        return Sent(
-            id=made.id,
-            amount=made.amount,
-            currency=made.currency,
-            destination="",
-            operation=_operation(made),
-            settlement=_id(made.balance_transaction),
-        )
+        return _sent(made)
+
+    def made(self, kind: str, body: dict[str, Any], since: datetime) -> list[Sent]:
+        """Look an operation up: every page of the lists that must show it, never the search (design: money C 5)."""
+        created: Any = {"gte": int(since.timestamp())}
+        v1 = self._stripe.v1
+
+        def listed() -> list[Any]:
+            if kind == "refund":
+                asked: Any = {"payment_intent": body["payment_intent"], "limit": 100}
+                return list(v1.refunds.list(asked).auto_paging_iter())
+            asked = {"limit": 100, "created": created}
+            by_account = v1.transfers.list(asked | {"destination": body["destination"]}).auto_paging_iter()
+            by_group = v1.transfers.list(asked | {"transfer_group": body["transfer_group"]}).auto_paging_iter()
+            return [*by_account, *by_group]
+
+        found = {one.id: one for one in _once(listed) if _operation(one) == body["metadata"]["op"]}
+        return [_sent(one) for one in sorted(found.values(), key=lambda one: int(one.created))]
+
+
+def _sent(made: Any) -> Sent:
+    """A transfer or a refund as Stripe shows it; a refund has no destination."""
+    return Sent(
+        id=made.id,
+        amount=made.amount,
+        currency=made.currency,
+        destination=_id(made.to_dict().get("destination")) or "",
+        operation=_operation(made),
+        settlement=_id(made.balance_transaction),
+    )
 
 
 def _asked(body: dict[str, Any]) -> Any:

@@ -27,7 +27,11 @@ from relais.cli.reading import SHARDS, Dossier, nominated_dossiers
 from relais.cli.stack import FUNCTIONS, Stack, Stage, in_sentences, is_local
 from relais.gate import OWED_TRIES, Gate, Kind, Owed, Status
 from relais.metrics import DIMENSION, NAMESPACE, Metric
+from relais.money import decimal_text
 from relais.order import MilestoneStage, Order, OrderStage
+from relais.rows import RECONCILER_KEY
+from relais.steps.compare import read_report
+from relais.steps.reconcile import mark_from_row
 from relais.steps.webhook import PAID_EVENTS
 
 LATE = timedelta(minutes=10)
@@ -36,6 +40,8 @@ ACT_LATE = timedelta(hours=1)
 RESUME_LATE = timedelta(minutes=5)
 BEAT = timedelta(minutes=10)
 LATELY = timedelta(hours=1)
+UNREAD = timedelta(minutes=90)
+"""Stripe's book is read every quarter of an hour."""
 HTTP_SECONDS = 30
 ALMOST = 0.8
 """Of the day's mails: from here on the rest may not suffice."""
@@ -131,7 +137,7 @@ def _stripe(stack: Stack) -> Found:
     """Each key is asked for what its own function reads; the mode stands in the key itself."""
     import stripe  # slow to load, and needed by few commands
 
-    for name in (Name.STRIPE_OPEN_CHECKOUT, Name.STRIPE_ENTER_ORDER, Name.STRIPE_RUN_ACT):
+    for name in (Name.STRIPE_OPEN_CHECKOUT, Name.STRIPE_ENTER_ORDER, Name.STRIPE_RUN_ACT, Name.STRIPE_RECONCILE):
         bank = bank_of(stack, None, name.value)
         if isinstance(bank, str):
             yield Verdict.WRONG, bank, f"see `relais secrets list --stage {stack.stage}`", name.value
@@ -150,7 +156,7 @@ def _stripe(stack: Stack) -> Found:
 
 def _ask(api: Any, name: Name) -> None:  # noqa: ANN401 - its type is slow to load
     """What the function with this key may read."""
-    if name is Name.STRIPE_RUN_ACT:
+    if name in {Name.STRIPE_RUN_ACT, Name.STRIPE_RECONCILE}:
         api.balance_transactions.list({"limit": 1})
         return
     api.checkout.sessions.list({"limit": 1})
@@ -166,6 +172,28 @@ def _refusal(error: Any) -> str:  # noqa: ANN401 - its type is slow to load
     if error.http_status == 403:  # noqa: PLR2004 - forbidden
         return "it lacks a right"
     return "Stripe does not answer" if error.http_status is None else f"Stripe says {error.http_status}"
+
+
+def _reconciler(stack: Stack) -> Found:
+    """Whether Stripe's book is read, and what the last comparison found."""
+    store, now = stack.ports.store, stack.ports.now()
+    row, report = store.get(RECONCILER_KEY), read_report(stack.ports)
+    looked = None if row is None else mark_from_row(row).looked
+    if looked is None or now - looked > UNREAD:
+        since = "never" if looked is None else f"for {_minutes(now - looked)} minutes not"
+        yield (
+            Verdict.UNKNOWN if looked is None and stack.is_local else Verdict.WRONG,
+            f"Stripe's book has {since} been read",
+            f"see the log of relais-{stack.stage}-reconcile; `relais ledger reconcile` reads it now",
+            None,
+        )
+        return
+    if report is not None and report.findings:
+        for one in report.findings:
+            what = f"{one.kind}: {decimal_text(one.amount, one.currency)} {one.currency}"
+            yield Verdict.WRONG, what, "`relais ledger report` says what it is and what to do", one.reference
+        return
+    yield Verdict.GOOD, "Stripe's book is read, and agrees with ours", None, None
 
 
 def _webhook(stack: Stack) -> Found:
@@ -511,6 +539,7 @@ CHECKS: dict[str, Check] = {
     "stripe keys": _stripe,
     "webhook": _webhook,
     "webhook at Stripe": _registered,
+    "reconciler": _reconciler,
     "mail": _mail,
     "clock": _clock,
     "due": _oldest_due,

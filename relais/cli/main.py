@@ -8,6 +8,7 @@ import typer
 from relais.cli.commands import catalog, ledger, ops, order, roster, secrets
 from relais.cli.commands.clock import clock
 from relais.cli.commands.doctor import doctor
+from relais.cli.commands.simulate import simulate
 
 app = typer.Typer(
     name="relais",
@@ -25,6 +26,7 @@ app.add_typer(ledger.app, name="ledger")
 app.add_typer(secrets.app, name="secrets")
 app.add_typer(ops.app, name="ops")
 app.command("doctor", epilog="Examples: relais doctor; relais doctor --stage prod --json")(doctor)
+app.command("simulate", epilog="Examples: relais simulate; relais simulate --orders 1000 --seed 7 --days 180")(simulate)
 app.command(
     "clock",
     epilog="Examples: relais clock; relais clock --to 2026-12-04; relais clock --to 2026-12-04T18:15 --json; "

@@ -1,15 +1,15 @@
 """What commands read of orders and of the book: by key and by index, never by a scan."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from relais.act import Act, act_from_row
 from relais.gate import DUE_SHARDS, Gate, gate_from_row
 from relais.order import Milestone, Order, OrderStage, milestone_from_row, order_from_row
 from relais.ports import Store
-from relais.rows import CLOCK_KEY, Key, Row, order_key
+from relais.rows import Key, Row, order_key
+from relais.steps.book import entry_row
 from relais.steps.situation import read_order
 
 SHARDS = range(DUE_SHARDS)
@@ -82,30 +82,13 @@ def heads(store: Store, orders: Iterable[str]) -> list[Order]:
     return sorted(found, key=lambda order: (order.created, order.id))
 
 
-def latest(store: Store, now: datetime) -> datetime:
-    """The latest instant at which anything may be booked: a clock that was moved back has seen later days."""
-    row = store.get(CLOCK_KEY) or {}
-    furthest = row.get("furthest")
-    return now if furthest is None else max(now, datetime.fromisoformat(furthest))
-
-
 def months_back(until: datetime, count: int) -> tuple[str, ...]:
     """The last months as the `book` index names them, latest first."""
     last = until.year * 12 + until.month - 1
     return tuple(f"{month // 12:04d}-{month % 12 + 1:02d}" for month in range(last, last - count, -1))
 
 
-def booked(store: Store, months: Sequence[str]) -> list[Row]:
-    """The ledger entries of these months, from the `book` index (which may lag by an instant)."""
-    return [_entry(row) for month in months for shard in SHARDS for row in store.book(month, f"{shard:02d}")]
-
-
 def entry_rows(store: Store, order: str | None) -> list[Row]:
     """The ledger entries of one order (None: those that belong to no order), read consistently, in order of time."""
     rows = store.query(Key(f"O#{order or _NO_ORDER}", "").pk, "L#")
-    return sorted((_entry(row) for row in rows), key=lambda row: (row["at"], row["reference"]))
-
-
-def _entry(row: Row) -> dict[str, Any]:
-    """An entry's row with what the table leaves out because it is None."""
-    return {"order": None, "item": None} | dict(row)
+    return sorted((entry_row(row) for row in rows), key=lambda row: (row["at"], row["reference"]))

@@ -35,6 +35,7 @@ FUNCTIONS = (
     "tick-clock",
     "record-execution",
     "record-bounce",
+    "reconcile",
 )
 """What a stage is made of, as docs/architecture.md names it."""
 CONNECT_SECONDS = 10
@@ -98,6 +99,17 @@ class ClockFailedError(RelaisError):
         """Keep the type of the error, never its payload."""
         super().__init__(
             f"The clock failed with {error}: see the log of {function.partition(':')[0]}, then tick again."
+        )
+        self.error = error
+
+
+class ReconcilerFailedError(RelaisError):
+    """The function that reads Stripe's book ended with an error."""
+
+    def __init__(self, function: str, error: str) -> None:
+        """Keep the type of the error, never its payload."""
+        super().__init__(
+            f"The reconciler failed with {error}: see the log of {function.partition(':')[0]}, and `relais doctor`."
         )
         self.error = error
 
@@ -223,15 +235,31 @@ class Stack:
 
     def tick(self) -> dict[str, int]:
         """Call the clock and wait for what it did: `settled`, `failed`, `remaining`. Raises `ClockFailedError`."""
-        function = self.function("tick-clock")
+        told, error = self._wait_for("tick-clock", {})
+        if error is not None:
+            raise ClockFailedError(self.function("tick-clock"), error)
+        return {name: int(told.get(name, 0)) for name in ("settled", "failed", "remaining")}
+
+    def reconcile(self, since: str | None = None) -> dict[str, int]:
+        """Have Stripe's book read, from an instant (ISO 8601) on or from where it was left, and wait for what was done.
+
+        Raises `ReconcilerFailedError`.
+        """
+        told, error = self._wait_for("reconcile", {} if since is None else {"from": since})
+        if error is not None:
+            raise ReconcilerFailedError(self.function("reconcile"), error)
+        return {name: int(told.get(name, 0)) for name in ("read", "booked", "fed", "through")}
+
+    def _wait_for(self, name: str, payload: dict[str, str]) -> tuple[dict[str, Any], str | None]:
+        """Call a function and wait: what it told, and the type of the error that it ended with."""
         answer = self.cloud.client("lambda").invoke(
-            FunctionName=function, InvocationType="RequestResponse", Payload=b"{}"
+            FunctionName=self.function(name), InvocationType="RequestResponse", Payload=json.dumps(payload).encode()
         )
         told = json.loads(answer["Payload"].read() or b"null")
-        if "FunctionError" in answer or not isinstance(told, dict):
-            error = told.get("errorType") if isinstance(told, dict) else None
-            raise ClockFailedError(function, str(error or answer.get("FunctionError") or "no answer"))
-        return {name: int(told.get(name, 0)) for name in ("settled", "failed", "remaining")}
+        if "FunctionError" not in answer and isinstance(told, dict):
+            return told, None
+        error = told.get("errorType") if isinstance(told, dict) else None
+        return {}, str(error or answer.get("FunctionError") or "no answer")
 
     def call_later(self, name: str, payload: dict[str, Any]) -> None:
         """Have a function called without waiting for it: it was accepted when this returns."""

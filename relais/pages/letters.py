@@ -6,12 +6,13 @@ client's, a client's mail nothing of the freelancer but, where the offer says so
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import assert_never
 
 from relais.gate import Kind, Role
+from relais.money import format_amount
 from relais.offer import Disclosure, RefundCause
 from relais.pages import words
 from relais.pages.render import (
@@ -27,8 +28,9 @@ from relais.pages.render import (
     speech,
     why_you,
 )
-from relais.pages.views import AnnouncementView, LetterView, Mail
+from relais.pages.views import AnnouncementView, AnyLetter, LetterView, Mail, ReportView
 from relais.performer import Performer
+from relais.report import Finding
 
 REMINDER = ".reminder"
 PREHEADER_LENGTH = 120
@@ -87,14 +89,16 @@ class Letter:
     why: str
 
 
-def write(view: LetterView | AnnouncementView) -> Mail:
+def write(view: AnyLetter) -> Mail:
     """Write a mail in its reader's language."""
+    if isinstance(view, ReportView):
+        return _set(view, report(view), "")
     if isinstance(view, AnnouncementView):
         return _set(view, announced(view), view.said.order)
     return _set(view, compose(view), view.order.id)
 
 
-def _set(view: LetterView | AnnouncementView, letter: Letter, reference: str) -> Mail:
+def _set(view: AnyLetter, letter: Letter, reference: str) -> Mail:
     given = speech(view.frame) | {"letter": letter, "reference": reference}
     return Mail(
         to=view.to,
@@ -102,6 +106,51 @@ def _set(view: LetterView | AnnouncementView, letter: Letter, reference: str) ->
         text=environment().get_template("mail.txt").render(given).strip() + "\n",
         html=environment().get_template("mail.html").render(given),
     )
+
+
+def report(view: ReportView) -> Letter:
+    """What the seller is told of what does not agree: each finding in one sentence, with what to do."""
+    lang = words.language(view.frame.lang)
+    told = [finding_in_words(one, lang, view.frame.zone) for one in view.findings]
+    lead = [words.say(lang, "mail.report.lead"), *told]
+    if view.more:
+        lead.append(words.say(lang, "mail.report.more", count=view.more))
+    return Letter(
+        subject=words.say(lang, "mail.report.subject", count=len(view.findings) + view.more),
+        preheader=told[0] if told else "",
+        hello=words.say(lang, "mail.hello", name=first_name(view.frame.shop.seller)),
+        lead=(*lead, words.say(lang, "mail.report.do")),
+        facts=tuple(_holdings(view, lang)),
+        note=None,
+        brief=(),
+        terms=(),
+        refunds=(),
+        button="",
+        link=None,
+        contract=None,
+        reminded=None,
+        why="",
+    )
+
+
+def finding_in_words(one: Finding, lang: str, zone: str) -> str:
+    """A finding as its reader is told it: what does not agree, since when, and what to do."""
+    return words.say(
+        lang,
+        f"finding.{one.kind}",
+        amount=format_amount(one.amount, one.currency, lang),
+        reference=one.reference,
+        order=one.order or words.say(lang, "finding.no_order"),
+        since="" if one.since is None else words.when(one.since, lang, zone, "day"),
+    )
+
+
+def _holdings(view: ReportView, lang: str) -> Iterator[Fact]:
+    for currency in sorted(view.booked.keys() | (view.held or {}).keys()):
+        yield Fact(words.say(lang, "mail.report.booked"), format_amount(view.booked.get(currency, 0), currency, lang))
+        if view.held is not None:
+            held = format_amount(view.held.get(currency, 0), currency, lang)
+            yield Fact(words.say(lang, "mail.report.held"), held)
 
 
 def compose(view: LetterView) -> Letter:

@@ -26,6 +26,7 @@ from relais.announcement import Announcement
 from relais.gate import Choice, Decision, Gate, Kind, Role
 from relais.offer import Offer
 from relais.order import Milestone, MilestoneStage, Order
+from relais.report import Finding
 from relais.roster import Freelancer, Reason
 from relais.shop import Shop
 
@@ -321,3 +322,23 @@ class Mail:
     subject: str
     text: str
     html: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReportView:
+    """The mail that tells the seller where the ledger and Stripe do not agree: about no order, to nobody else.
+
+    `findings` are those that are told one by one, `more` how many others there are. `booked` and `held` are what we and
+    Stripe say is in the account, by currency in minor units; `held` is None where it could not be read for sure.
+    """
+
+    frame: Frame
+    to: str
+    findings: tuple[Finding, ...]
+    more: int
+    booked: Mapping[str, int]
+    held: Mapping[str, int] | None
+
+
+AnyLetter = LetterView | AnnouncementView | ReportView
+"""Whatever can be sent."""

@@ -10,13 +10,26 @@ again under the same key.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, assert_never
 
-from relais.act import KEY_GOOD_HOURS, LEASE_SECONDS, Act, ActKind, ActState, act_from_row, act_row
+from relais.act import (
+    KEY_GOOD_HOURS,
+    LEASE_SECONDS,
+    LOOK_AFTER,
+    NEVER_MADE_AFTER,
+    PAUSES,
+    Act,
+    ActKind,
+    ActState,
+    act_from_row,
+    act_row,
+    is_large,
+)
 from relais.gate import due_shard
-from relais.metrics import act_metric
+from relais.metrics import Metric, act_metric
 from relais.order import stamp
 from relais.ports import (
     AnswerUnknownError,
@@ -31,7 +44,13 @@ from relais.rows import Change, Put, Write, absent, act_key, differs, equals
 
 SETTLES_WITHIN = timedelta(hours=12)
 """How often a movement that Stripe took is looked at until its balance transaction is known."""
+BEFORE_FIRST = timedelta(seconds=300)
+"""How much earlier than our own clock Stripe's may stand."""
 OPEN_STATES = frozenset({ActState.PLANNED, ActState.SENDING})
+NEVER_AGAIN = frozenset({"idempotency_error", "answer_differs"})
+"""Answers of which only a person can say what they mean: a bug of ours, or somebody else's hand."""
+NOT_FOUND = "not_found"
+"""Why a large act is a person's to decide: no list shows it a day after it was sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +114,9 @@ def again(ports: Ports, act: Act, body: Mapping[str, Any]) -> Act:
     match act.state:
         case ActState.REFUSED:
             fresh = replace(act, generation=act.generation + 1, body=body, first_sent=None)
+        case ActState.UNKNOWN if act.why == NOT_FOUND:
+            # A person has looked, and says that it was never made.
+            fresh = replace(act, generation=act.generation + 1, first_sent=None, tries=0, looked=None)
         case ActState.UNKNOWN:
             fresh = act
         case ActState.PLANNED | ActState.SENDING | ActState.DONE:
@@ -108,7 +130,13 @@ def again(ports: Ports, act: Act, body: Mapping[str, Any]) -> Act:
 
 
 def send(ports: Ports, act: Act) -> Outcome:
-    """Send a planned act once and say what came of it. What ended badly is written down before this returns."""
+    """Send a planned act once and say what came of it. What ended badly is written down before this returns.
+
+    An answer that was lost is no end: the same call follows under the same key, and when that has grown too old to be
+    used Stripe is looked through (design: money section C 4, C 5).
+    """
+    if _key_too_old(ports, act):
+        return _look_up(ports, act)
     leased = _lease(ports, act)
     if not isinstance(leased, Act):
         return leased
@@ -116,11 +144,13 @@ def send(ports: Ports, act: Act) -> Outcome:
         call = _call(ports, leased.kind)
         sent = call(dict(leased.body), leased.idempotency_key)
         _believe(leased, sent)
-        settlement = None if sent.settlement is None else ports.payments.settlement(sent.settlement)
+        settlement = _settlement(ports, sent)
     except MovementRefusedError as refused:
         return _end(ports, leased, ActState.REFUSED, refused.code)
     except AnswerUnknownError as unknown:
-        return _end(ports, leased, ActState.UNKNOWN, unknown.cause)
+        if unknown.cause in NEVER_AGAIN:
+            return _end(ports, leased, ActState.UNKNOWN, unknown.cause)
+        return _later(ports, leased, {"tries": leased.tries + 1, "why": unknown.cause}, _pause(leased.tries))
     except TryAgainError:
         ports.store.write(_release(leased))
         return Later()
@@ -172,6 +202,84 @@ def settled(act: Act) -> Change:
     )
 
 
+def _key_too_old(ports: Ports, act: Act) -> bool:
+    """Whether Stripe may have forgotten the key: what was sent under it must never be sent under it again."""
+    return act.first_sent is not None and ports.wall() - act.first_sent >= timedelta(hours=KEY_GOOD_HOURS)
+
+
+def _look_up(ports: Ports, act: Act) -> Outcome:
+    """Look through Stripe's lists for what an act made. One found: done.
+
+    None, in two looks and a day after the last sending: it was never made, and follows under the next generation,
+    unless it is so large that a person decides.
+    """
+    wall = ports.wall()
+    sent_at = act.last_sent or act.first_sent or wall
+    if wall - sent_at < LOOK_AFTER:
+        return Later()
+    try:
+        made = ports.payments.made(act.kind.value, dict(act.body), (act.first_sent or wall) - BEFORE_FIRST)
+        if made:
+            ports.counter.count(Metric.MOVED_TWICE, len(made) - 1)
+            _believe(act, made[0])
+            return Done(made[0], _settlement(ports, made[0]))
+    except AnswerUnknownError as unknown:
+        if unknown.cause in NEVER_AGAIN:
+            return _end(ports, act, ActState.UNKNOWN, unknown.cause)
+        return _later(ports, act, {}, LOOK_AFTER)
+    except TryAgainError:
+        return _later(ports, act, {}, LOOK_AFTER)
+    if act.looked is None:
+        return _later(ports, act, {"looked": stamp(wall)}, LOOK_AFTER)
+    if wall - sent_at < NEVER_MADE_AFTER or wall - act.looked < LOOK_AFTER:
+        return _later(ports, act, {}, LOOK_AFTER)
+    if _in_the_book(ports, act):
+        return _end(ports, act, ActState.UNKNOWN, "answer_differs")
+    if is_large(act):
+        return _end(ports, act, ActState.UNKNOWN, NOT_FOUND)
+    return send(ports, _next_generation(ports, act))
+
+
+def _in_the_book(ports: Ports, act: Act) -> bool:
+    """Whether Stripe's own book, as the reconciler has read it, tells of a movement of this operation."""
+    rows = ports.store.query(f"O#{act.order}", "L#txn_")
+    return any(row.get("item") == act.operation for row in rows)
+
+
+def _next_generation(ports: Ports, act: Act) -> Act:
+    """The same operation under a fresh key: what was sent before is known never to have been made."""
+    fresh = replace(
+        act,
+        state=ActState.PLANNED,
+        generation=act.generation + 1,
+        first_sent=None,
+        last_sent=None,
+        why=None,
+        tries=0,
+        looked=None,
+    )
+    guards = (equals("state", act.state.value), equals("generation", act.generation))
+    ports.store.write(Put(act_key(act.order, act.id), act_row(fresh) | looked_at(ports, act.order), guards))
+    return fresh
+
+
+def _later(ports: Ports, act: Act, put: Mapping[str, Any], pause: timedelta) -> Later:
+    """Nobody knows yet: the act stays as it is, and the clock comes back to it."""
+    due = {"due": stamp(ports.now() + pause), "due_shard": due_shard(act.order)}
+    guards = (equals("state", act.state.value), equals("generation", act.generation))
+    with suppress(ConditionFailedError):  # somebody else has brought it to its end
+        ports.store.write(Change(act_key(act.order, act.id), put={**put, **due}, guards=guards))
+    return Later()
+
+
+def _pause(tries: int) -> timedelta:
+    return PAUSES[min(tries, len(PAUSES) - 1)]
+
+
+def _settlement(ports: Ports, sent: Sent) -> Settlement | None:
+    return None if sent.settlement is None else ports.payments.settlement(sent.settlement)
+
+
 def _lease(ports: Ports, act: Act) -> Act | Outcome:
     """Take the act for one sending.
 
@@ -182,8 +290,6 @@ def _lease(ports: Ports, act: Act) -> Act | Outcome:
     if act.last_sent is not None and wall - act.last_sent < timedelta(seconds=LEASE_SECONDS):
         return Later()
     first = act.first_sent or wall
-    if wall - first >= timedelta(hours=KEY_GOOD_HOURS):
-        return _end(ports, act, ActState.UNKNOWN, "key_too_old")
     before = absent("last_sent") if act.last_sent is None else equals("last_sent", stamp(act.last_sent))
     change = Change(
         act_key(act.order, act.id),

@@ -360,13 +360,14 @@ def _tell_again(ports: Ports, gate: Gate) -> None:
 
 
 def _claim_owed(ports: Ports, gate: Gate, owed: Owed, tries: int, until: datetime | None = None) -> None:
-    terms = terms_put(gate) | {"mailed": False} if owed is Owed.MAIL else {}
+    opening = owed is Owed.MAIL and gate.status is Status.OPEN  # else it tells that somebody else was faster
+    terms = terms_put(gate) | {"mailed": False} if opening else {}
     again = until or ports.now() + _back_off(tries)
     ports.store.write(
         Change(
             gate_key(gate.order, str(gate.id)),
             put={"owes": {owed.value: tries}, "due": stamp(again)} | terms,
-            remove=("unreached",) if owed is Owed.MAIL and tries == 1 else (),
+            remove=("unreached",) if opening and tries == 1 else (),
             guards=(equals("status", gate.status.value), equals("due", stamp(gate.due or ports.now()))),
         )
     )
@@ -442,16 +443,26 @@ def _stay(ports: Ports, situation: Situation, gate: Gate, *, reached: bool = Tru
     else:
         if asked_at is not None:
             ask_seller_of_late(ports, gate)
+        elif gate.role in {Role.CLIENT, Role.FREELANCER}:
+            as_read = _tell_late(ports, situation, gate, as_read)
         _claim(ports, key, as_read, due_after(ASK_AGAIN, situation.now, shop))
     if gate.role is Role.ENGINE:
         ports.background.run_act(gate.order, "acts")
         return
-    asks = asked_at is not None
-    if gate.role in {Role.CLIENT, Role.FREELANCER} and not asks:
-        ports.mailer.send(letters.late(ports, situation, gate))
     reminded = reached and gate.role in {Role.SELLER, Role.FREELANCER}
     if reminded and _in_hours(_calendar(ports, situation, gate), situation.now):
         ports.mailer.send(letters.reminder(ports, situation, gate))
+
+
+def _tell_late(ports: Ports, situation: Situation, gate: Gate, as_read: str) -> str:
+    """Tell the seller that somebody is late; returns the due that the gate stands under meanwhile.
+
+    The claim is a short one: a death before the mail, or a post that refuses it, costs minutes, not the next day.
+    """
+    again = situation.now + _back_off(1)
+    _claim(ports, gate_key(gate.order, str(gate.id)), as_read, again)
+    ports.mailer.send(letters.late(ports, situation, gate))
+    return stamp(again)
 
 
 def _remind(ports: Ports, situation: Situation, gate: Gate) -> None:

@@ -31,6 +31,7 @@ from relais.money import shares
 from relais.offer import FreelancerPaid, RefundCause
 from relais.order import Engagement, Interrupt, Milestone, MilestoneStage, OrderStage, engagement_row, stamp
 from relais.performer import Performer
+from relais.ports import Store
 from relais.roster import Freelancer, tally_names
 from relais.rows import (
     Change,
@@ -333,6 +334,12 @@ def entry_put(entry: ledger.Entry) -> Put:
     book = {"book": f"{entry.at:%Y-%m}#{due_shard(order)[2:]}", "book_ref": f"{stamp(entry.at)}#{entry.reference}"}
     row = {name: value for name, value in entry.to_row().items() if value is not None}
     return Put(entry_key(order, entry.reference), row | book)
+
+
+def bank_puts(store: Store, entry: ledger.Entry) -> tuple[Put, ...]:
+    """A bank entry as a write, or nothing where the reconciler was faster: both write the same under one reference."""
+    put = entry_put(entry)
+    return () if store.get(put.key) is not None else (put,)
 
 
 def _offered(gate: Gate, answer: Answer) -> tuple[Guard, ...]:

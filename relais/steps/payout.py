@@ -35,7 +35,7 @@ from relais.rows import (
 from relais.steps import letters
 from relais.steps.acts import OPEN_STATES, Done, Ended, Later, Outcome, acts_of, again, done, plan, refuse, send
 from relais.steps.contracts import contract
-from relais.steps.decisions import Answer, Effects, entry_put, interrupted, not_interrupted
+from relais.steps.decisions import Answer, Effects, bank_puts, entry_put, interrupted, not_interrupted
 from relais.steps.gates import (
     GateCall,
     StageMismatchError,
@@ -248,18 +248,15 @@ def _done(ports: Ports, situation: Situation, gate: Gate, act: Act, outcome: Don
         ),
     ]
     if outcome.settlement is not None:
-        writes.append(
-            entry_put(
-                ledger.transfer_settled(
-                    order=act.order,
-                    txn=outcome.settlement.id,
-                    op=act.operation,
-                    amount=-outcome.settlement.net,
-                    currency=outcome.settlement.currency,
-                    at=now,
-                )
-            )
+        bank = ledger.transfer_settled(
+            order=act.order,
+            txn=outcome.settlement.id,
+            op=act.operation,
+            amount=-outcome.settlement.net,
+            currency=outcome.settlement.currency,
+            at=now,
         )
+        writes += bank_puts(ports.store, bank)
     extra = Effects(add={"in_transit": -act.amount, "sent": act.amount}, writes=tuple(writes))
     answer(ports, situation, gate, Answer(Choice.PAID, "engine", Via.ENGINE), extra)
     ports.counter.count(Metric.TRANSFER_DONE)
@@ -332,7 +329,7 @@ def _book_charge(ports: Ports, order: Order, charge: str) -> None:
         guards=(*((absent("fee"),) if own else ()), present("pk"), as_read),
     )
     try:
-        ports.store.write(change, entry_put(entry))
+        ports.store.write(change, *bank_puts(ports.store, entry))
     except ConditionFailedError:
         _settle_fee(ports, order, charge, settled.id)
         return

@@ -16,7 +16,7 @@ from relais.ports import ConditionFailedError, MailRefusedError, Ports
 from relais.rows import Change, Write, at_least, equals, order_key
 from relais.steps import letters
 from relais.steps.acts import OPEN_STATES, Done, acts_of, done, plan, send
-from relais.steps.decisions import REASSIGNABLE, Answer, LostWhy, entry_put
+from relais.steps.decisions import REASSIGNABLE, Answer, LostWhy, bank_puts, entry_put
 from relais.steps.gates import answer
 from relais.steps.intake import keep_text
 from relais.steps.situation import Situation, read_freelancer, read_order, read_situation
@@ -149,7 +149,7 @@ def _paid(ports: Ports, act: Act, outcome: Done) -> None:
             currency=settled.currency,
             at=now,
         )
-        writes.append(entry_put(bank))
+        writes += bank_puts(ports.store, bank)
     try:
         ports.store.write(*writes)
     except ConditionFailedError:

@@ -33,7 +33,7 @@ from relais.steps.acts import (
     unsettled,
 )
 from relais.steps.contracts import contract
-from relais.steps.decisions import Answer, Effects, entry_put, kept_share
+from relais.steps.decisions import Answer, Effects, bank_puts, entry_put, kept_share
 from relais.steps.gates import (
     GateCall,
     answer,
@@ -249,7 +249,7 @@ def booked(ports: Ports, act: Act, outcome: Done) -> tuple[Write, ...]:
         entry_put(business),
     ]
     if outcome.settlement is not None:
-        writes.append(_bank_entry(ports, act, outcome.settlement))
+        writes += _bank_entry(ports, act, outcome.settlement)
     return tuple(writes)
 
 
@@ -263,22 +263,21 @@ def settle_refunds(ports: Ports, order_id: str) -> None:
         if found is None:
             continue
         try:
-            ports.store.write(settled(act), _bank_entry(ports, act, found))
+            ports.store.write(settled(act), *_bank_entry(ports, act, found))
         except ConditionFailedError:
             continue
 
 
-def _bank_entry(ports: Ports, act: Act, settlement: Settlement) -> Write:
-    return entry_put(
-        ledger.refund_settled(
-            order=act.order,
-            txn=settlement.id,
-            op=act.operation,
-            amount=-settlement.net,
-            currency=settlement.currency,
-            at=ports.now(),
-        )
+def _bank_entry(ports: Ports, act: Act, settlement: Settlement) -> tuple[Write, ...]:
+    entry = ledger.refund_settled(
+        order=act.order,
+        txn=settlement.id,
+        op=act.operation,
+        amount=-settlement.net,
+        currency=settlement.currency,
+        at=ports.now(),
     )
+    return bank_puts(ports.store, entry)
 
 
 def _unwound(ports: Ports, situation: Situation) -> Effects:

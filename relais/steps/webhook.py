@@ -1,4 +1,4 @@
-"""The webhook's door. Forged, stale, truncated: 400. Signed but not for us: 200, counted, nothing stored.
+"""The webhook's door. Forged, stale, truncated, unreadable: 400. Signed but not for us: 200, nothing stored.
 
 It commits "session says paid" and the start, no more (design: money A 12). It imports what that takes and nothing else:
 Stripe waits for it, and every import is paid on a cold start (`make benchmark`).
@@ -32,7 +32,15 @@ class StripeEvent:
 
 
 STRIPE_ID = re.compile(r"[a-z]{2,10}_[A-Za-z0-9_]{1,240}")
+PAID = frozenset({"paid", "no_payment_required"})
+STATUSES = PAID | {"unpaid"}
+"""What a session's payment may be (docs.stripe.com/api/checkout/sessions/object, `payment_status`)."""
+UNREADABLE = "unreadable"
+"""Signed and of a session of ours, but not in the shape that we know: a 200 would lose a payment for good."""
 PAID_EVENTS = frozenset({"checkout.session.completed", "checkout.session.async_payment_succeeded"})
+FEE_EVENT = "charge.updated"
+EVENTS = PAID_EVENTS | {FEE_EVENT}
+"""What the door acts on, and so what the reconciler feeds to it again."""
 
 
 def receive_signed(ports: Ports, request: Request) -> Response:
@@ -41,14 +49,19 @@ def receive_signed(ports: Ports, request: Request) -> Response:
         verify(request.body, request.headers.get("stripe-signature", ""), ports.webhook_secrets, ports.wall())
         event = _event(request.body)
     except SignatureRefusedError as refused:
-        ports.counter.count(Metric.WEBHOOK_REFUSED)
-        return Response(400, json.dumps({"refused": refused.cause}), {"content-type": "application/json"})
+        return _refuse(ports, refused.cause)
     if event is None:
-        ports.counter.count(Metric.WEBHOOK_REFUSED)
-        return Response(400, json.dumps({"refused": "malformed"}), {"content-type": "application/json"})
+        return _refuse(ports, "malformed")
     outcome = receive(ports, event)
+    if outcome == UNREADABLE:
+        return _refuse(ports, outcome)
     ports.counter.count(webhook_metric(outcome))
     return Response(200, json.dumps({"received": outcome}), {"content-type": "application/json"})
+
+
+def _refuse(ports: Ports, cause: str) -> Response:
+    ports.counter.count(Metric.WEBHOOK_REFUSED)
+    return Response(400, json.dumps({"refused": cause}), {"content-type": "application/json"})
 
 
 def _event(body: bytes) -> StripeEvent | None:
@@ -66,23 +79,26 @@ def _name(value: object) -> str:
 
 
 def receive(ports: Ports, event: StripeEvent) -> str:
-    """Take an event in. Returns what became of it, for the count; each of these is a 200 to Stripe."""
+    """Take an event in. Returns what became of it, for the count; each but `UNREADABLE` is a 200 to Stripe."""
     if event.livemode is not (ports.settings.stage == "prod"):
         return "wrong_mode"
     if event.type in PAID_EVENTS:
         return _session_paid(ports, event.subject)
-    if event.type == "charge.updated":
+    if event.type == FEE_EVENT:
         return _fee_known(ports, event.subject)
     return "unknown"
 
 
 def _session_paid(ports: Ports, session: dict[str, Any]) -> str:
-    if session.get("payment_status") not in ("paid", "no_payment_required"):
-        return "unpaid"
     known = _name(session.get("id"))
     row = ports.store.get(session_key(known)) if known else None
     if row is None:
         return "unknown_session"
+    status = session.get("payment_status")
+    if not isinstance(status, str) or status not in STATUSES:
+        return UNREADABLE
+    if status not in PAID:
+        return "unpaid"
     order = str(row["order"])
     paid = Change(
         order_key(order),

@@ -8,10 +8,25 @@ from tests.infra.reading import Stack, called, text
 def test_the_clock_is_called_every_minute(both_stages: tuple[Stack, Stack]) -> None:
     """Without it nothing that is due happens."""
     _, service = both_stages
-    schedule = service.only("Scheduler::Schedule")["Properties"]
+    schedule = schedule_of(service, "tick-clock")
     assert schedule["ScheduleExpression"] == "rate(1 minute)"
     assert schedule.get("State", "ENABLED") == "ENABLED"
-    assert called(service, schedule["Target"]["Arn"]) == "tick-clock"
+
+
+def test_stripes_book_is_read_every_quarter_of_an_hour(both_stages: tuple[Stack, Stack]) -> None:
+    """Whatever webhooks lose is made up by then (design: money D)."""
+    _, service = both_stages
+    schedule = schedule_of(service, "reconcile")
+    assert schedule["ScheduleExpression"] == "rate(15 minutes)"
+    assert schedule.get("State", "ENABLED") == "ENABLED"
+
+
+def schedule_of(service: Stack, function: str) -> dict[str, Any]:
+    """The schedule that calls a function."""
+    (found,) = [
+        one for one in service.properties("Scheduler::Schedule") if called(service, one["Target"]["Arn"]) == function
+    ]
+    return found
 
 
 def rule_of(service: Stack, source: str) -> dict[str, Any]:
@@ -62,8 +77,9 @@ def test_every_call_that_nobody_waits_for_ends_in_the_queue_of_dead_letters(both
         assert config["DestinationConfig"]["OnFailure"]["Destination"] == arn
         # The alias's name, which the template cuts out of its ARN.
         configured.add(called(service, config["Qualifier"]["Fn::Select"][1]["Fn::Split"][1]))
-    assert configured == {"run-act", "tick-clock", "record-execution", "record-bounce"}
-    assert service.only("Scheduler::Schedule")["Properties"]["Target"]["DeadLetterConfig"]["Arn"] == arn
+    assert configured == {"run-act", "tick-clock", "record-execution", "record-bounce", "reconcile"}
+    for schedule in service.properties("Scheduler::Schedule"):
+        assert schedule["Target"]["DeadLetterConfig"]["Arn"] == arn
     for rule in service.properties("Events::Rule"):
         (target,) = rule["Targets"]
         assert target["DeadLetterConfig"]["Arn"] == arn

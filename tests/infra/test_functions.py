@@ -22,6 +22,7 @@ FILES = {
     "tick-clock": "functions/payout/tick_clock.py",
     "record-execution": "functions/payout/record_execution.py",
     "record-bounce": "functions/deliver/record_bounce.py",
+    "reconcile": "functions/payout/reconcile.py",
 }
 
 # docs/architecture.md, "Environment of the functions".
@@ -39,7 +40,7 @@ EVERYWHERE = {
     "RELAIS_SECRET_WEBHOOK",
     "POWERTOOLS_SERVICE_NAME",
 }
-PAYING = {"open-checkout", "enter-order", "run-act"}
+PAYING = {"open-checkout", "enter-order", "run-act", "reconcile"}
 
 
 def test_there_are_the_functions_of_the_architecture_and_each_has_its_handler(service: Stack) -> None:

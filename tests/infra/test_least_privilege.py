@@ -17,6 +17,7 @@ from botocore.exceptions import ClientError
 
 from devstack.simulation.calls import Context
 from devstack.simulation.world import PUBLIC_URL, World
+from devstack.stripe_sandbox.wire import Request as StripeRequest
 from relais.gate import Kind, Status
 from relais.metrics import Metric
 from relais.offer import RefundCause
@@ -156,6 +157,23 @@ def handed_over(world: World) -> None:
     assert journey.stage == "hold"
 
 
+def webhooks_lost(world: World) -> None:
+    """No webhook arrives: Stripe's book is read instead, and the seller hears of what nobody here asked for."""
+    world.sandbox.platform.outbox.switches.drop = True
+    journey = Journey(world)
+    journey.draft()
+    journey.pay()
+    world.engine.call("reconcile", {})
+    world.settle()
+    assert journey.stage == "brief"
+    oddity = b'{"type": "contribution", "amount": -500}'
+    world.sandbox.respond(StripeRequest("POST", "/_sandbox/transactions", "", {}, oddity))
+    world.pass_time(hours=3)
+    since = len(world.mails)
+    world.engine.call("reconcile", {})
+    assert told_seller(world, since)
+
+
 PLAYS: dict[str, Play] = SCENARIOS | {
     play.__name__: play
     for play in (
@@ -168,6 +186,7 @@ PLAYS: dict[str, Play] = SCENARIOS | {
         files_never_sent,
         handed_over,
         mail_bounced,
+        webhooks_lost,
     )
 }
 
@@ -408,6 +427,24 @@ def a_bounce_is_told_again(lost: Lost) -> None:
     assert lost.world.ports.store.get(bounce_key(str(journey.order.client_email))) is not None
 
 
+def the_next_look_makes_it_up(lost: Lost) -> None:
+    """The reconciler: what it can't read now, the next look reads; its alarm is the heartbeat that is missing."""
+    lost.world.sandbox.platform.outbox.switches.drop = True
+    journey = Journey(lost.world)
+    journey.draft()
+    journey.pay()
+    lost.lose()
+    before = lost.guard.counts[Metric.RECONCILED]
+    with pytest.raises(ClientError):
+        lost.world.engine.call("reconcile", {})
+    assert lost.guard.counts[Metric.RECONCILED] == before
+    assert journey.stage == "draft"
+    lost.mend()
+    lost.world.engine.call("reconcile", {})
+    lost.world.settle()
+    assert journey.stage == "brief"
+
+
 def to_hold_with_its_fee(journey: Journey) -> None:
     """Stripe's fee is booked, so that only the transfer is left to be made."""
     journey.to_hold()
@@ -449,6 +486,7 @@ LOSSES = (
     Loss("tick-clock", "ses:SendEmail", the_clock_says_why_it_fails, "identity"),
     Loss("record-execution", "dynamodb:UpdateItem", the_clock_finds_it_dead),
     Loss("record-bounce", "dynamodb:PutItem", a_bounce_is_told_again),
+    Loss("reconcile", "secretsmanager:GetSecretValue", the_next_look_makes_it_up, "stripe-reconcile"),
 )
 
 

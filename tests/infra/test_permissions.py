@@ -105,7 +105,7 @@ def test_only_the_functions_that_pay_read_a_stripe_key_and_each_its_own(service:
         for name in functions(service)
     }
     holders = {name: found for name, found in keys.items() if found}
-    assert holders.keys() == {"open-checkout", "enter-order", "run-act", "receive-stripe-event"}
+    assert holders.keys() == {"open-checkout", "enter-order", "run-act", "receive-stripe-event", "reconcile"}
     for name, found in holders.items():
         (secret,) = found
         own = "Webhook" if name == "receive-stripe-event" else "".join(word.capitalize() for word in name.split("-"))
@@ -128,8 +128,9 @@ def holders(stack: Stack, action: str) -> set[str]:
 
 
 def test_only_who_begins_or_repairs_an_order_may_start_and_stop_its_executions(service: Stack) -> None:
-    """The webhook begins; the clock and a seller's answer to a stuck order repair (workflow 3)."""
-    assert holders(service, "states:StartExecution") == {"receive-stripe-event", "answer-gate", "tick-clock"}
+    """The webhook begins, and who makes its losses up; the clock and a seller's answer repair (workflow 3)."""
+    begins = {"receive-stripe-event", "reconcile"}
+    assert holders(service, "states:StartExecution") == begins | {"answer-gate", "tick-clock"}
     assert holders(service, "states:StopExecution") == {"answer-gate", "tick-clock"}
 
 
@@ -143,11 +144,13 @@ def test_only_who_finds_money_to_be_moved_may_call_the_function_that_moves_it(se
         for resource in statement["Resource"]
         if text(resource).endswith(":live") and "run-act" in text(resource)
     }
-    assert calls == {"receive-stripe-event", "enter-order", "tick-clock"}
+    assert calls == {"receive-stripe-event", "reconcile", "enter-order", "tick-clock"}
 
 
-@pytest.mark.parametrize("index", [DUE, DESK, BOOK], ids=lambda index: index.name)
-def test_an_index_is_granted_by_name_and_for_queries_alone(service: Stack, index: Any) -> None:
+@pytest.mark.parametrize(
+    ("index", "readers"), [(DUE, {"tick-clock", "reconcile"}), (DESK, set()), (BOOK, {"reconcile"})], ids=str
+)
+def test_an_index_is_granted_by_name_and_for_queries_alone(service: Stack, index: Any, readers: set[str]) -> None:
     """Nothing scans, and an index that no function reads is granted to none."""
     granted = {
         (name, action)
@@ -155,7 +158,7 @@ def test_an_index_is_granted_by_name_and_for_queries_alone(service: Stack, index
         for action, resource in allowed(service, name)
         if resource.endswith(f"/index/{index.name}")
     }
-    assert granted == ({("tick-clock", "dynamodb:Query")} if index is DUE else set())
+    assert granted == {(name, "dynamodb:Query") for name in readers}
 
 
 def test_nobody_may_scan_or_delete(both_stages: tuple[Stack, Stack]) -> None:
@@ -179,13 +182,16 @@ def test_the_state_machine_may_invoke_what_its_definition_calls_and_nothing_else
     assert sorted(called(service, one) for one in resources) == sorted(called(service, one) for one in bound)
 
 
-def test_the_schedule_may_call_the_clock_and_nothing_else(service: Stack) -> None:
-    """The scheduler's role is one function wide."""
-    schedule = service.only("Scheduler::Schedule")
-    role = service.template["Resources"][schedule["Properties"]["Target"]["RoleArn"]["Fn::GetAtt"][0]]
-    granted = {action: statement["Resource"] for statement in statements(role) for action in statement["Action"]}
-    assert granted.keys() == {"lambda:InvokeFunction", "sqs:SendMessage"}
-    assert [called(service, one) for one in granted["lambda:InvokeFunction"]] == ["tick-clock"]
+def test_a_schedule_may_call_its_own_function_and_nothing_else(service: Stack) -> None:
+    """A scheduler's role is one function wide."""
+    found = []
+    for schedule in service.properties("Scheduler::Schedule"):
+        role = service.template["Resources"][schedule["Target"]["RoleArn"]["Fn::GetAtt"][0]]
+        granted = {action: statement["Resource"] for statement in statements(role) for action in statement["Action"]}
+        assert granted.keys() == {"lambda:InvokeFunction", "sqs:SendMessage"}
+        found += [called(service, one) for one in granted["lambda:InvokeFunction"]]
+        assert found[-1] == called(service, schedule["Target"]["Arn"])
+    assert sorted(found) == ["reconcile", "tick-clock"]
 
 
 def test_every_permission_to_be_invoked_is_for_an_alias_and_from_a_named_source(service: Stack) -> None:

@@ -19,6 +19,7 @@ RIGHTED = "a payment that is not the order's is given back"
 DIED = "an execution dies"
 BOUNCED = "a mail comes back"
 PUT_AWAY = "Lambda itself puts away a call that kept failing"
+UNHEARD = "Stripe's book is read every quarter of an hour, and the demo's order is over by then"
 HANDED_OVER = "more is due than one tick has time for"
 
 
@@ -85,8 +86,16 @@ UNPLAYED = (
         *("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"),
     ),
     _of("record-bounce", PUT_AWAY, None, "sqs:SendMessage"),
+    _of(
+        "reconcile",
+        UNHEARD,
+        "webhooks_lost",
+        *("dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query", "dynamodb:PutItem", "dynamodb:UpdateItem"),
+        *("states:StartExecution", "lambda:InvokeFunction", "secretsmanager:GetSecretValue", "ses:SendEmail"),
+    ),
+    _of("reconcile", PUT_AWAY, None, "sqs:SendMessage"),
 )
 BY_THE_RUNTIME = ("logs:", "xray:")
 """Lambda writes every function's log and traces with its role; the local cloud does so without asking."""
-ANY_TIME = "tick-clock"
-"""The schedule calls it every minute, so in a long play it may come upon anything that is due."""
+ANY_TIME = ("tick-clock", "reconcile")
+"""Schedules call them, so in a long play they may come upon anything."""

@@ -85,6 +85,10 @@ class Moto:
         table = dynamodb_backends[ACCOUNT][REGION].get_table("relais-dev")
         return [_row({name: on_the_wire(value) for name, value in item.attrs.items()}) for item in table.all_items()]
 
+    def due_rows(self) -> list[Row]:
+        """Every row that the clock will look at."""
+        return [row for row in self.rows() if "due" in row]
+
     def mails(self) -> list[Mail]:
         """Every mail that SES took."""
         return [
@@ -108,6 +112,10 @@ class MotoWithFastTable(Moto):
     def rows(self) -> list[Row]:
         """Every row of the table."""
         return list(self.store.rows.values())
+
+    def due_rows(self) -> list[Row]:
+        """Every row that the clock will look at."""
+        return self.store.waiting()
 
 
 @cache

@@ -490,6 +490,27 @@ def test_a_reminder_is_claimed_then_sent_and_never_twice(monkeypatch: pytest.Mon
     assert len(told(play, "brief.reminder")) == 1
 
 
+@pytest.mark.parametrize("error", [OSError, MailRefusedError("the post is closed")])
+def test_the_news_that_somebody_is_late_outlives_the_clock_that_brings_it(
+    monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    """Minutes later, not on the next working day; at a gate whose silence an older definition cannot route."""
+    play, gate = begin(Kind.ACCEPTANCE)
+    play.ports.store.write(Change(gate_key(play.id, str(gate.id)), put={"default": "stay"}))
+    sending = play.ports.mailer.send
+
+    def crash(letter: LetterView) -> None:
+        if letter.key == "late":
+            raise error
+        sending(letter)
+
+    monkeypatch.setattr(play.ports.mailer, "send", crash)
+    go_to(play, over(gate))
+    monkeypatch.setattr(play.ports.mailer, "send", sending)
+    go_to(play, over(gate) + timedelta(minutes=5))
+    assert len(told(play, "late")) == 1
+
+
 @pytest.mark.parametrize("kind", [Kind.BRIEF, Kind.WORK, Kind.REVIEW, Kind.ACCEPTANCE])
 def test_no_reminder_leaves_outside_its_readers_hours(kind: Kind) -> None:
     """A clock that stood still from before a reminder until the night sends it in the morning (people section 1)."""

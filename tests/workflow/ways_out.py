@@ -12,16 +12,16 @@ from contextlib import contextmanager
 from datetime import timedelta
 from functools import wraps
 from typing import Any
-from unittest.mock import Mock
+from unittest.mock import Mock, patch
 
 import pytest
 
 from devstack.simulation.world import World
-from devstack.stripe_sandbox.faults import Fault, FaultKind
 from devstack.stripe_sandbox.payments import top_up
 from relais import ledger
 from relais.offer import RefundCause
 from relais.order import OrderStage, order_from_row, stamp
+from relais.ports import MovementRefusedError
 from relais.rows import Change, order_key
 from relais.steps import interrupt, runs
 from tests.support.journey import Journey
@@ -311,9 +311,9 @@ def payment_of_another_amount(world: World) -> None:
 def refund_refused(world: World) -> None:
     """A refund that Stripe refuses parks; the seller sends it again as the next generation of one act."""
     journey = Journey(world).to_work()
-    world.sandbox.faults.add(Fault(FaultKind.STORED_500_BEFORE, "POST", "/v1/refunds"))
-    cancel(journey, RefundCause.BRIEF_NOT_MET)
-    assert (journey.stage, journey.milestone.parked_why) == ("park", "refund_unknown")
+    with patch.object(type(world.ports.payments), "refund", side_effect=MovementRefusedError("charge_disputed")):
+        cancel(journey, RefundCause.BRIEF_NOT_MET)
+    assert (journey.stage, journey.milestone.parked_why) == ("park", "refund_refused")
     assert {choice.value for choice in journey.open_gate.choices} == {"refund"}
     with broken(world, "run-act", "refund", RETRIES + 1):
         journey.answer("park", "refund")

@@ -10,13 +10,14 @@ from botocore.exceptions import ClientError
 
 from relais.act import act_from_row
 from relais.cli.output import AsJson, OfStage, Times, UsageRefusedError, say, sentences, table, tell_json
-from relais.cli.reading import SHARDS, latest
+from relais.cli.reading import SHARDS
 from relais.cli.stack import Stack, Stage
 from relais.errors import RelaisError
 from relais.gate import Gate, Status, gate_from_row
 from relais.order import order_from_row, stamp
 from relais.ports import Store
 from relais.rows import CLOCK_KEY, Key, Put, Row
+from relais.steps.book import latest
 
 ROUNDS = 25
 PAGE = 50

@@ -33,6 +33,7 @@ class Name(StrEnum):
     STRIPE_OPEN_CHECKOUT = "stripe-open-checkout"
     STRIPE_ENTER_ORDER = "stripe-enter-order"
     STRIPE_RUN_ACT = "stripe-run-act"
+    STRIPE_RECONCILE = "stripe-reconcile"
 
 
 _ABOUT = {
@@ -41,6 +42,7 @@ _ABOUT = {
     Name.STRIPE_OPEN_CHECKOUT: "opens checkout sessions",
     Name.STRIPE_ENTER_ORDER: "re-reads payments",
     Name.STRIPE_RUN_ACT: "pays freelancers, reads balance transactions",
+    Name.STRIPE_RECONCILE: "reads Stripe's book, compares it with ours",
 }
 KEY_PREFIXES = {
     Stage.DEV: ("sk_test_", "rk_test_"),
@@ -89,7 +91,7 @@ def set_(
             value = _with_fresh_key(present)
         case Name.STRIPE_WEBHOOK:
             value = {"secrets": [_webhook_secret(_given(name)), *(_webhook_secrets(present)[:1] if keep else ())]}
-        case Name.STRIPE_OPEN_CHECKOUT | Name.STRIPE_ENTER_ORDER | Name.STRIPE_RUN_ACT:
+        case Name.STRIPE_OPEN_CHECKOUT | Name.STRIPE_ENTER_ORDER | Name.STRIPE_RUN_ACT | Name.STRIPE_RECONCILE:
             value = {"key": _stripe_key(name, stage, _given(name))}
     _write(stack, name, value)
     told = {"name": name.value, "filled": True, "holds": holds(name, value)}
@@ -139,7 +141,7 @@ def holds(name: Name, present: Any) -> str:  # noqa: ANN401 - whatever the secre
             case Name.STRIPE_WEBHOOK:
                 count = len(secrets.webhook_secrets(present))
                 return f"{count} signing secret{'s' if count > 1 else ''}"
-            case Name.STRIPE_OPEN_CHECKOUT | Name.STRIPE_ENTER_ORDER | Name.STRIPE_RUN_ACT:
+            case Name.STRIPE_OPEN_CHECKOUT | Name.STRIPE_ENTER_ORDER | Name.STRIPE_RUN_ACT | Name.STRIPE_RECONCILE:
                 key = secrets.stripe_key(present)
                 kind = "restricted" if key.startswith("rk_") else "full" if key.startswith("sk_") else "unknown"
                 mode = "live" if "_live_" in key else "test" if "_test_" in key else ""

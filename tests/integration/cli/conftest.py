@@ -23,7 +23,7 @@ from relais.cli import app
 from relais.cli.catalog import Catalog, load
 from relais.gate import Choice, Status, Via, gate_from_row
 from relais.link import LinkKeys
-from relais.pages.views import AnnouncementView, LetterView
+from relais.pages.views import AnyLetter
 from relais.ports import ChargeSeen, PaidSession, Ports, Sent, SessionRequest, Settings, Settlement
 from relais.rows import order_key
 from relais.steps.assign import open_proposal
@@ -127,6 +127,7 @@ def cloud(store: DynamoStore) -> None:
         "stripe-webhook",
         "stripe-open-checkout",
         "stripe-enter-order",
+        "stripe-reconcile",
         "stripe-run-act",
     ):
         vault.create_secret(Name=f"relais/dev/{name}")
@@ -136,9 +137,9 @@ class Post:
     """Takes every mail."""
 
     def __init__(self) -> None:
-        self.sent: list[LetterView | AnnouncementView] = []
+        self.sent: list[AnyLetter] = []
 
-    def send(self, letter: LetterView | AnnouncementView) -> None:
+    def send(self, letter: AnyLetter) -> None:
         self.sent.append(letter)
 
 

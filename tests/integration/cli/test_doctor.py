@@ -22,7 +22,7 @@ from relais.cli.stack import FUNCTIONS, Cloud, Stack
 from relais.gate import Choice, Kind
 from relais.metrics import NAMESPACE, Metric
 from relais.order import MilestoneStage, OrderStage, stamp
-from relais.rows import Change, Put, act_key, gate_key, milestone_key, order_key
+from relais.rows import RECONCILER_KEY, REPORT_KEY, Change, Put, act_key, gate_key, milestone_key, order_key
 from relais.steps.webhook import receive_signed
 from relais.web import Request
 
@@ -32,6 +32,7 @@ KEYS = {
     "stripe-open-checkout": "rk_test_open_checkout",
     "stripe-enter-order": "rk_test_enter_order",
     "stripe-run-act": "rk_test_run_act",
+    "stripe-reconcile": "rk_test_reconcile",
 }
 
 
@@ -114,6 +115,13 @@ class Stage:
             ],
         )
 
+    def look(self, **report: Any) -> None:
+        """The reconciler's last look, and what it found."""
+        at = stamp(self.world.at - timedelta(minutes=5))
+        mark = {"v": 1, "began": at, "looked": at, "revision": 1}
+        found = {"v": 1, "at": at, "booked": {}, "held": {}, "findings": [], "more": 0, "told": []}
+        self.world.store.write(Put(RECONCILER_KEY, mark, guards=()), Put(REPORT_KEY, found | report, guards=()))
+
     def alarm(self, name: str, state: str) -> None:
         client = boto3.client("cloudwatch", region_name=REGION)
         client.put_metric_alarm(
@@ -154,6 +162,7 @@ def stage(world: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
     )
     world.engage()
     made.tick()
+    made.look()
     outputs = {
         "TableName": "relais-dev",
         "BucketName": "relais-dev-files",
@@ -237,6 +246,15 @@ def test_nothing_secret_is_shown(stage: Stage, relais: Any) -> None:
 Break = Callable[[Stage], None]
 
 
+def _unexplained(stage: Stage) -> None:
+    found = {"kind": "unexplained", "reference": "re_1", "amount": 2_000, "currency": "eur"}
+    stage.look(findings=[found])
+
+
+def _unread(stage: Stage) -> None:
+    stage.change(RECONCILER_KEY, looked=stamp(stage.world.at - timedelta(minutes=91)))
+
+
 def _other_secret(stage: Stage) -> None:
     stage.world.webhook_secrets = ("whsec_other",)
 
@@ -288,6 +306,8 @@ BROKEN: list[tuple[str, Break, str]] = [
     ("stripe keys", lambda stage: stage.fill("stripe-run-act", {"key": "rk_test_nobodys"}), "does not know it"),
     ("stripe keys", lambda stage: stage.fill("stripe-run-act", {"key": "rk_test_open_checkout"}), "lacks a right"),
     ("webhook", _other_secret, "refuses what is signed"),
+    ("reconciler", _unexplained, "unexplained: 20.00 eur"),
+    ("reconciler", _unread, "for 91 minutes not been read"),
     ("webhook", lambda stage: stage.door.close(), "does not answer"),
     ("webhook at Stripe", _unregistered, "is not known to Stripe"),
     ("webhook at Stripe", _switched_off, "is switched off"),

@@ -1,0 +1,345 @@
+"""A season of one shop: orders come in over some days, people act on their mails, things break; then it is judged.
+
+One world holds a few orders that share roster and seller. Each is drawn from its own seed, so worlds can be played in
+any number of processes, and the same seed always plays the same.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from heapq import heappop, heappush
+from http import HTTPStatus
+from itertools import count
+from random import Random
+from typing import Any
+from urllib.parse import urlsplit
+
+import stripe
+
+from devstack.simulation.judging import Verdict, judge, wrong_addressee
+from devstack.simulation.pages import Form, FormNotFoundError, Mail, Page
+from devstack.simulation.people import CLIENTS, MAKERS, SELLERS, Person, Temper
+from devstack.simulation.world import GOOD_CARD, MONDAY, PUBLIC_URL, InMemory, World, WorldError, world_in_memory
+from devstack.stripe_sandbox.payments import top_up
+from relais.errors import RelaisError
+from relais.offer import RefundCause
+from relais.order import order_from_row
+from relais.roster import Freelancer
+from relais.rows import session_key
+from relais.shop import Shop
+from relais.steps import interrupt
+from relais.steps.decisions import LostWhy
+from relais.steps.intake import correct_address
+from relais.steps.links import order_link
+from relais.steps.reassign import reassign
+from relais.steps.situation import read_shop
+
+OPEN_OFFERS = ("logo", "articles")
+DECLINED_CARD = "4000 0000 0000 0002"
+MISTYPED = "gmial.example"
+"""Mails to this domain come back."""
+OVERTIME = timedelta(days=500)
+"""How long after the last order everything must have ended."""
+RESERVE = 5_000_000
+"""The seller's own money at Stripe, in minor units: a refund draws on what is available."""
+LONGEST_OUTAGE = timedelta(hours=3)
+SEASON_FAULTS = {"calls lost": 0.002, "functions dying": 0.0015}
+"""How often one call to Stripe is cut off, and one call of ours to anything dies."""
+CANCELLED, REASSIGNED, DECLINED, ABANDONED = 0.04, 0.03, 0.05, 0.04
+TRIES_AFTER_TROUBLE = 9
+GATE = re.compile(r"/g/[0-9a-z]{12}/")
+ORDER = re.compile(r"/o/[0-9a-z]{12}/")
+TYPED = {"spent": "95.00", "bought_at": "Une plateforme", "receipt": "R-17"}
+NOTE = "Merci d'y regarder de plus près."
+
+
+class OutageError(Exception):
+    """A call of ours that did not happen: the process died, or the service did not answer."""
+
+
+@dataclass
+class Season:
+    """One world under way."""
+
+    world: World
+    clouds: InMemory
+    dice: Random
+    starts: datetime
+    last: datetime
+    shop: Shop
+    people: dict[str, Person] = field(default_factory=dict)
+    violations: list[str] = field(default_factory=list)
+    mails: Counter[str] = field(default_factory=Counter)
+    delivered: dict[str, datetime] = field(default_factory=dict)
+    orders: list[str] = field(default_factory=list)
+    inside: int = 0
+    """How many of our functions run now: only they break, not what looks at them, nor a person's command."""
+    _todo: list[tuple[datetime, int, Callable[[], None]]] = field(default_factory=list)
+    _number: count[int] = field(default_factory=count)
+    _read: int = 0
+    _outages: list[tuple[datetime, datetime]] = field(default_factory=list)
+    _call: Callable[[str, Mapping[str, Any]], Any] = field(init=False)
+
+    # What comes -----------------------------------------------------------------------------------------------------
+
+    def at(self, when: datetime, act: Callable[[], None]) -> None:
+        """Something will happen."""
+        heappush(self._todo, (when, next(self._number), act))
+
+    def play(self) -> None:
+        """Until nothing is left to happen, or far beyond the last day."""
+        end = self.last + OVERTIME
+        while True:
+            self._open_mails()
+            due, planned = self.world.next_due(), self._todo[0][0] if self._todo else None
+            coming = [at for at in (due, planned) if at is not None]
+            if not coming or min(coming) > end:
+                return
+            if planned is not None and (due is None or planned <= due):
+                self.world.move_to(planned)
+                self._try(heappop(self._todo)[2])
+            else:
+                self.world.move_to(max(min(coming), self.world.now()))
+                self._try(self._tick)
+            self._nobody_over_capacity()
+
+    def _tick(self) -> None:
+        self.world.tick()
+
+    def _try(self, act: Callable[[], None], tried: int = 0) -> None:
+        """Whoever meets an error tries again, a little later, then later still."""
+        try:
+            act()
+        except (OutageError, WorldError, FormNotFoundError, stripe.StripeError):
+            if tried == TRIES_AFTER_TROUBLE:
+                self.violations.append(f"after {tried} tries something could still not be done")
+                return
+            self.at(self.world.now() + timedelta(minutes=2**tried), lambda: self._try(act, tried + 1))
+        self.world.settle()
+
+    # What breaks ----------------------------------------------------------------------------------------------------
+
+    def break_things(self) -> None:
+        """From now on: draw Stripe's outages of the season, and watch our functions."""
+        self._call = self.world.engine.call
+        self.world.engine.call = self.watched  # type: ignore[method-assign]
+        self.world.cut = self.stripe_fails
+        for _ in range(3):
+            begins = self.starts + (self.last - self.starts) * self.dice.random()
+            self._outages.append((begins, begins + LONGEST_OUTAGE * self.dice.random()))
+
+    def stripe_fails(self, _method: str, _path: str) -> None:
+        """Told of every call to Stripe before it is made."""
+        now = self.world.now()
+        out = any(begins <= now <= ends for begins, ends in self._outages)
+        if self.inside and (out or self.dice.random() < SEASON_FAULTS["calls lost"]):
+            raise stripe.APIConnectionError("out of reach", should_retry=False)  # type: ignore[no-untyped-call]
+
+    def call_fails(self, _place: str) -> None:
+        """Told of every call to anything before it is made."""
+        if self.inside and self.dice.random() < SEASON_FAULTS["functions dying"]:
+            raise OutageError
+
+    def watched(self, name: str, event: Mapping[str, Any]) -> Any:
+        """One of our functions runs."""
+        self.inside += 1
+        try:
+            return self._call(name, event)
+        finally:
+            self.inside -= 1
+
+    # Mails ----------------------------------------------------------------------------------------------------------
+
+    def _open_mails(self) -> None:
+        sent = self.clouds.mailer.sent
+        while self._read < len(sent):
+            mail = sent[self._read]
+            self._read += 1
+            if mail.to.endswith(MISTYPED):
+                self._bounce(mail)
+                continue
+            self.delivered.setdefault(mail.to, self.world.now())
+            self.mails[self._role(mail.to)] += 1
+            self.violations += wrong_addressee(self.world, self.shop, mail)
+            self._lies_in(mail)
+
+    def _role(self, address: str) -> str:
+        if address == self.shop.email:
+            return "seller"
+        return "freelancer" if self.people[address].temper in MAKERS and "@client" not in address else "client"
+
+    def _lies_in(self, mail: Mail) -> None:
+        person = self.people[mail.to]
+        after = person.opens_after()
+        if after is None:
+            return
+        for link in dict.fromkeys(one for one in mail.links if GATE.search(one) or ORDER.search(one)):
+            act = self._answering(person, link) if GATE.search(link) else self._briefing(person, link)
+            self.at(self.world.now() + after, act)
+        if mail.to == self.shop.email and MISTYPED in mail.body:
+            self.at(self.world.now() + after, lambda: self._correct(mail))
+
+    def _bounce(self, mail: Mail) -> None:
+        gate = next((urlsplit(link).path.split("/")[2:4] for link in mail.links if GATE.search(link)), None)
+        tags = {} if gate is None else {"order": [gate[0]], "gate": [gate[1]]}
+        detail = {
+            "eventType": "Bounce",
+            "bounce": {"bounceType": "Permanent", "bouncedRecipients": [{"emailAddress": mail.to}]},
+            "mail": {"destination": [mail.to], "tags": tags},
+        }
+        at = self.world.now() + timedelta(minutes=1)
+        self.at(at, lambda: self.world.engine.queue("record-bounce", {"detail": detail}))
+
+    def _correct(self, mail: Mail) -> None:
+        order = next(found for found in re.findall(r"\b[0-9a-hjkmnp-tv-z]{12}\b", mail.body) if found in self.orders)
+        head = order_from_row(self.world.order_row(order))
+        if head.client_email and head.client_email.endswith(MISTYPED):
+            right = head.client_email.replace(f"@{MISTYPED}", "@client.example")
+            self.people[right] = self.people.pop(head.client_email)
+            self._by_hand(lambda: correct_address(self.world.ports, head, right, by="seller", reason="by phone"))
+
+    def _by_hand(self, act: Callable[[], object]) -> None:
+        """A command: a person reads the error and leaves it, or sees it done."""
+        with suppress(RelaisError):
+            act()
+
+    # Answers --------------------------------------------------------------------------------------------------------
+
+    def _answering(self, person: Person, link: str) -> Callable[[], None]:
+        return lambda: self._answer(person, link)
+
+    def _briefing(self, person: Person, link: str) -> Callable[[], None]:
+        return lambda: self._brief(person, link)
+
+    def _answer(self, person: Person, link: str) -> None:
+        if person.gone:
+            return
+        form = next((one for one in _shown(self.world.get(link)).forms if "choice" in one.names), None)
+        if form is None:
+            return  # answered, by them or by somebody else
+        choices = form.choices["choice"]
+        choice = person.chooses(choices)
+        drawn = person.sends(choice, choices)
+        filled = {sent: self._filled(form, sent) for sent in drawn}
+        for sent in drawn:
+            _shown(self.world.send(form, choice=sent, **filled[sent]))
+
+    def _filled(self, form: Form, choice: str) -> dict[str, str | list[str]]:
+        filled: dict[str, str | list[str]] = {name: TYPED[name] for name in TYPED if name in form.names}
+        if "note" in form.names:
+            filled["note"] = NOTE
+        if "until" in form.names:
+            filled["until"] = (self.world.now() + timedelta(days=6)).date().isoformat()
+        if form.choices.get("freelancer"):
+            filled["freelancer"] = self.dice.choice(form.choices["freelancer"])
+        if choice == "deliver":
+            body = b"\x89PNG " + str(self.dice.random()).encode()
+            filled["file"] = self.world.upload(f"{form.action}/files", form.fields["nonce"], {"travail.png": body})
+        return filled
+
+    def _brief(self, person: Person, link: str) -> None:
+        """The order's page: the brief, while it waits."""
+        page = _shown(self.world.get(link))
+        form = next((one for one in page.forms if any(name.startswith("q_") for name in one.names)), None)
+        if form is None or person.gone:
+            return
+        answers: dict[str, str | list[str]] = {name: NOTE for name in form.names if name.startswith("q_")}
+        for _ in person.sends("hand_in", ["hand_in"]):
+            _shown(self.world.send(form, **answers, ready="yes", action="hand_in"))
+
+    # Orders ---------------------------------------------------------------------------------------------------------
+
+    def buy(self, number: int) -> None:
+        """A client comes by a link, reads, presses, pays, or does not."""
+        temper = self.dice.choice(CLIENTS)
+        domain = MISTYPED if temper is Temper.MISTYPED else "client.example"
+        person = Person(f"client{number}@{domain}", temper, Random(self.dice.random()))
+        self.people[person.address] = person
+        offer = self.dice.choices(OPEN_OFFERS, (9, 1))[0]
+        lang = self.dice.choice(("fr", "fr", "en"))
+        page = self.world.get(f"{PUBLIC_URL}/offer/{offer}?lang={lang}")
+        form = _shown(page).form("client_kind")
+        consent = {"start_now": "yes", "ends_when_done": "yes"}
+        kind = self.dice.choice(("consumer", "business"))
+        answer = _shown(self.world.send(form, client_kind=kind, **consent))
+        session = urlsplit(answer.location).path.rpartition("/")[2]
+        order = str(self.world.row(session_key(session))["order"])
+        self.orders.append(order)
+        if self.dice.random() < ABANDONED:
+            return
+        if self.dice.random() < DECLINED:
+            self.world.pay_page(answer.location, DECLINED_CARD, person.address)
+        self.at(self.world.now() + timedelta(minutes=4), lambda: self._pay(person, answer.location, order))
+
+    def _pay(self, person: Person, url: str, order: str) -> None:
+        self.world.pay_page(url, GOOD_CARD, person.address)
+        self.world.settle()
+        if (after := person.opens_after()) is not None:
+            self.at(self.world.now() + after, lambda: self._after_payment(person, order))
+        if self.dice.random() < CANCELLED:
+            self.at(self._some_day(), lambda: self._cancel(order))
+        if self.dice.random() < REASSIGNED:
+            self.at(self._some_day(), lambda: self._reassign(order))
+
+    def _after_payment(self, person: Person, order: str) -> None:
+        """The page that the payment returns to."""
+        head = order_from_row(self.world.order_row(order))
+        self._brief(person, order_link(self.world.ports, head))
+
+    def _some_day(self) -> datetime:
+        return self.world.now() + timedelta(days=self.dice.uniform(0.2, 25))
+
+    def _cancel(self, order: str) -> None:
+        cause = self.dice.choice((RefundCause.SELLER_FAULT, RefundCause.LATE, RefundCause.CHANGE_OF_MIND))
+        self._by_hand(lambda: interrupt.cancel(self.world.ports, order, by="seller", cause=cause, reason="a reason"))
+
+    def _reassign(self, order: str) -> None:
+        ports = self.world.ports
+        self._by_hand(lambda: reassign(ports, order, "01", by="seller", why=LostWhy.SELLER, reason="a reason"))
+
+    # What must always hold ------------------------------------------------------------------------------------------
+
+    def _nobody_over_capacity(self) -> None:
+        for row in self.clouds.store.query("ROSTER", "R#"):
+            if row["in_hand"] > row["capacity"] or row["in_hand"] < 0:
+                self.violations.append(f"{row['sk']} has {row['in_hand']} in hand of {row['capacity']}")
+
+
+def _shown(page: Page) -> Page:
+    """What somebody reads: a page that says to come back later is come back to."""
+    if page.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        raise OutageError
+    return page
+
+
+def play(seed: str, orders: int, days: int) -> Verdict:
+    """Play one world to its end, and judge it."""
+    dice = Random(seed)
+    watched: list[Season] = []
+
+    def before(place: str) -> None:
+        if watched and not place.startswith("Stripe."):
+            watched[0].call_fails(place)
+
+    with world_in_memory(MONDAY, before, dice=Random(f"{seed} ids")) as world:
+        clouds = world.clouds
+        if not isinstance(clouds, InMemory):
+            raise TypeError(clouds)
+        top_up(world.sandbox.platform, RESERVE)
+        shop, _ = read_shop(world.ports.store)
+        season = Season(world, clouds, dice, world.now(), world.now() + timedelta(days=days), shop)
+        season.people[shop.email] = Person(shop.email, dice.choice(SELLERS), Random(dice.random()))
+        for row in clouds.store.query("ROSTER", "R#"):
+            one = Freelancer.from_row(row)
+            season.people.setdefault(one.email, Person(one.email, dice.choice(MAKERS), Random(dice.random())))
+        season.break_things()
+        for number in range(orders):
+            season.at(season.starts + timedelta(days=days) * dice.random(), lambda number=number: season.buy(number))  # type: ignore[misc]
+        watched.append(season)
+        season.play()
+        return judge(world, season.orders, season.mails, season.delivered, season.violations)

@@ -1,0 +1,162 @@
+"""Compares the ledger with what Stripe holds, and tells the seller in plain words what does not agree.
+
+Design: money D. The report stands on one row: the last comparison, its findings, and which of them were told when.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from relais import ledger
+from relais.metrics import Metric
+from relais.order import stamp
+from relais.pages.views import Frame, ReportView
+from relais.ports import ConditionFailedError, MailRefusedError, Ports
+from relais.report import MOST_KEPT, Finding, FindingKind, booked_in_stripe, findings
+from relais.rows import REPORT_KEY, SHOP_KEY, Put, Row
+from relais.steps.book import booked, latest, months_between
+from relais.steps.decisions import entry_put
+from relais.steps.situation import shop_from
+
+REPORT_ROW_VERSION = 1
+TOLD_AGAIN = timedelta(days=7)
+"""A finding that stays is told again so often; a new one at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The last comparison: when, what is booked and what Stripe holds by currency, and what does not agree."""
+
+    at: datetime
+    booked: dict[str, int]
+    held: dict[str, int] | None
+    findings: tuple[Finding, ...]
+    more: int = 0
+    told: tuple[str, ...] = ()
+    told_at: datetime | None = None
+
+
+def compare(ports: Ports, *, since: datetime, first: bool) -> Report:
+    """Compare everything booked since an instant with Stripe's balance, keep the report, tell the seller what is new.
+
+    The first comparison books what the account held before as the opening.
+    """
+    now = ports.now()
+    before = read_report(ports)
+    rows = booked(ports.store, months_between(since, latest(ports.store, now)))
+    entries, unreadable = ledger.read(rows)
+    held = _held(ports, entries)
+    if first and held is not None:
+        entries = (*entries, *_open_book(ports, entries, held))
+    found = findings(entries, unreadable, now=now, balance=held)
+    _count(ports, found)
+    report = Report(now, booked_in_stripe(entries), held, found)
+    told, told_at = _tell(ports, report, before)
+    row = report_row(report, told, told_at)
+    ports.store.write(Put(REPORT_KEY, row, guards=()))
+    return report
+
+
+def _held(ports: Ports, entries: tuple[ledger.Entry, ...]) -> dict[str, int] | None:
+    """Stripe's balance, if nothing moved while it was read and all that moved is booked."""
+    newest = ports.bank.newest()
+    held = ports.bank.balance()
+    if newest != ports.bank.newest():
+        return None
+    if newest is not None and newest not in {entry.reference for entry in entries}:
+        return None
+    return held
+
+
+def _open_book(ports: Ports, entries: tuple[ledger.Entry, ...], held: dict[str, int]) -> tuple[ledger.Entry, ...]:
+    ours = booked_in_stripe(entries)
+    gaps = {currency: amount - ours.get(currency, 0) for currency, amount in held.items()}
+    made = []
+    for currency, gap in gaps.items():
+        if not gap or any(entry.reference == f"opening:{currency}" for entry in entries):
+            continue
+        entry = ledger.opening(currency=currency, amount=gap, at=ports.now())
+        try:
+            ports.store.write(entry_put(entry))
+        except ConditionFailedError:
+            continue
+        made.append(entry)
+    return tuple(made)
+
+
+def _count(ports: Ports, found: tuple[Finding, ...]) -> None:
+    ports.counter.count(Metric.MONEY_DIFFERS, sum(one.is_difference for one in found))
+    ports.counter.count(Metric.COVER_SHORT, sum(one.amount for one in found if one.kind is FindingKind.COVER))
+
+
+def _tell(ports: Ports, report: Report, before: Report | None) -> tuple[tuple[str, ...], datetime | None]:
+    """Write to the seller where something is new, and every week while it lasts. A refused mail is tried again."""
+    now = report.at
+    told = () if before is None else before.told
+    told_at = None if before is None else before.told_at
+    names = tuple(sorted({_name(one) for one in report.findings}))
+    news = set(names) - set(told)
+    again = bool(names) and told_at is not None and now - told_at >= TOLD_AGAIN
+    if not news and not again:
+        return tuple(one for one in told if one in names), told_at
+    try:
+        ports.mailer.send(_letter(ports, report))
+    except MailRefusedError as refused:
+        ports.counter.count(Metric.MAIL_PUT_OFF)
+        ports.note(refused)
+        return told, told_at
+    return names, now
+
+
+def _name(one: Finding) -> str:
+    return f"{one.kind}:{one.reference}"[:80]
+
+
+def _letter(ports: Ports, report: Report) -> ReportView:
+    shop = shop_from(ports.store.get(SHOP_KEY))
+    home = ports.settings.public_url
+    return ReportView(
+        frame=Frame(shop, shop.lang, shop.zone, home, "/", report.at),
+        to=shop.email,
+        findings=report.findings[:MOST_KEPT],
+        more=max(0, len(report.findings) - MOST_KEPT),
+        booked=report.booked,
+        held=report.held,
+    )
+
+
+def report_row(report: Report, told: tuple[str, ...], told_at: datetime | None) -> dict[str, Any]:
+    """A report as its row keeps it."""
+    row = {
+        "v": REPORT_ROW_VERSION,
+        "at": stamp(report.at),
+        "booked": report.booked,
+        "held": report.held,
+        "findings": [one.to_row() for one in report.findings[:MOST_KEPT]],
+        "more": max(0, len(report.findings) - MOST_KEPT),
+        "told": list(told[: MOST_KEPT * 2]),
+        "told_at": told_at and stamp(told_at),
+    }
+    return {name: value for name, value in row.items() if value is not None}
+
+
+def read_report(ports: Ports) -> Report | None:
+    """The last comparison, if there was one."""
+    row = ports.store.get(REPORT_KEY)
+    return None if row is None else report_from_row(row)
+
+
+def report_from_row(row: Row) -> Report:
+    """Read a report."""
+    told_at = row.get("told_at")
+    return Report(
+        at=datetime.fromisoformat(row["at"]),
+        booked=dict(row["booked"]),
+        held=row.get("held"),
+        findings=tuple(Finding.from_row(one) for one in row["findings"]),
+        more=row["more"],
+        told=tuple(row["told"]),
+        told_at=None if told_at is None else datetime.fromisoformat(told_at),
+    )

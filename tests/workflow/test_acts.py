@@ -1,0 +1,96 @@
+"""Movements of money whose answer was lost: the same key while it is good, then Stripe's lists, never twice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+
+from devstack.simulation.world import World, world_in_memory
+from devstack.stripe_sandbox.faults import Fault, FaultKind
+from relais.ledger import Entry, check
+from tests.support.journey import Journey
+
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    """A fresh world without any cloud."""
+    with world_in_memory() as made:
+        yield made
+
+
+def act(journey: Journey) -> Mapping[str, Any]:
+    """The one movement of an order."""
+    (found,) = [row for row in journey.world.rows(f"O#{journey.id}") if row["sk"].startswith("A#")]
+    return found
+
+
+def fault(world: World, kind: FaultKind, times: int = 1) -> None:
+    """Transfers meet this so many times."""
+    world.sandbox.faults.add(Fault(kind, "POST", "/v1/transfers", times=times))
+
+
+def paid_once(journey: Journey, generation: int) -> None:
+    """The freelancer has the money, once, and the books agree."""
+    world = journey.world
+    world.pass_time(hours=30)
+    assert (act(journey)["state"], act(journey)["generation"]) == ("done", generation)
+    assert journey.order.stage.value == "completed"
+    assert [one["amount"] for one in world.transfers()] == [13_000]
+    entries = [Entry.from_row(row) for row in journey.entries()]
+    assert check(entries, now=world.now(), ended=frozenset({journey.id})) == ()
+
+
+@pytest.mark.parametrize(
+    "kind", [FaultKind.LOSE_ANSWER, FaultKind.LOSE_REQUEST, FaultKind.STORED_500_AFTER, FaultKind.REFUSE_500]
+)
+def test_the_same_key_finds_out_what_became_of_a_lost_answer(world: World, kind: FaultKind) -> None:
+    """Whether Stripe made it or not: nobody is asked, nothing is sent twice (design: money C 4)."""
+    journey = Journey(world).to_hold()
+    fault(world, kind)
+    world.pass_time(days=5)
+    if kind is FaultKind.STORED_500_AFTER:
+        # Stripe repeats the stored 500 for as long as it keeps the key; then its lists are looked through.
+        assert act(journey)["state"] in {"sending", "done"}
+    paid_once(journey, 0)
+
+
+def test_a_transfer_that_was_made_is_found_after_its_key_has_been_forgotten(world: World) -> None:
+    """The line is down for a day after Stripe took it: its lists tell, nothing is sent again."""
+    journey = Journey(world).to_hold()
+    fault(world, FaultKind.LOSE_ANSWER)
+    fault(world, FaultKind.LOSE_REQUEST, times=1_000)
+    world.pass_time(days=7)
+    paid_once(journey, 0)
+
+
+def test_a_transfer_that_was_never_made_follows_under_a_fresh_key_a_day_later(world: World) -> None:
+    """Two looks find nothing, 24 hours after the last sending: it cannot have been made (design: money C 5)."""
+    journey = Journey(world).to_hold()
+    hold = journey.open_gate.deadline
+    assert hold is not None
+    fault(world, FaultKind.LOSE_REQUEST, times=1_000)
+    world.go_to(hold + timedelta(hours=40))
+    assert (act(journey)["state"], world.transfers()) == ("sending", [])
+    world.sandbox.faults.clear()
+    world.pass_time(days=2)
+    paid_once(journey, 1)
+
+
+def test_of_a_large_one_only_a_person_says_that_it_was_never_made(world: World) -> None:
+    """Stripe does not promise that its lists are complete: a mistake of this size is not a machine's to make."""
+    with patch("relais.act.A_PERSON_DECIDES", 100):
+        journey = Journey(world).to_hold()
+        fault(world, FaultKind.LOSE_REQUEST, times=1_000)
+        world.pass_time(days=7)
+        assert (journey.stage, act(journey)["why"]) == ("park", "not_found")
+        world.sandbox.faults.clear()
+        world.pass_time(days=2)
+        assert world.transfers() == []
+        journey.answer("park", "payout")
+    paid_once(journey, 1)
