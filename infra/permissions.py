@@ -92,7 +92,8 @@ GRANTS: Mapping[str, tuple[Grant, ...]] = {
     # It has a payment given back that is not the order's, and so does the first state.
     "receive-stripe-event": (LOOK, WRITE, START, RUN_ACT, _secret(Resource.STRIPE_WEBHOOK)),
     "enter-order": (LOOK, LIST, WRITE, RUN_ACT, _secret(Resource.STRIPE_ENTER_ORDER)),
-    "open-proposal": OPEN,
+    # The seller who does late work themself takes it there, and never beside an interrupt.
+    "open-proposal": (*OPEN, ACCEPT),
     "open-gate": OPEN,
     "answer-gate": (*TELL, RESUME, ACCEPT, WRITE_FILES, *REPAIR),
     "permit-upload": (LOOK, WRITE_FILES, LINKS),

@@ -53,6 +53,12 @@ UNPLAYED = (
         "everybody_declines_and_the_seller_picks",
         "states:SendTaskSuccess",
     ),
+    _of(
+        "open-proposal",
+        "the seller does late work themself",
+        "late_work_goes_to_the_seller",
+        "dynamodb:ConditionCheckItem",
+    ),
     _of("open-proposal", CALLED_BACK, "called_back_at_openings", "states:SendTaskFailure"),
     _of("open-proposal", OBJECT_GONE, "texts_removed", "s3:ListBucket"),
     _of("open-gate", "a whole order parks", "openings_that_fail_for_good", "dynamodb:Query"),
