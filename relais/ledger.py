@@ -107,6 +107,8 @@ _POTS = frozenset({"client_funds", "client_credit", "refund_payable", "dispute_h
 
 _THERE = frozenset({"stripe", "stripe_clearing", "dispute_held"})
 _OWED = frozenset({"client_funds", "client_credit", "refund_payable", "payable", "commission_payable"})
+RESERVE_PERCENT = 10
+"""Beside what is owed: for disputes, and for what is owed since the last comparison."""
 FEES_TAKE_PERCENT = 5
 """Of a client's money no fee of Stripe's takes more: 3.25 % and 0.25 € at most (design: money A 9)."""
 
@@ -562,6 +564,11 @@ class Cover:
     def short(self) -> int:
         """By how much less is there than is owed; nothing where all is covered."""
         return max(0, self.owed - self.there)
+
+    @property
+    def to_keep(self) -> int:
+        """What automatic payouts have to leave in the account: all that is owed, and a reserve (design: money A 5)."""
+        return self.owed + self.owed * RESERVE_PERCENT // 100
 
     @property
     def pressing(self) -> bool:

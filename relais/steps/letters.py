@@ -9,7 +9,7 @@ from datetime import datetime
 from relais.announcement import Announcement
 from relais.calendar import due_after
 from relais.errors import RelaisError
-from relais.gate import Choice, Gate, Kind, Role, Status, gate_from_row
+from relais.gate import Choice, Gate, GateId, Kind, Role, Status, gate_from_row
 from relais.offer import Question
 from relais.order import ORDER_LEVEL, Lost, Milestone
 from relais.pages.views import AnnouncementView, Chosen, Frame, LetterView
@@ -35,11 +35,14 @@ def opening(ports: Ports, situation: Situation, gate: Gate) -> tuple[LetterView,
         case Kind.PAYOUT | Kind.START:
             return ()
         case _:
-            return (_with_words(ports, to_owner(ports, situation, gate, _opening_key(situation, gate)), gate),)
+            letter = to_owner(ports, situation, gate, _opening_key(situation, gate))
+            return (_with_words(ports, letter, gate),)
 
 
 def _with_words(ports: Ports, letter: LetterView, gate: Gate) -> LetterView:
-    """A question, or the wish for another date, is read in its mail."""
+    """What a gate asks is read in its mail: a question, the reason of a wish for another date, a sum."""
+    if gate.id.kind is Kind.SETTLEMENT:
+        return replace(letter, facts=_proposed(gate))
     text = gate.shown.get("text")
     return letter if text is None else replace(letter, note=ports.files.get_text(text))
 
@@ -102,6 +105,11 @@ def reminder(ports: Ports, situation: Situation, gate: Gate) -> LetterView:
     return _with_words(ports, to_owner(ports, situation, gate, f"{_opening_key(situation, gate)}.reminder"), gate)
 
 
+def _proposed(gate: Gate) -> dict[str, str | int]:
+    """What the seller proposes to give back, in minor units."""
+    return {"amount": int(gate.shown["amount"])}
+
+
 def late(ports: Ports, situation: Situation, gate: Gate) -> LetterView:
     """The mail that tells the seller of a gate whose deadline passed and decided nothing."""
     letter = _to_seller(ports, situation, "late", gate)
@@ -158,10 +166,11 @@ def refunded(ports: Ports, situation: Situation) -> tuple[LetterView, ...]:
     milestone, freelancer = situation.milestone, situation.freelancer
     amount = situation.order.refunded if milestone is None else milestone.refunded
     cause = situation.order.cause if milestone is None else milestone.cause
-    back = replace(_to_client(ports, situation, "refunded", None), facts={"amount": amount, "cause": cause or ""})
+    key = "refunded" if milestone is None or milestone.undone else "settled"
+    back = replace(_to_client(ports, situation, key, None), facts={"amount": amount, "cause": cause or ""})
     if milestone is None or freelancer is None or by_hand(situation):
         return (back,)
-    told = _to_freelancer(ports, situation, freelancer, "cancelled", None)
+    told = _to_freelancer(ports, situation, freelancer, "cancelled" if milestone.undone else "reduced", None)
     return (back, replace(told, pay=kept(milestone), facts={"cause": cause or ""}))
 
 
@@ -217,6 +226,8 @@ def to_owner(ports: Ports, situation: Situation, gate: Gate, key: str) -> Letter
 def _opening_key(situation: Situation, gate: Gate) -> str:
     if gate.id.kind is Kind.PARK:
         return "parked"
+    if gate.id.kind is Kind.SETTLEMENT:
+        return {"part": "settlement", "contest": "contested"}.get(gate.shown["proposal"], "unanswered")
     if gate.id.kind is Kind.LATE:
         return "work_late"
     if gate.id.kind is Kind.CANCEL_LATE:
@@ -225,7 +236,8 @@ def _opening_key(situation: Situation, gate: Gate) -> str:
         return "revised"
     if gate.id.kind is not Kind.WORK or situation.milestone is None or not situation.milestone.version:
         return gate.id.kind.value
-    return "revision" if situation.last and Kind.ACCEPTANCE.value in situation.last else "rework"
+    by_client = {Kind.ACCEPTANCE, Kind.SETTLEMENT}
+    return "revision" if situation.last and GateId.parse(situation.last).kind in by_client else "rework"
 
 
 def _accepted(ports: Ports, situation: Situation, gate: Gate) -> tuple[LetterView, ...]:

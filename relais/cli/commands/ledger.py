@@ -206,6 +206,7 @@ def _report_document(found: Report, times: Times) -> dict[str, Any]:
         "held": found.held,
         "findings": [one.to_row() | {"sentence": finding_in_words(one, "en", times.zone)} for one in found.findings],
         "more": found.more,
+        "kept": found.kept,
     }
 
 
@@ -214,6 +215,8 @@ def _print_report(found: Report, times: Times) -> None:
     for currency in sorted(found.booked.keys() | (found.held or {}).keys()):
         theirs = "not read" if found.held is None else money(found.held.get(currency, 0), currency)
         say(f"In our books at Stripe: {money(found.booked.get(currency, 0), currency)}. Stripe says: {theirs}.")
+    for currency, amount in sorted((found.kept or {}).items()):
+        say(f"Stripe's automatic payouts leave {money(amount, currency)} in the account: what is owed, and a reserve.")
     for number, one in enumerate(found.findings, start=1):
         say(f"{number}. {finding_in_words(one, 'en', times.zone)}")
     if found.more:

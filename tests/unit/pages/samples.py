@@ -26,6 +26,7 @@ from relais.pages.render import Page
 from relais.pages.views import (
     AnsweredView,
     Asking,
+    Bearing,
     BriefView,
     Chosen,
     FileView,
@@ -263,6 +264,8 @@ OWNERS = {
     Kind.WORK: (Role.FREELANCER, FREELANCER.key, Default.STAY),
     Kind.REVIEW: (Role.SELLER, "seller", Default.STAY),
     Kind.ACCEPTANCE: (Role.CLIENT, "client", Default.ACCEPT),
+    Kind.REFUND_REQUEST: (Role.SELLER, "seller", Default.LAPSE),
+    Kind.SETTLEMENT: (Role.CLIENT, "client", Default.TAKE),
     Kind.HOLD: (Role.CLOCK, "clock", Default.RELEASE),
     Kind.PAYOUT: (Role.ENGINE, "engine", Default.STAY),
     Kind.PICK: (Role.SELLER, "seller", Default.REFUND),
@@ -280,7 +283,9 @@ ROUTED = {
     Kind.START: (Choice.BEGIN,),
     Kind.WORK: (Choice.DELIVER, Choice.GIVE_UP),
     Kind.REVIEW: (Choice.APPROVE, Choice.REWORK, Choice.REASSIGN),
-    Kind.ACCEPTANCE: (Choice.ACCEPT, Choice.REVISE, Choice.REFUND),
+    Kind.ACCEPTANCE: (Choice.ACCEPT, Choice.REVISE, Choice.REFUND, Choice.REQUEST),
+    Kind.REFUND_REQUEST: (Choice.FULL, Choice.PART, Choice.CONTEST, Choice.LAPSED),
+    Kind.SETTLEMENT: (Choice.TAKE, Choice.ACCEPT, Choice.REVISE),
     Kind.HOLD: (Choice.RELEASE,),
     Kind.PAYOUT: (Choice.PAID, Choice.NOTHING_DUE),
     Kind.PICK: (Choice.PICKED, Choice.SELF, Choice.OUTSIDE, Choice.WAIT, Choice.REFUND),
@@ -290,6 +295,8 @@ ROUTED = {
         Choice.WORK,
         Choice.REVIEW,
         Choice.ACCEPTANCE,
+        Choice.REFUND_REQUEST,
+        Choice.SETTLEMENT,
         Choice.HOLD,
         Choice.PAYOUT,
         Choice.REFUND,
@@ -308,6 +315,8 @@ ASKED = (
     Kind.WORK,
     Kind.REVIEW,
     Kind.ACCEPTANCE,
+    Kind.REFUND_REQUEST,
+    Kind.SETTLEMENT,
     Kind.PICK,
     Kind.PARK,
     Kind.STUCK,
@@ -316,9 +325,11 @@ ASKED = (
     Kind.MORE_TIME,
     Kind.QUESTION,
 )
+BEARINGS = tuple(Bearing(cause, PAY, PRICE - PAY) for cause in (RefundCause.BRIEF_NOT_MET, RefundCause.SELLER_FAULT))
 NOTELESS = {Kind.PICK, Kind.PARK, Kind.STUCK, Kind.LATE, Kind.CANCEL_LATE, Kind.MORE_TIME}
 """The kinds that have a page of their own."""
-SHOWN: dict[Kind, dict[str, str]] = {
+SHOWN: dict[Kind, dict[str, str | int]] = {
+    Kind.SETTLEMENT: {"amount": 6_000, "proposal": "part"},
     Kind.LATE: {"missed": "2026-11-30T16:00:00+00:00"},
     Kind.MORE_TIME: {"until": "2026-12-10T17:00:00+00:00", "text": "texts/x/more_time"},
     Kind.QUESTION: {"by": "freelancer", "from": "01-work-0003", "with": "ines-moreau", "text": "texts/x/question"},
@@ -330,6 +341,7 @@ THREAD = (
     Said(Role.SELLER, own=True, at=NOW, text="Oui.", answer=True, to_client=False),
 )
 ASKING = (Asking(Kind.QUESTION, Role.SELLER, stops=True), Asking(Kind.MORE_TIME, Role.SELLER))
+NOTED = {Kind.WORK, Kind.QUESTION, Kind.MORE_TIME, Kind.REFUND_REQUEST, Kind.SETTLEMENT}
 ASKING_CLIENT = (Asking(Kind.QUESTION, Role.CLIENT),)
 NOTICES = (
     "dead_link",
@@ -356,6 +368,12 @@ LETTERS = (
     "review",
     "acceptance",
     "revised",
+    "refund_request",
+    "settlement",
+    "contested",
+    "unanswered",
+    "settled",
+    "reduced",
     "accepted",
     "to_pay",
     "paid",
@@ -452,15 +470,16 @@ def gate_view(lang: str, kind: Kind, **changed: object) -> GateView:
         deadline=WORK_DEADLINE,
         brief=BRIEF,
         brief_files=(FileView("devanture.jpg", 2_400_000, "O/up/9", f"{HOME}/f/9"),),
-        files=(LOGO, SOURCE) if kind in {Kind.REVIEW, Kind.ACCEPTANCE} else (),
+        files=(LOGO, SOURCE) if kind in {Kind.REVIEW, Kind.ACCEPTANCE, Kind.REFUND_REQUEST, Kind.SETTLEMENT} else (),
         delivery_note="Voici la première piste." if kind is Kind.REVIEW else None,
-        note="Le vert est trop clair." if kind in {Kind.WORK, Kind.QUESTION, Kind.MORE_TIME} else None,
+        note="Le vert est trop clair." if kind in NOTED else None,
         reasons=REASONS,
         margin=15_540 if kind is Kind.REVIEW else None,
         candidates=CANDIDATES if kind is Kind.PICK else (),
         own=CANDIDATES[-1] if kind in {Kind.PICK, Kind.LATE} else None,
         chosen=CHOSEN if kind is Kind.REVIEW else (),
-        refund=PRICE if {Choice.REFUND, Choice.CANCEL} & set(ROUTED[kind]) else None,
+        refund=PRICE if {Choice.REFUND, Choice.CANCEL, Choice.FULL, Choice.TAKE} & set(ROUTED[kind]) else None,
+        bearings=BEARINGS if kind is Kind.REFUND_REQUEST else (),
     )
     return replace(view, **changed)  # type: ignore[arg-type]
 
