@@ -41,7 +41,7 @@ LONGEST_ACT = 0.6
 """Seconds within which they do."""
 MINUTES_A_STEP = 3
 STEP_SECONDS = 4.0
-MOST_SECONDS = 600.0
+MOST_SECONDS = 900.0
 LATER = timedelta(days=12)
 """More than a hold takes."""
 TROUBLE = (PageError, OSError, HTTPException, ClientError, BotoCoreError, ValueError)
@@ -100,7 +100,8 @@ class Fire:
                 continue
             script = next((word.decode() for word in words if word.endswith(b"_worker.py")), "")
             if script and at.startswith(f"{self.folder}/"):
-                found.append((at.partition("ministack-lambda-")[2].partition("/")[0], int(entry.name)))
+                function = at.partition("ministack-lambda-")[2].partition("/")[0].rpartition("-")[0]
+                found.append((function, int(entry.name)))
         return sorted(found)
 
 
