@@ -73,6 +73,8 @@ class Act:
     """Sendings whose answer was lost."""
     looked: datetime | None = None
     """The first look through Stripe's lists that did not find it (wall)."""
+    by_hand: str | None = None
+    """The reference of the bank transfer by which somebody made it outside Stripe."""
     tried_at: int = 0
     """The ordinal of the gate that sent it last: what ended badly is sent again only if a park lies between."""
 
@@ -107,6 +109,7 @@ def act_row(act: Act) -> dict[str, Any]:
         "stripe_id": act.stripe_id,
         "why": act.why,
         "settled": act.settled,
+        "by_hand": act.by_hand,
         "tries": act.tries or None,
         "looked": act.looked and stamp(act.looked),
         "tried_at": act.tried_at,
@@ -134,6 +137,7 @@ def act_from_row(stored: Row) -> Act:
         why=row.get("why"),
         settled=row.get("settled", True),
         tries=row.get("tries", 0),
+        by_hand=row.get("by_hand"),
         looked=instant(row.get("looked")),
         tried_at=row.get("tried_at", 0),
     )

@@ -107,6 +107,8 @@ _POTS = frozenset({"client_funds", "client_credit", "refund_payable", "dispute_h
 
 _THERE = frozenset({"stripe", "stripe_clearing", "dispute_held"})
 _OWED = frozenset({"client_funds", "client_credit", "refund_payable", "payable", "commission_payable"})
+RESERVE_PERCENT = 10
+"""Beside what is owed: for disputes, and for what is owed since the last comparison."""
 FEES_TAKE_PERCENT = 5
 """Of a client's money no fee of Stripe's takes more: 3.25 % and 0.25 € at most (design: money A 9)."""
 
@@ -204,6 +206,8 @@ class EntryKind(StrEnum):
     CHARGE_SETTLED = "charge_settled"
     TRANSFER_SETTLED = "transfer_settled"
     REFUND_SETTLED = "refund_settled"
+    REFUND_FAILED = "refund_failed"
+    BANK_TRANSFER = "bank_transfer"
     PAYMENT_RETURNED = "payment_returned"
     REFUND_RETURNED = "refund_returned"
     REVERSAL_SETTLED = "reversal_settled"
@@ -354,6 +358,26 @@ def refund_settled(*, order: str, txn: str, op: str, amount: int, currency: str,
     The fee stays.
     """
     return Entry(txn, EntryKind.REFUND_SETTLED, at, order, _move(CLEARING, STRIPE, amount, currency), item=op)
+
+
+def refund_failed(*, order: str, refund: str, op: str, amount: int, currency: str, at: datetime) -> Entry:
+    """Row 8'': a refund that Stripe had taken did not reach the client; the debt is open again (minor units)."""
+    postings = _move(CLEARING, refund_payable(order), amount, currency)
+    return Entry(f"refundfail:{refund}", EntryKind.REFUND_FAILED, at, order, postings, item=op)
+
+
+def paid_by_bank(*, order: str, op: str, amount: int, freelancer: str, currency: str, at: datetime) -> Entry:
+    """Row 5': the seller paid a freelancer from their own bank and says so (minor units)."""
+    return Entry(f"op:{op}", EntryKind.BANK_TRANSFER, at, order, _move(payable(freelancer), BANK, amount, currency))
+
+
+def refunded_by_bank(*, order: str, op: str, amount: int, currency: str, at: datetime) -> Entry:
+    """Row 5' for a client: a refund that Stripe could not make, paid from the seller's own bank (minor units).
+
+    Its reference is its own: one that Stripe took, and that came back, has booked `op:` already.
+    """
+    postings = _move(refund_payable(order), BANK, amount, currency)
+    return Entry(f"bank:{op}", EntryKind.BANK_TRANSFER, at, order, postings)
 
 
 def stray_payment(*, order: str, pi: str, amount: int, currency: str, at: datetime) -> Entry:
@@ -540,6 +564,11 @@ class Cover:
     def short(self) -> int:
         """By how much less is there than is owed; nothing where all is covered."""
         return max(0, self.owed - self.there)
+
+    @property
+    def to_keep(self) -> int:
+        """What automatic payouts have to leave in the account: all that is owed, and a reserve (design: money A 5)."""
+        return self.owed + self.owed * RESERVE_PERCENT // 100
 
     @property
     def pressing(self) -> bool:

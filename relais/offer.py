@@ -26,6 +26,8 @@ _PROPOSAL_AFTER = Duration.parse("2 wh")
 _WORK = (Reminder.parse("-24 h"),)
 _REVIEW = Rule.parse("1 wd; half")
 _ACCEPTANCE = Rule.parse("7 d; 2 d, 5 d, last day")
+_REFUND_REQUEST = Rule.parse("3 wd; 1 wd, 2 wd")
+_SETTLEMENT = Rule.parse("7 d; 3 d, 6 d")
 _LATE = Rule.parse("4 wh")
 _HOLD_SPOKEN = Duration.parse("3 d")
 _CASCADE = Cascade()
@@ -182,6 +184,8 @@ class Clocks:
     work: tuple[Reminder, ...] = _WORK
     review: Rule = _REVIEW
     acceptance: Rule = _ACCEPTANCE
+    refund_request: Rule = _REFUND_REQUEST
+    settlement: Rule = _SETTLEMENT
     hold_spoken: Duration = _HOLD_SPOKEN
     hold_silent: Duration = _HOLD_SILENT
     late: Rule = _LATE
@@ -464,6 +468,8 @@ def _clocks_row(clocks: Clocks) -> Row:
         "work": [str(reminder) for reminder in clocks.work],
         "review": str(clocks.review),
         "acceptance": str(clocks.acceptance),
+        "refund_request": str(clocks.refund_request),
+        "settlement": str(clocks.settlement),
         "late": str(clocks.late),
         "hold_spoken": str(clocks.hold_spoken),
         "hold_silent": str(clocks.hold_silent),
@@ -479,6 +485,8 @@ def _clocks(row: Mapping[str, Any]) -> Clocks:
         work=tuple(Reminder.parse(word) for word in row["work"]),
         review=Rule.parse(row["review"]),
         acceptance=Rule.parse(row["acceptance"]),
+        refund_request=Rule.parse(row.get("refund_request", str(_REFUND_REQUEST))),
+        settlement=Rule.parse(row.get("settlement", str(_SETTLEMENT))),
         late=Rule.parse(row["late"]) if "late" in row else _LATE,
         hold_spoken=Duration.parse(row["hold_spoken"]),
         hold_silent=Duration.parse(row["hold_silent"]),

@@ -51,6 +51,8 @@ class MilestoneStage(StrEnum):
     WORK = "work"
     REVIEW = "review"
     ACCEPTANCE = "acceptance"
+    REFUND_REQUEST = "refund_request"
+    SETTLEMENT = "settlement"
     HOLD = "hold"
     PAYOUT = "payout"
     REFUND = "refund"
@@ -123,6 +125,8 @@ class Milestone:
 
     `promised` is the client's own date for it and `starts` when it begins, where it doesn't begin with the order;
     `began` is when it did. `interrupt` is a decision on this milestone alone that no gate has been answered with yet.
+    `requests` counts how often its client asked for money back, `proposed` is what the seller proposes to give of it,
+    `give_back` what was agreed on and no act has reserved yet (minor units; nothing: the whole).
     """
 
     order: str
@@ -149,6 +153,9 @@ class Milestone:
     refunded: int = 0
     refund_in_transit: int = 0
     cause: str | None = None
+    requests: int = 0
+    proposed: int | None = None
+    give_back: int | None = None
     picked: str | None = None
     wait_until: datetime | None = None
     lost: Lost | None = None
@@ -158,6 +165,16 @@ class Milestone:
     interrupt: Interrupt | None = None
     sides: int = 0
     """How many side gates were opened on it: they count apart from its ordinal."""
+
+    @property
+    def held(self) -> int:
+        """What of its price the client has not been given back or promised back (minor units)."""
+        return self.price - self.refunded - self.refund_in_transit
+
+    @property
+    def undone(self) -> bool:
+        """Whether all of it was given back: nothing of the work stays with the client."""
+        return 0 < self.price <= self.refunded
 
     @property
     def unbegun(self) -> bool:
@@ -365,6 +382,9 @@ def milestone_from_row(stored: Row) -> Milestone:
         refunded=row.get("refunded", 0),
         refund_in_transit=row.get("refund_in_transit", 0),
         cause=row.get("cause"),
+        requests=row.get("requests", 0),
+        proposed=row.get("proposed"),
+        give_back=row.get("give_back"),
         picked=row.get("picked"),
         wait_until=instant(row.get("wait_until")),
         lost=None if row.get("lost") is None else Lost(**row["lost"]),

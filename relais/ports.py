@@ -283,7 +283,7 @@ class BankSilentError(RelaisError):
 
 
 class Bank(Protocol):
-    """Stripe's own book, read and never written. Every call raises `BankSilentError`."""
+    """Stripe's own book: read, and never written but for the balance to keep. Every call raises `BankSilentError`."""
 
     def newest(self, before: datetime | None = None) -> str | None:
         """The newest balance transaction of all, or of those made before an instant."""
@@ -299,6 +299,12 @@ class Bank(Protocol):
 
     def balance(self) -> dict[str, int]:
         """What Stripe holds for us, available and pending together, by currency in minor units."""
+
+    def minimum(self) -> dict[str, int]:
+        """What Stripe's automatic payouts leave in the account, by currency in minor units (design: money A 5)."""
+
+    def keep(self, minimum: dict[str, int]) -> None:
+        """Have automatic payouts leave this much, by currency in minor units; others stay as they are."""
 
     def events(self, types: Sequence[str], since: datetime) -> list[PastEvent]:
         """The events of these types since an instant, oldest first, all pages."""

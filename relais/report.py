@@ -30,6 +30,8 @@ class FindingKind(StrEnum):
     """The sum of what is booked is not what Stripe holds."""
     COVER = "cover"
     """Stripe's balance is smaller than what clients and freelancers are owed."""
+    REFUND_FAILED = "refund_failed"
+    """A refund came back weeks later: the client is still owed it."""
     UNREADABLE = "unreadable"
     """An entry of ours that is none."""
 
@@ -47,8 +49,8 @@ class Finding:
 
     @property
     def is_difference(self) -> bool:
-        """Whether the books are wrong; short cover is a state of the shop, not an error."""
-        return self.kind is not FindingKind.COVER
+        """Whether the books are wrong; short cover, and a debt that is open again, are states of the shop."""
+        return self.kind not in {FindingKind.COVER, FindingKind.REFUND_FAILED}
 
     def to_row(self) -> dict[str, Any]:
         """The finding as a row keeps it."""
@@ -91,6 +93,7 @@ def findings(
     ]
     found += _uncleared(entries, now)
     found += _unknown(entries)
+    found += _open_again(entries)
     if balance is not None:
         found += _of_balance(entries, balance)
     found += [
@@ -118,6 +121,18 @@ def _unknown(entries: Iterable[Entry]) -> Iterable[Finding]:
             moved = next(one for one in entry.postings if one.account != STRIPE)
             yield Finding(
                 FindingKind.UNKNOWN, entry.reference, abs(moved.amount), moved.currency, entry.at, entry.order
+            )
+
+
+def _open_again(entries: Sequence[Entry]) -> Iterable[Finding]:
+    balances = trial_balance(entries)
+    for entry in entries:
+        if entry.kind is not EntryKind.REFUND_FAILED or entry.order is None:
+            continue
+        (owed,) = (one for one in entry.postings if one.amount < 0)
+        if balances[(owed.account, owed.currency)] < 0:
+            yield Finding(
+                FindingKind.REFUND_FAILED, entry.reference, -owed.amount, owed.currency, entry.at, entry.order
             )
 
 

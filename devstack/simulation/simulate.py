@@ -8,7 +8,7 @@ import logging
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from multiprocessing import get_context
 from typing import Any
 
@@ -85,4 +85,5 @@ def _world(seed: str, orders: int, days: int) -> Verdict:
     """One world in a process of its own; what the functions log is theirs, not the simulation's to tell."""
     logging.disable()
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-        return play(seed, orders, days)
+        verdict = play(seed, orders, days)
+    return replace(verdict, violations=tuple(f"{one} (world {seed})" for one in verdict.violations))

@@ -1,5 +1,7 @@
 """Stripe's book: balance transactions, events, the balance. Reads, with a key that may read everything.
 
+All that it writes is how much automatic payouts leave in the account.
+
 Lists come newest first and ten at a time: what follows a mark is asked for with `ending_before`, which gives the page
 next to it (design: money D, trap 10 of money E).
 """
@@ -19,6 +21,7 @@ TIMEOUT_SECONDS = 20
 PAGE = 100
 TRIES = 2
 """Reading twice harms nobody, so the library may repeat what a lost line swallowed."""
+_MINIMUM = "minimum_balance_by_currency"
 _Read = TypeVar("_Read")
 
 
@@ -70,6 +73,17 @@ class StripeBank:
         for pot in pots:
             totals[pot.currency] = totals.get(pot.currency, 0) + pot.amount
         return totals
+
+    def minimum(self) -> dict[str, int]:
+        """What Stripe's automatic payouts leave in the account, by currency in minor units."""
+        found = _read(self._stripe.v1.balance_settings.retrieve).to_dict()
+        payouts = (found.get("payments") or {}).get("payouts") or {}
+        return {currency: int(amount) for currency, amount in (payouts.get(_MINIMUM) or {}).items()}
+
+    def keep(self, minimum: dict[str, int]) -> None:
+        """Have automatic payouts leave this much, by currency in minor units; others stay as they are."""
+        asked: Any = {"payments": {"payouts": {_MINIMUM: dict(minimum)}}}
+        _read(lambda: self._stripe.v1.balance_settings.update(asked))
 
     def events(self, types: Sequence[str], since: datetime) -> list[PastEvent]:
         """The events of these types since an instant, oldest first, all pages."""

@@ -388,6 +388,8 @@ class _ClocksSheet(_Sheet):
     work: tuple[_ReminderText, ...] = _USUAL.work
     review: _RuleText = _USUAL.review
     acceptance: _RuleText = _USUAL.acceptance
+    refund_request: _RuleText = _USUAL.refund_request
+    settlement: _RuleText = _USUAL.settlement
     late: _RuleText = _USUAL.late
     hold_spoken: _DurationText = _USUAL.hold_spoken
     hold_silent: _DurationText = _USUAL.hold_silent

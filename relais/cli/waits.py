@@ -81,7 +81,9 @@ def waiting_for(kind: Kind) -> tuple[Role, ...]:
             return (Role.SELLER, Role.FREELANCER)
         case Kind.START:
             return (Role.CLIENT, Role.FREELANCER)
-        case Kind.ACCEPTANCE | Kind.HOLD | Kind.PAYOUT:
+        case Kind.REFUND_REQUEST:
+            return (Role.CLIENT, Role.FREELANCER)
+        case Kind.ACCEPTANCE | Kind.SETTLEMENT | Kind.HOLD | Kind.PAYOUT:
             return (Role.FREELANCER,)
         case Kind.PARK:
             return (Role.CLIENT, Role.FREELANCER)
@@ -108,6 +110,10 @@ def otherwise(gate: Gate) -> str:
             return "the pay is released"
         case Default.REFUND:
             return "the order ends and the client is refunded in full"
+        case Default.LAPSE:
+            return "the client chooses between all the money and one more revision; then all goes back"
+        case Default.TAKE:
+            return "the sum that was proposed goes back to the client"
         case Default.ASK_CLIENT:
             return "the client is asked: wait, or cancel and be refunded"
         case Default.GO_ON:

@@ -44,6 +44,10 @@ ASKING = frozenset(
         "review",
         "acceptance",
         "revised",
+        "refund_request",
+        "settlement",
+        "contested",
+        "unanswered",
         "parked",
         "pick",
         "stuck",
@@ -55,7 +59,10 @@ ASKING = frozenset(
 """The mails that put a question: they say until when and what silence means. The others tell."""
 MAKING = frozenset({"proposal", "work", "rework", "revision"})
 """Those that a freelancer needs the brief for."""
-DELIVERED = frozenset({"acceptance", "revised", "accepted", "completed", "refunded", "cancelled", "lost"})
+SETTLING = frozenset({"settlement", "contested", "unanswered", "settled"})
+DELIVERED = frozenset(
+    {"acceptance", "revised", "accepted", "completed", "refunded", "cancelled", "lost", "reduced", *SETTLING}
+)
 """Those that come when the promised date no longer matters."""
 
 
@@ -386,7 +393,7 @@ def _client_facts(view: LetterView, named: str) -> list[tuple[str, str]]:
         ("offer", _about(view)),
         ("maker", _maker(view)),
         ("price", price),
-        ("refund", _refund(view) if named == "refunded" else ""),
+        ("refund", _refund(view) if named in {"refunded", "settled", "settlement", "unanswered"} else ""),
         ("until", _short(view, view.gate.deadline if view.gate and asked else None, "moment")),
         ("promised_client", _short(view, None if named in DELIVERED else view.deadline, "day")),
         ("revisions", _revisions(view) if named in {"acceptance", "revised"} else ""),
@@ -411,7 +418,7 @@ def _maker(view: LetterView) -> str:
 
 def _freelancer_facts(view: LetterView, named: str) -> list[tuple[str, str]]:
     lang = view.frame.lang
-    asked, cancelled = named == "proposal", named in {"cancelled", "lost"}
+    asked, cancelled = named == "proposal", named in {"cancelled", "lost", "reduced"}
     due = named in MAKING or named == "late"
     unpaid = view.pay is None or (cancelled and not view.pay)
     cause = view.facts.get("cause") if cancelled and view.pay is not None else None

@@ -53,7 +53,9 @@ GIVEN: Mapping[Kind, tuple[Choice, ...]] = {
     Kind.PROPOSAL: (Choice.ACCEPTED, Choice.AGAIN),
     Kind.WORK: (Choice.DELIVER, Choice.GIVE_UP),
     Kind.REVIEW: (Choice.APPROVE, Choice.REWORK, Choice.REASSIGN),
-    Kind.ACCEPTANCE: (Choice.ACCEPT, Choice.REVISE, Choice.REFUND),
+    Kind.ACCEPTANCE: (Choice.ACCEPT, Choice.REVISE, Choice.REFUND, Choice.REQUEST),
+    Kind.REFUND_REQUEST: (Choice.FULL, Choice.PART, Choice.CONTEST),
+    Kind.SETTLEMENT: (Choice.TAKE, Choice.ACCEPT, Choice.REVISE),
     Kind.HOLD: (),
     Kind.START: (),
     Kind.PAYOUT: (),
@@ -65,6 +67,8 @@ GIVEN: Mapping[Kind, tuple[Choice, ...]] = {
         Choice.WORK,
         Choice.REVIEW,
         Choice.ACCEPTANCE,
+        Choice.REFUND_REQUEST,
+        Choice.SETTLEMENT,
         Choice.HOLD,
         Choice.PAYOUT,
         Choice.REASSIGN,
@@ -78,7 +82,20 @@ GIVEN: Mapping[Kind, tuple[Choice, ...]] = {
 }
 """The answers that a person gives, in the order in which they are shown; a gate offers those of them that it routes."""
 
-NOTED = frozenset({Choice.AGAIN, Choice.DELIVER, Choice.GIVE_UP, Choice.REWORK, Choice.REASSIGN, Choice.REVISE})
+NOTED = frozenset(
+    {
+        Choice.AGAIN,
+        Choice.DELIVER,
+        Choice.GIVE_UP,
+        Choice.REWORK,
+        Choice.REASSIGN,
+        Choice.REVISE,
+        Choice.REQUEST,
+        Choice.FULL,
+        Choice.PART,
+        Choice.CONTEST,
+    }
+)
 """The answers that words may come with."""
 
 
@@ -391,9 +408,9 @@ def money_back(view: OrderView) -> MoneyBack:
         return MoneyBack()
     return MoneyBack(
         amount=sum(_back_of(one) for one in back),
-        whole=len(back) == len(milestones),
+        whole=len(back) == len(milestones) and all(_back_of(one) >= one.price for one in back),
         coming=any(one.stage is MilestoneStage.REFUND for one in back),
-        licence=any(one.version for one in back),
+        licence=any(one.version for one in back if _back_of(one) >= one.price),
         at=view.refunded_at,
         cause=back[0].cause,
     )
@@ -408,7 +425,11 @@ def _unwound(order: Order) -> bool:
 
 
 def _back_of(milestone: Milestone) -> int:
-    return milestone.price if milestone.stage is MilestoneStage.REFUND else milestone.refunded
+    """What of a milestone was given back or is on its way, in minor units."""
+    if milestone.stage is not MilestoneStage.REFUND:
+        return milestone.refunded
+    coming = milestone.held if milestone.give_back is None else milestone.give_back
+    return milestone.refunded + (milestone.refund_in_transit or coming)
 
 
 def part_state(part: PartView) -> str:
@@ -457,7 +478,7 @@ def progress(view: OrderView) -> str:
     if order.stage is not OrderStage.MILESTONES or not view.milestones:
         return "hold" if order.stage is OrderStage.COMPLETED else "assign"
     reached = [_reached(milestone.stage) for milestone in view.milestones]
-    behind = ("park", "work", "review", "answer", "refund", "start", "hold")
+    behind = ("park", "work", "review", "answer", "request", "refund", "start", "hold")
     return next(name for name in behind if name in reached)
 
 
@@ -479,8 +500,10 @@ def _reached(stage: MilestoneStage) -> str:
             return "work"
         case MilestoneStage.REVIEW:
             return "review"
-        case MilestoneStage.ACCEPTANCE:
+        case MilestoneStage.ACCEPTANCE | MilestoneStage.SETTLEMENT:
             return "answer"
+        case MilestoneStage.REFUND_REQUEST:
+            return "request"
         case MilestoneStage.HOLD | MilestoneStage.PAYOUT | MilestoneStage.CLOSED:
             return "hold"
         case MilestoneStage.REFUND:
@@ -492,9 +515,8 @@ def _reached(stage: MilestoneStage) -> str:
 
 
 def _steps(now: str) -> list[tuple[str, str]]:
-    at = {"assign": 2, "start": 2, "work": 2, "review": 2, "park": 2, "answer": 3, "refund": 4, "hold": len(_STEPS)}[
-        now
-    ]
+    reached = {"answer": 3, "request": 3, "refund": 4, "hold": len(_STEPS)}
+    at = reached.get(now, 2)
     return [(step, "done" if i < at else "now" if i == at else "todo") for i, step in enumerate(_STEPS)]
 
 
@@ -667,10 +689,17 @@ def _choice_facts(view: GateView, lang: str) -> Mapping[str, str]:
         "name": first_name(view.freelancer.name) if view.freelancer else words.say(lang, "fact.unknown"),
         "included": words.say(lang, "acceptance.included", count=included),
         "used": words.say(lang, "acceptance.used", count=used),
+        "taking": _taking(view, lang),
         "accepting": words.say(lang, f"acceptance.accepting.{view.offer.policy.release.name.lower()}"),
         "refund": words.money(_refund(view), view.order.currency, lang),
         "until": _stated(view, "until", lang),
     }
+
+
+def _taking(view: GateView, lang: str) -> str:
+    """What becomes of the work when the client takes the sum that is proposed."""
+    key = f"settlement.taking.{view.gate.shown.get('proposal', '')}"
+    return words.say(lang, key) if words.has(key) else ""
 
 
 def _said_of(view: GateView, choice: Choice) -> str:

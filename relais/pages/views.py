@@ -8,7 +8,7 @@ Forms post these fields; `typed` everywhere holds them by the same names, as the
 `action` (address), `address`; brief `nonce`, `q_<key>`, `skip_<key>` ("yes"), `file` (an upload's key, repeated),
 `action` (save|hand_in), `ready` ("yes": needed to hand in, and never ticked by us); gate `nonce`, `choice`, `note`,
 `file` (repeated); of a pick also `freelancer` (the key of who is picked), `spent`, `bought_at`, `receipt` (what was
-bought outside) and `until` (a date).
+bought outside) and `until` (a date); of a refund request `amount`, `cause` and `sure` (the part that was shown).
 Uploads are asked for as form fields `nonce` and `name`, `size`, `type`, each repeated in the same order; the answer is
 JSON, `{"files": [{"at", "name", "key", "url", "fields"}], "problems": [{"at", "name", "message"}]}`, either list may be
 missing; `at` is which of the files asked for, from 0, and missing or null where a problem is of none in particular. A
@@ -24,7 +24,7 @@ from datetime import datetime
 
 from relais.announcement import Announcement
 from relais.gate import Choice, Decision, Gate, Kind, Role
-from relais.offer import Offer
+from relais.offer import Offer, RefundCause
 from relais.order import Milestone, MilestoneStage, Order
 from relais.report import Finding
 from relais.roster import Freelancer, Reason
@@ -167,6 +167,15 @@ class Chosen:
 
 
 @dataclass(frozen=True, slots=True)
+class Bearing:
+    """Who bears a refund of a cause: what the freelancer is `paid` all the same, and what is `left` to the seller."""
+
+    cause: RefundCause
+    paid: int
+    left: int
+
+
+@dataclass(frozen=True, slots=True)
 class GateView:
     """One gate's page, one template for all of them: facts, what to look at, the choices, what silence means.
 
@@ -176,7 +185,8 @@ class GateView:
     `picked` what a form that comes back had chosen: an open question is never shown with an answer chosen. `candidates`
     may be picked by the seller, best first, `own` is the seller where they can do it themself; `chosen` says to the
     seller why this freelancer was asked, and who came next; `refund` is what a choice of that name gives back, in minor
-    units.
+    units. Of a refund request `bearings` say what giving back all of it comes to, for each cause, and `part` what the
+    part that was typed does, to be confirmed.
     """
 
     frame: Frame
@@ -203,6 +213,8 @@ class GateView:
     own: Freelancer | None = None
     chosen: tuple[Chosen, ...] = ()
     refund: int | None = None
+    bearings: tuple[Bearing, ...] = ()
+    part: tuple[int, Bearing] | None = None
     picked: Choice | None = None
     typed: Mapping[str, str] = dataclasses.field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
@@ -246,7 +258,10 @@ class LetterView:
     """A mail. `key` names its words; `link` is the one button's address; `deadline` the reader's own date.
 
     Keys: `brief`, `proposal`, `work`, `rework`, `revision`, `review`, `acceptance`, `accepted`, `to_pay` (to the
-    freelancer: accepted, will be paid), `paid`, `completed`, `parked`, `late`, `pick`, `stuck`, `taken` (to the
+    freelancer: accepted, will be paid), `reduced` (to the freelancer: a part was given back, `pay` is what is left),
+    `settled` (to the client: a part was given back, the rest is accepted), `settlement`, `contested`, `unanswered` (to
+    the client: what the seller proposes on a refund request, `facts` hold its `amount`), `paid`, `completed`,
+    `parked`, `late`, `pick`, `stuck`, `taken` (to the
     freelancer: another was faster), `lost` (to the freelancer whose work goes on without them: `facts` hold `why`),
     `revised` (a version after a change that the client asked for), `address`, `unreached` (to the seller: `facts` hold
     the `kind` and `role` of the gate and the `address` that no mail reaches), `refunded` (to the client: `facts` hold

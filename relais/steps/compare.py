@@ -5,22 +5,23 @@ Design: money D. The report stands on one row: the last comparison, its findings
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from relais import ledger
 from relais.metrics import Metric
-from relais.order import stamp
+from relais.order import instant, stamp
 from relais.pages.views import Frame, ReportView
-from relais.ports import ConditionFailedError, MailRefusedError, Ports
-from relais.report import MOST_KEPT, Finding, booked_in_stripe, findings
+from relais.ports import BankSilentError, ConditionFailedError, MailRefusedError, Ports
+from relais.report import MOST_KEPT, Finding, FindingKind, booked_in_stripe, findings
 from relais.rows import REPORT_KEY, SHOP_KEY, Put, Row
 from relais.steps.book import booked, latest, months_between
 from relais.steps.decisions import entry_put
 from relais.steps.situation import shop_from
 
 REPORT_ROW_VERSION = 1
+LOWERED_AFTER = timedelta(days=1)
 TOLD_AGAIN = timedelta(days=7)
 """A finding that stays is told again so often; a new one at once."""
 
@@ -36,6 +37,8 @@ class Report:
     more: int = 0
     told: tuple[str, ...] = ()
     told_at: datetime | None = None
+    kept: dict[str, int] | None = None
+    kept_at: datetime | None = None
 
 
 def compare(ports: Ports, *, since: datetime, first: bool) -> Report:
@@ -52,11 +55,37 @@ def compare(ports: Ports, *, since: datetime, first: bool) -> Report:
         entries = (*entries, *_open_book(ports, entries, held))
     found = findings(entries, unreadable, now=now, balance=held)
     _count(ports, found)
-    report = Report(now, booked_in_stripe(entries), held, found)
+    kept, kept_at = _keep_balance(ports, entries, before)
+    report = Report(now, booked_in_stripe(entries), held, found, kept=kept, kept_at=kept_at)
     told, told_at = _tell(ports, report, before)
-    row = report_row(report, told, told_at)
-    ports.store.write(Put(REPORT_KEY, row, guards=()))
+    report = replace(report, told=told, told_at=told_at)
+    ports.store.write(Put(REPORT_KEY, report_row(report), guards=()))
     return report
+
+
+def _keep_balance(
+    ports: Ports, entries: tuple[ledger.Entry, ...], before: Report | None
+) -> tuple[dict[str, int], datetime | None]:
+    """Have Stripe's automatic payouts leave in the account what is owed, and a reserve (design: money A 5).
+
+    Raised as soon as more is owed, lowered once a day at most, and never below what somebody set by hand.
+    """
+    ours = {} if before is None or before.kept is None else before.kept
+    kept_at = None if before is None else before.kept_at
+    try:
+        present = ports.bank.minimum()
+        wanted = {}
+        for currency, one in ledger.cover(entries).items():
+            set_now = present.get(currency, 0)
+            lower = set_now == ours.get(currency) and (kept_at is None or ports.now() - kept_at >= LOWERED_AFTER)
+            if one.to_keep > set_now or (lower and one.to_keep < set_now):
+                wanted[currency] = one.to_keep
+        if wanted:
+            ports.bank.keep(wanted)
+    except BankSilentError as silent:
+        ports.note(silent)
+        return ours, kept_at
+    return {**ours, **wanted}, ports.now() if wanted else kept_at
 
 
 def _held(ports: Ports, entries: tuple[ledger.Entry, ...]) -> dict[str, int] | None:
@@ -88,7 +117,7 @@ def _open_book(ports: Ports, entries: tuple[ledger.Entry, ...], held: dict[str, 
 
 def _count(ports: Ports, found: tuple[Finding, ...]) -> None:
     ports.counter.count(Metric.MONEY_DIFFERS, sum(one.is_difference for one in found))
-    ports.counter.count(Metric.COVER_SHORT, sum(one.amount for one in found if not one.is_difference))
+    ports.counter.count(Metric.COVER_SHORT, sum(one.amount for one in found if one.kind is FindingKind.COVER))
 
 
 def _tell(ports: Ports, report: Report, before: Report | None) -> tuple[tuple[str, ...], datetime | None]:
@@ -127,7 +156,7 @@ def _letter(ports: Ports, report: Report) -> ReportView:
     )
 
 
-def report_row(report: Report, told: tuple[str, ...], told_at: datetime | None) -> dict[str, Any]:
+def report_row(report: Report) -> dict[str, Any]:
     """A report as its row keeps it."""
     row = {
         "v": REPORT_ROW_VERSION,
@@ -136,8 +165,10 @@ def report_row(report: Report, told: tuple[str, ...], told_at: datetime | None) 
         "held": report.held,
         "findings": [one.to_row() for one in report.findings[:MOST_KEPT]],
         "more": max(0, len(report.findings) - MOST_KEPT),
-        "told": list(told[: MOST_KEPT * 2]),
-        "told_at": told_at and stamp(told_at),
+        "told": list(report.told[: MOST_KEPT * 2]),
+        "told_at": report.told_at and stamp(report.told_at),
+        "kept": report.kept,
+        "kept_at": report.kept_at and stamp(report.kept_at),
     }
     return {name: value for name, value in row.items() if value is not None}
 
@@ -150,7 +181,6 @@ def read_report(ports: Ports) -> Report | None:
 
 def report_from_row(row: Row) -> Report:
     """Read a report."""
-    told_at = row.get("told_at")
     return Report(
         at=datetime.fromisoformat(row["at"]),
         booked=dict(row["booked"]),
@@ -158,5 +188,7 @@ def report_from_row(row: Row) -> Report:
         findings=tuple(Finding.from_row(one) for one in row["findings"]),
         more=row["more"],
         told=tuple(row["told"]),
-        told_at=None if told_at is None else datetime.fromisoformat(told_at),
+        told_at=instant(row.get("told_at")),
+        kept=row.get("kept"),
+        kept_at=instant(row.get("kept_at")),
     )

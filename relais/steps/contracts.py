@@ -24,6 +24,10 @@ PICK_RULE = Rule.parse("5 wd; 1 wd, 2 wd")
 RANKING_SHOWN = 5
 MOST_ORDINAL_TO_ASK = 100
 """Beyond it nobody is asked any more, so that no order goes on for ever (design: failures 32)."""
+MOST_REQUESTS = 3
+"""So often one delivery may be asked back before the right to it; then the seller and the mediator are spoken to."""
+UNANSWERED_RULE = Rule.parse("5 wd; 2 wd")
+"""What a client has to choose in whose request the seller left unanswered; then all goes back (people 5b)."""
 AFTER_SENT_BACK = Duration.parse("1 wd")
 TAKEN_OVER = Duration.parse("2 wd")
 AFTER_REVISION = Duration.parse("2 wd")
@@ -42,6 +46,10 @@ def contract(situation: Situation, kind: Kind, link_key: str) -> Gate:
             return _review(situation, link_key)
         case Kind.ACCEPTANCE:
             return _acceptance(situation, link_key)
+        case Kind.REFUND_REQUEST:
+            return _refund_request(situation, link_key)
+        case Kind.SETTLEMENT:
+            return _settlement(situation, link_key)
         case Kind.HOLD:
             return _hold(situation, link_key)
         case Kind.PAYOUT:
@@ -271,7 +279,8 @@ def _work(situation: Situation, link_key: str) -> Gate:
     freelancer, deadline = engaged.freelancer, engaged.engagement.deadline
     by_hand = engaged.engagement.by_hand
     if engaged.milestone.version:
-        grace = AFTER_REVISION if _last_kind(situation) is Kind.ACCEPTANCE else AFTER_SENT_BACK
+        by_client = _last_kind(situation) in {Kind.ACCEPTANCE, Kind.SETTLEMENT}
+        grace = AFTER_REVISION if by_client else AFTER_SENT_BACK
         deadline = max(deadline, due_after(grace, situation.now, freelancer.calendar))
     return _gate(
         situation,
@@ -314,6 +323,7 @@ def _acceptance(situation: Situation, link_key: str) -> Gate:
     deadline, reminders = _dated(situation.offer.clocks.acceptance, situation, situation.client_calendar)
     revise = (Choice.REVISE,) if milestone.revisions_left > 0 else ()
     refund = (Choice.REFUND,) if not revise and situation.offer.policy.refund_right else ()
+    request = (Choice.REQUEST,) if not refund and milestone.requests < MOST_REQUESTS else ()
     return _gate(
         situation,
         Kind.ACCEPTANCE,
@@ -321,11 +331,56 @@ def _acceptance(situation: Situation, link_key: str) -> Gate:
         role=Role.CLIENT,
         owner="client",
         lang=situation.order.lang,
-        choices=(Choice.ACCEPT, *revise, *refund),
+        choices=(Choice.ACCEPT, *revise, *refund, *request),
         default=Default.ACCEPT,
         deadline=deadline,
         reminders=reminders,
         shown=_version_shown(situation) | {"preview": situation.offer.policy.release is Release.PREVIEW_FIRST},
+    )
+
+
+def _refund_request(situation: Situation, link_key: str) -> Gate:
+    """The client wants money back that they have no right to yet; a seller's silence is no answer (people 5b)."""
+    deadline, reminders = _dated(situation.offer.clocks.refund_request, situation, situation.shop.calendar)
+    return _gate(
+        situation,
+        Kind.REFUND_REQUEST,
+        link_key,
+        role=Role.SELLER,
+        owner="seller",
+        lang=situation.shop.lang,
+        choices=(Choice.FULL, Choice.PART, Choice.CONTEST, Choice.LAPSED),
+        default=Default.LAPSE,
+        deadline=deadline,
+        reminders=reminders,
+        shown=_version_shown(situation),
+    )
+
+
+def _settlement(situation: Situation, link_key: str) -> Gate:
+    """The seller's proposal before the client: a sum, the work as it is, or all where the seller never answered.
+
+    One more revision is always among the answers; silence carries the proposal out (people 5b).
+    """
+    milestone = _engaged(situation).milestone
+    amount = milestone.proposed or 0
+    unanswered = 0 < milestone.held <= amount
+    rule = UNANSWERED_RULE if unanswered else situation.offer.clocks.settlement
+    deadline, reminders = _dated(rule, situation, situation.client_calendar)
+    kept, default = (Choice.TAKE, Default.TAKE) if amount else (Choice.ACCEPT, Default.ACCEPT)
+    return _gate(
+        situation,
+        Kind.SETTLEMENT,
+        link_key,
+        role=Role.CLIENT,
+        owner="client",
+        lang=situation.order.lang,
+        choices=(kept, Choice.REVISE),
+        default=default,
+        deadline=deadline,
+        reminders=reminders,
+        shown=_version_shown(situation)
+        | {"amount": amount, "proposal": "unanswered" if unanswered else "part" if amount else "contest"},
     )
 
 
@@ -495,6 +550,10 @@ def _ways_back(situation: Situation) -> tuple[Choice, ...]:
             return (Choice.HOLD, Choice.PAYOUT, *closed)
         case "refund":
             return (Choice.REFUND, *closed)
+        case "refund_request":
+            return (Choice.REFUND_REQUEST, Choice.ACCEPTANCE, Choice.REFUND)
+        case "settlement":
+            return (Choice.SETTLEMENT, Choice.REFUND_REQUEST, Choice.REFUND)
         case "closed":
             return (Choice.CLOSED,)
         case "reassign" | "pick":

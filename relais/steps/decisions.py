@@ -154,6 +154,16 @@ def stage_after(gate: Gate, choice: Choice, parked_from: str | None) -> str:
             return MilestoneStage.CLOSED.value
         case Kind.ACCEPTANCE, Choice.REFUND:
             return MilestoneStage.REFUND.value
+        case Kind.ACCEPTANCE, Choice.REQUEST:
+            return MilestoneStage.REFUND_REQUEST.value
+        case (Kind.REFUND_REQUEST, Choice.FULL) | (Kind.SETTLEMENT, Choice.TAKE):
+            return MilestoneStage.REFUND.value
+        case Kind.REFUND_REQUEST, (Choice.PART | Choice.CONTEST | Choice.LAPSED):
+            return MilestoneStage.SETTLEMENT.value
+        case Kind.SETTLEMENT, Choice.ACCEPT:
+            return MilestoneStage.HOLD.value
+        case Kind.SETTLEMENT, Choice.REVISE:
+            return MilestoneStage.WORK.value
         case Kind.REFUND, Choice.REFUNDED:
             return OrderStage.CLOSE.value if gate.id.of_order else MilestoneStage.CLOSED.value
         case Kind.REFUND, Choice.REFUNDED_AND_PAY if not gate.id.of_order:
@@ -165,6 +175,8 @@ def stage_after(gate: Gate, choice: Choice, parked_from: str | None) -> str:
             | Choice.WORK
             | Choice.REVIEW
             | Choice.ACCEPTANCE
+            | Choice.REFUND_REQUEST
+            | Choice.SETTLEMENT
             | Choice.HOLD
             | Choice.PAYOUT
             | Choice.REFUND
@@ -218,6 +230,10 @@ def effects(situation: Situation, gate: Gate, answer: Answer) -> Effects:
             return Effects(add={"rounds": 1}) if answer.choice is Choice.REWORK else _approved(situation, gate, answer)
         case Kind.ACCEPTANCE:
             return _acceptance_answered(situation, answer)
+        case Kind.REFUND_REQUEST:
+            return _request_answered(situation, answer)
+        case Kind.SETTLEMENT:
+            return _settled(situation, answer)
         case Kind.PAYOUT:
             return _closed(situation)
         case Kind.PICK:
@@ -362,7 +378,7 @@ def _cancelled(situation: Situation, gate: Gate, answer: Answer) -> Effects:
     proposed = gate.id.kind is Kind.PROPOSAL and gate.role is Role.FREELANCER
     return Effects(
         put=handled | {"cause": cause},
-        remove=("parked_from", "parked_why", *(() if situation.milestone is None else ("interrupt",))),
+        remove=("parked_from", "parked_why", *(() if situation.milestone is None else ("interrupt", "proposed"))),
         # Money under way is not called back: it arrives first.
         guards=() if situation.milestone is None else (equals("in_transit", 0),),
         writes=(not_asked(gate),) if proposed else (),
@@ -619,6 +635,19 @@ def kept_share(kept: FreelancerPaid, agreed: int) -> int:
             return 0
 
 
+def kept_of_part(situation: Situation, cause: RefundCause, amount: int) -> int:
+    """What stays due to the freelancer when `amount` of what a milestone holds is given back (minor units).
+
+    Who bears a part bears it in proportion: of a third, a third of what the whole would take (design: people 5).
+    """
+    milestone = situation.milestone
+    if milestone is None or milestone.held <= 0:
+        return 0
+    due = milestone.left_to_send
+    lost = due - kept_share(situation.offer.policy.bears.on(cause), due)
+    return due - lost * amount // milestone.held
+
+
 def _approved(situation: Situation, gate: Gate, answer: Answer) -> Effects:
     """The seller's yes judges the work by how often it was sent back; an engine's yes judges nothing."""
     milestone = situation.milestone
@@ -663,15 +692,50 @@ def _acceptance_answered(situation: Situation, answer: Answer) -> Effects:
             return _accepted(situation, answer)
         case Choice.REFUND:
             return _refund_right_used(situation)
+        case Choice.REQUEST:
+            return Effects(add={"requests": 1})
         case _:
             return _revised()
 
 
 def _refund_right_used(situation: Situation) -> Effects:
     """Once the included revisions are used the client may have everything back (promise 5: by the frozen policy)."""
+    promised = _promised_back(situation, put={"cause": RefundCause.REFUND_RIGHT.value})
+    return replace(promised, guards=(equals("revisions_left", 0), *promised.guards))
+
+
+def _request_answered(situation: Situation, answer: Answer) -> Effects:
+    """The seller's answer to a client who asks for money back; a silence leaves the whole to the client's choice."""
+    match answer.choice:
+        case Choice.FULL:
+            return _promised_back(situation, put={"cause": answer.facts["cause"]})
+        case Choice.PART:
+            return Effects(put={"proposed": int(answer.facts["amount"]), "cause": answer.facts["cause"]})
+        case Choice.CONTEST:
+            return Effects(put={"proposed": 0})
+        case _:
+            held = 0 if situation.milestone is None else situation.milestone.held
+            return Effects(put={"proposed": held, "cause": RefundCause.SELLER_FAULT.value})
+
+
+def _settled(situation: Situation, answer: Answer) -> Effects:
+    """What the client makes of the seller's proposal; only the sum that they were shown can be taken."""
+    proposed = None if situation.milestone is None else situation.milestone.proposed
+    match answer.choice:
+        case Choice.TAKE:
+            taken = _promised_back(situation, put={"give_back": proposed})
+            return replace(taken, remove=("proposed",), guards=(*taken.guards, equals("proposed", proposed)))
+        case Choice.ACCEPT:
+            return replace(_accepted(situation, answer), remove=("proposed", "cause"))
+        case _:
+            return Effects(add={"revisions_used": 1}, remove=("proposed", "cause"))
+
+
+def _promised_back(situation: Situation, put: Mapping[str, Any]) -> Effects:
+    """A decision that promises money: never under an interrupt that was not handled (design: workflow section 2)."""
     return Effects(
-        put={"cause": RefundCause.REFUND_RIGHT.value},
-        guards=(equals("revisions_left", 0), absent("interrupt")),
+        put=put,
+        guards=(absent("interrupt"),),
         writes=(Check(order_key(situation.order.id), (not_interrupted(situation),)),),
     )
 

@@ -66,6 +66,7 @@ from relais.steps.links import (
 )
 from relais.steps.picks import PICK_FIELDS, read_pick
 from relais.steps.reach import mark_posted
+from relais.steps.settlement import SETTLEMENT_FIELDS, read_settlement
 from relais.steps.show import (
     Shown,
     Typed,
@@ -83,7 +84,7 @@ from relais.web import Request, Response, redirect
 
 OFFER_FIELDS = frozenset({"client_kind", "start_now", "ends_when_done", "lang"})
 ORDER_FIELDS = frozenset({"nonce", "action", "address", "file", "ready", "milestone"})
-GATE_FIELDS = frozenset({"nonce", "choice", "note", "file"}) | PICK_FIELDS
+GATE_FIELDS = frozenset({"nonce", "choice", "note", "file"}) | PICK_FIELDS | SETTLEMENT_FIELDS
 CHECKOUT_FIELDS = frozenset({"nonce"})
 UPLOAD_FIELDS = frozenset({"nonce", "name", "size", "type"})
 FILES = frozenset({"file"})
@@ -96,7 +97,7 @@ UPLOAD_FOLDERS = 3
 MOST_UPLOADS = 120
 """More than any offer takes: those beyond are not even looked for."""
 MILESTONE = re.compile(r"[0-9]{2}")
-NOTE_NEEDED = frozenset({Choice.REWORK, Choice.REVISE, Choice.REASSIGN})
+NOTE_NEEDED = frozenset({Choice.REWORK, Choice.REVISE, Choice.REASSIGN, Choice.REQUEST, Choice.PART, Choice.CONTEST})
 NOTELESS = frozenset({Kind.PARK, Kind.LATE})
 
 
@@ -327,7 +328,7 @@ def post_gate(ports: Ports, request: Request, opened: OpenedGate) -> Shown | Res
     except NonceRefusedError:
         return gate_page(ports, opened, typed=_with(typed, Problem("nonce_expired")))
     chosen = request.first("choice")
-    if chosen not in {choice.value for choice in gate.choices}:
+    if chosen not in {choice.value for choice in gate.choices if choice is not Choice.LAPSED}:
         return gate_page(ports, opened, typed=_with(typed, Problem("choice_missing", "choice")))
     choice, note = Choice(chosen), request.first("note")
     uploads: list[dict[str, Any]] = []
@@ -354,6 +355,8 @@ def _besides(
             return read_pick(ports, order, choice, typed)
         case Kind.LATE:
             return read_late(ports, gate, choice, typed)
+        case Kind.REFUND_REQUEST:
+            return read_settlement(read_situation(ports, order.id, gate.id.milestone), choice, typed)
         case _:
             return {}, ()
 

@@ -88,6 +88,8 @@ def decided(ports: Ports, situation: Situation, gate: Gate, given: Answer) -> Ca
             | Kind.WORK
             | Kind.REVIEW
             | Kind.ACCEPTANCE
+            | Kind.REFUND_REQUEST
+            | Kind.SETTLEMENT
             | Kind.HOLD
             | Kind.PAYOUT
             | Kind.PICK

@@ -595,6 +595,10 @@ def default_choice(gate: Gate) -> Choice | None:
             return Choice.REFUND
         case Default.CANCEL:
             return Choice.CANCELLED
+        case Default.LAPSE:
+            return Choice.LAPSED
+        case Default.TAKE:
+            return Choice.TAKE
         case Default.ASK_CLIENT:
             return Choice.ASK_CLIENT
         case Default.GO_ON:

@@ -187,7 +187,7 @@ def droppable(order: Order, milestone: Milestone) -> bool:
 def _over(milestone: Milestone) -> bool:
     """Whether a milestone is beyond calling back: its money is on its way, or the way out has begun already."""
     way_out = milestone.stage in {MilestoneStage.REFUND, MilestoneStage.CLOSED}
-    return way_out or milestone.in_transit > 0 or milestone.sent > 0
+    return way_out or milestone.in_transit > 0 or milestone.sent > 0 or milestone.refund_in_transit > 0
 
 
 def sweep(ports: Ports, order_id: str) -> int:

@@ -38,6 +38,8 @@ from relais.steps.situation import Situation, read_milestones, read_shop, read_s
 
 AFTER_DEADLINE = Duration.parse("2 wh")
 """How long after the working deadline the seller is asked (design: people 5b, work)."""
+ASKED_AGAIN = Duration.parse("2 wd")
+"""How long after the last decision about the same missed deadline the seller is asked anew: nothing waits for ever."""
 AFTER_PROMISE = 1
 """Working days after the promised date from which the client may cancel alone (design: people 1)."""
 BEFORE_THE_CLIENT = frozenset(
@@ -63,7 +65,7 @@ def seller_asked_at(work: Gate, situation: Situation) -> datetime | None:
 
 
 def ask_seller_of_late(ports: Ports, work: Gate) -> Gate | None:
-    """Open the gate of late work, once for each deadline that was missed."""
+    """Open the gate of late work for a deadline that was missed; anew two working days after the last decision."""
     return open_side(
         ports, work.order, work.id.milestone, lambda seen: late(seen, read_gate(ports, work.order, str(work.id)), ports)
     )
@@ -81,9 +83,23 @@ def late(situation: Situation, work: Gate, ports: Ports) -> Gate | None:
         choices=(Choice.WAIT, Choice.REASSIGN, Choice.SELF, Choice.REFUND),
         default=Default.ASK_CLIENT,
         shown={"missed": stamp(work.deadline)},
-        about=f"{work.id} {stamp(work.deadline)}",
+        about=f"{work.id} {stamp(work.deadline)}{_round(ports, situation, work.deadline)}",
         beside=str(work.id),
     )
+
+
+def _round(ports: Ports, situation: Situation, deadline: datetime) -> str:
+    """Which asking about the same deadline stands now: the first has no number."""
+    before = [
+        gate
+        for gate in sides_of(ports, situation)
+        if gate.id.kind is Kind.LATE and gate.shown["missed"] == stamp(deadline)
+    ]
+    decided = [gate.decision.at for gate in before if gate.decision is not None]
+    settled = len(decided) == len(before) > 0
+    anew = settled and due_after(ASKED_AGAIN, max(decided), situation.shop.calendar) <= situation.now
+    number = len(before) + 1 if anew else max(len(before), 1)
+    return "" if number == 1 else f" {number}"
 
 
 def late_answered(ports: Ports, situation: Situation, gate: Gate, given: Answer) -> Caused:
@@ -98,11 +114,16 @@ def late_answered(ports: Ports, situation: Situation, gate: Gate, given: Answer)
         case Choice.REFUND:
             return _given_back(ports, situation, given, RefundCause.LATE)
         case Choice.ASK_CLIENT:
-            return Caused(
-                opens=(missed_date(situation, ports.link_keys.current, None),), writes=_superseded(ports, situation)
-            )
+            return _client_asked(ports, situation)
         case _:
             raise ChoiceNotRoutedError(gate.id.kind, given.choice)
+
+
+def _client_asked(ports: Ports, situation: Situation) -> Caused:
+    """The client's question, unless the very same waits for them already."""
+    if any("until" not in gate.shown for gate in _asked_now(ports, situation)):
+        return Caused()
+    return Caused(opens=(missed_date(situation, ports.link_keys.current, None),), writes=_superseded(ports, situation))
 
 
 def _waits(ports: Ports, situation: Situation, until: datetime) -> Caused:

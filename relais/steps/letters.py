@@ -8,7 +8,7 @@ from datetime import datetime
 
 from relais.announcement import Announcement
 from relais.calendar import due_after
-from relais.gate import Choice, Gate, Kind, Role, gate_from_row
+from relais.gate import Choice, Gate, GateId, Kind, Role, gate_from_row
 from relais.offer import Question
 from relais.order import ORDER_LEVEL, Lost, Milestone
 from relais.pages.views import AnnouncementView, Chosen, Frame, LetterView
@@ -34,7 +34,8 @@ def opening(ports: Ports, situation: Situation, gate: Gate) -> tuple[LetterView,
         case Kind.PAYOUT | Kind.START:
             return ()
         case _:
-            return (to_owner(ports, situation, gate, _opening_key(situation, gate)),)
+            letter = to_owner(ports, situation, gate, _opening_key(situation, gate))
+            return (replace(letter, facts=_proposed(gate)) if gate.id.kind is Kind.SETTLEMENT else letter,)
 
 
 def told(ports: Ports, situation: Situation, gate: Gate) -> tuple[LetterView, ...]:
@@ -48,7 +49,13 @@ def told(ports: Ports, situation: Situation, gate: Gate) -> tuple[LetterView, ..
 
 def reminder(ports: Ports, situation: Situation, gate: Gate) -> LetterView:
     """The mail that reminds a gate's owner."""
-    return to_owner(ports, situation, gate, f"{_opening_key(situation, gate)}.reminder")
+    letter = to_owner(ports, situation, gate, f"{_opening_key(situation, gate)}.reminder")
+    return replace(letter, facts=_proposed(gate)) if gate.id.kind is Kind.SETTLEMENT else letter
+
+
+def _proposed(gate: Gate) -> dict[str, str | int]:
+    """What the seller proposes to give back, in minor units."""
+    return {"amount": int(gate.shown["amount"])}
 
 
 def late(ports: Ports, situation: Situation, gate: Gate) -> LetterView:
@@ -107,10 +114,11 @@ def refunded(ports: Ports, situation: Situation) -> tuple[LetterView, ...]:
     milestone, freelancer = situation.milestone, situation.freelancer
     amount = situation.order.refunded if milestone is None else milestone.refunded
     cause = situation.order.cause if milestone is None else milestone.cause
-    back = replace(_to_client(ports, situation, "refunded", None), facts={"amount": amount, "cause": cause or ""})
+    key = "refunded" if milestone is None or milestone.undone else "settled"
+    back = replace(_to_client(ports, situation, key, None), facts={"amount": amount, "cause": cause or ""})
     if milestone is None or freelancer is None or by_hand(situation):
         return (back,)
-    told = _to_freelancer(ports, situation, freelancer, "cancelled", None)
+    told = _to_freelancer(ports, situation, freelancer, "cancelled" if milestone.undone else "reduced", None)
     return (back, replace(told, pay=kept(milestone), facts={"cause": cause or ""}))
 
 
@@ -166,6 +174,8 @@ def to_owner(ports: Ports, situation: Situation, gate: Gate, key: str) -> Letter
 def _opening_key(situation: Situation, gate: Gate) -> str:
     if gate.id.kind is Kind.PARK:
         return "parked"
+    if gate.id.kind is Kind.SETTLEMENT:
+        return {"part": "settlement", "contest": "contested"}.get(gate.shown["proposal"], "unanswered")
     if gate.id.kind is Kind.LATE:
         return "work_late"
     if gate.id.kind is Kind.CANCEL_LATE:
@@ -174,7 +184,8 @@ def _opening_key(situation: Situation, gate: Gate) -> str:
         return "revised"
     if gate.id.kind is not Kind.WORK or situation.milestone is None or not situation.milestone.version:
         return gate.id.kind.value
-    return "revision" if situation.last and Kind.ACCEPTANCE.value in situation.last else "rework"
+    by_client = {Kind.ACCEPTANCE, Kind.SETTLEMENT}
+    return "revision" if situation.last and GateId.parse(situation.last).kind in by_client else "rework"
 
 
 def _accepted(ports: Ports, situation: Situation, gate: Gate) -> tuple[LetterView, ...]:

@@ -208,7 +208,7 @@ def _body(ports: Ports, situation: Situation, milestone: Milestone, operation: s
 
 def _own_share(milestone: Milestone) -> int:
     """What of the charge stands behind a milestone: its price, less what of it was given back."""
-    return milestone.price - milestone.refunded - milestone.refund_in_transit
+    return milestone.held
 
 
 def _source(ports: Ports, order: Order) -> str:
@@ -430,7 +430,7 @@ def _last_letters(ports: Ports, order: Order, milestones: list[Milestone]) -> li
 
 def _last_of_several(ports: Ports, order: Order, milestones: list[Milestone]) -> list[LetterView]:
     """Each milestone's people were told at its own end; the order's end is one mail to the client, if any was kept."""
-    kept = [one for one in milestones if not one.refunded]
+    kept = [one for one in milestones if not one.undone]
     if not kept:
         return []
     situation = read_situation(ports, order.id, kept[-1].number)

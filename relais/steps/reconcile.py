@@ -18,6 +18,7 @@ from relais.metrics import Metric
 from relais.order import instant, is_order_id, stamp
 from relais.ports import ConditionFailedError, Ports
 from relais.rows import RECONCILER_KEY, Put, Row, absent, entry_key, equals, order_key
+from relais.steps.by_hand import refund_came_back
 from relais.steps.compare import compare
 from relais.steps.decisions import entry_put
 from relais.steps.webhook import EVENTS, FEE_EVENT, StripeEvent, receive
@@ -208,6 +209,8 @@ def _book(ports: Ports, line: Movement) -> bool:
     ports.counter.count(Metric.MOVEMENT_BOOKED)
     if not line.is_known:
         ports.counter.count(Metric.MOVEMENT_UNKNOWN)
+    elif line.kind == "refund_failure":
+        refund_came_back(ports, line)
     elif line.is_payment:
         _feed_payment(ports, line)
     elif line.is_act:

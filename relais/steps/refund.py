@@ -33,7 +33,7 @@ from relais.steps.acts import (
     unsettled,
 )
 from relais.steps.contracts import contract
-from relais.steps.decisions import Answer, Effects, bank_puts, entry_put, kept_share
+from relais.steps.decisions import Answer, Effects, bank_puts, entry_put, kept_of_part
 from relais.steps.gates import (
     GateCall,
     answer,
@@ -132,23 +132,22 @@ def _act_of(ports: Ports, situation: Situation, gate: Gate) -> Act | None:
 
 
 def owed_back(situation: Situation) -> int:
-    """What is given back now, in minor units: the milestone's share, or all that the order still holds."""
+    """What is given back now, in minor units: what was agreed on, else the milestone's share or all the order holds."""
     milestone = situation.milestone
     if milestone is None:
         return situation.order.left
-    return milestone.price - milestone.refunded - milestone.refund_in_transit
+    return milestone.held if milestone.give_back is None else min(milestone.give_back, milestone.held)
 
 
-def paid_all_the_same(situation: Situation, agreed: int) -> int:
-    """What the freelancer keeps of the agreed cost when the client is refunded, by the frozen policy (minor units).
+def paid_all_the_same(situation: Situation, amount: int) -> int:
+    """What the freelancer is due when `amount` goes back to the client, by the frozen policy (minor units).
 
     Pro-rata of a delivery comes with the withdrawal; until then it counts as nothing delivered. For a milestone that
     never began nobody is paid, whatever the cause: nothing of it was done.
     """
     if situation.milestone is not None and situation.milestone.unbegun:
         return 0
-    cause = RefundCause(_cause(situation))
-    return kept_share(situation.offer.policy.bears.on(cause), agreed)
+    return kept_of_part(situation, RefundCause(_cause(situation)), amount)
 
 
 def _cause(situation: Situation) -> str:
@@ -189,13 +188,16 @@ def _plan(ports: Ports, situation: Situation, gate: Gate, amount: int) -> Act:
 def _milestone_share(situation: Situation, milestone: Milestone, amount: int) -> list[Write]:
     order, engagement = situation.order, milestone.engagement
     agreed = 0 if engagement is None else milestone.left_to_send
-    keeps = 0 if engagement is None else min(agreed, paid_all_the_same(situation, engagement.agreed))
+    keeps = 0 if engagement is None else paid_all_the_same(situation, amount)
+    rest = milestone.held - amount
+    name = f"{milestone.number}-{milestone.ordinal}" if milestone.refunded else milestone.number
     freelancer = "" if engagement is None else engagement.freelancer
     writes: list[Write] = [
         Change(
             milestone_key(order.id, milestone.number),
-            put={"left_to_send": keeps},
+            put={"left_to_send": keeps} | ({"accepted": True} if rest else {}),
             add={"refund_in_transit": amount},
+            remove=("give_back",),
             guards=(
                 equals("stage", MilestoneStage.REFUND.value),
                 equals("ordinal", milestone.ordinal),
@@ -206,7 +208,7 @@ def _milestone_share(situation: Situation, milestone: Milestone, amount: int) ->
     if milestone.accepted:
         after = ledger.refund_after_acceptance(
             order=order.id,
-            milestone=milestone.number,
+            milestone=name,
             amount=amount,
             borne=agreed - keeps,
             freelancer=freelancer,
@@ -218,7 +220,19 @@ def _milestone_share(situation: Situation, milestone: Milestone, amount: int) ->
         order=order.id, milestone=milestone.number, amount=amount, currency=order.currency, at=situation.now
     )
     writes.append(entry_put(before))
-    if keeps:
+    if rest:
+        # What is not given back is accepted with it, at what its freelancer is still due (row 3).
+        earned = ledger.accepted(
+            order=order.id,
+            milestone=milestone.number,
+            share=rest,
+            cost=keeps,
+            freelancer=freelancer,
+            currency=order.currency,
+            at=situation.now,
+        )
+        writes.append(entry_put(earned))
+    elif keeps:
         kill = ledger.kill_fee(
             order=order.id,
             milestone=milestone.number,

@@ -57,6 +57,7 @@ from relais.steps.links import (
 )
 from relais.steps.picks import candidates, own
 from relais.steps.reach import bounced
+from relais.steps.settlement import bearings, typed_part
 from relais.steps.side import moot
 from relais.steps.situation import (
     OfferNotFoundError,
@@ -83,6 +84,8 @@ COMMON_DOMAINS = (
     "laposte.net",
     "icloud.com",
 )
+SETTLED = frozenset({Kind.REFUND_REQUEST, Kind.SETTLEMENT})
+"""Where client and seller read what the other wrote."""
 READING = ("GET", "HEAD")
 MOST_SLIPS = 2
 """Of the finger, in the domain of an address."""
@@ -300,14 +303,15 @@ def _answers(ports: Ports, order: Order) -> tuple[tuple[str, str], ...]:
 
 def client_gate(ports: Ports, order: Order, milestones: tuple[Milestone, ...]) -> Gate | None:
     """The open gate that waits for the client, first milestone first."""
-    gates = (_acceptance_gate(ports, order, milestone) for milestone in milestones)
+    gates = (_asked_gate(ports, order, milestone) for milestone in milestones)
     return next((gate for gate in gates if gate is not None), None)
 
 
-def _acceptance_gate(ports: Ports, order: Order, milestone: Milestone) -> Gate | None:
-    if milestone.stage is not MilestoneStage.ACCEPTANCE:
+def _asked_gate(ports: Ports, order: Order, milestone: Milestone) -> Gate | None:
+    if milestone.stage not in {MilestoneStage.ACCEPTANCE, MilestoneStage.SETTLEMENT}:
         return None
-    row = ports.store.get(gate_key(order.id, str(GateId(milestone.number, Kind.ACCEPTANCE, milestone.ordinal))))
+    kind = Kind(milestone.stage.value)
+    row = ports.store.get(gate_key(order.id, str(GateId(milestone.number, kind, milestone.ordinal))))
     return None if row is None else gate_from_row(row)
 
 
@@ -318,14 +322,14 @@ def _parts(
     asked = request.query.get("drop")
     parts = []
     for one in milestones:
-        gate = _acceptance_gate(ports, order, one)
+        gate = _asked_gate(ports, order, one)
         part = PartView(
             number=one.number,
             stage=one.stage,
             starts=one.starts,
             promised=one.promised,
             refund=one.price,
-            refunded=bool(one.refunded),
+            refunded=one.undone,
             leaving=one.interrupt is not None,
             waiting=None if gate is None else gate_link(ports, order, gate),
             drop=f"{path}?drop={one.number}#part-{one.number}" if droppable(order, one) else None,
@@ -341,7 +345,7 @@ def _released(ports: Ports, order: Order, milestones: tuple[Milestone, ...]) -> 
     return tuple(
         view
         for milestone in milestones
-        if not milestone.refunded and (milestone.stage in accepted or (milestone.parked_from in {"hold", "payout"}))
+        if not milestone.undone and (milestone.stage in accepted or (milestone.parked_from in {"hold", "payout"}))
         for view in delivered(ports, order.id, milestone, released=True)
     )
 
@@ -418,10 +422,11 @@ def gate_page(
 def _gate_view(ports: Ports, situation: Situation, gate: Gate, typed: Typed) -> GateView:
     order, milestone = situation.order, situation.milestone
     path = gate_path(ports, order, gate)
-    reads_brief = gate.id.kind in {Kind.PROPOSAL, Kind.WORK, Kind.REVIEW}
+    reads_brief = gate.id.kind in {Kind.PROPOSAL, Kind.WORK, Kind.REVIEW, Kind.REFUND_REQUEST}
+    asked_back = gate.id.kind is Kind.REFUND_REQUEST
     seller, maker = gate.role is Role.SELLER, gate.role is Role.FREELANCER
     released = seller or situation.offer.policy.release is Release.FILES
-    looks = gate.id.kind in {Kind.REVIEW, Kind.ACCEPTANCE}
+    looks = gate.id.kind in {Kind.REVIEW, Kind.ACCEPTANCE, Kind.REFUND_REQUEST, Kind.SETTLEMENT}
     before = gate.id.kind is Kind.WORK and milestone is not None and milestone.version > 0
     return GateView(
         frame=frame(ports, situation.shop, gate.lang, path),
@@ -443,13 +448,15 @@ def _gate_view(ports: Ports, situation: Situation, gate: Gate, typed: Typed) -> 
         else (),
         uploaded=tuple(_uploaded(ports, key) for key in typed.files),
         delivery_note=_delivery_note(ports, order.id, milestone) if looks else None,
-        note=letters.last_note(ports, situation) if gate.id.kind is Kind.WORK else None,
+        note=letters.last_note(ports, situation) if gate.id.kind in {Kind.WORK, *SETTLED} else None,
         reasons=letters.reasons(gate),
         margin=_margin(situation) if seller else None,
         candidates=candidates(ports, situation.offer) if gate.id.kind is Kind.PICK else (),
         chosen=letters.ranking_of(ports, situation) if gate.id.kind is Kind.REVIEW else (),
         own=own(ports) if gate.id.kind in {Kind.PICK, Kind.LATE} else None,
         refund=_refund_shown(situation, gate),
+        bearings=bearings(situation, _held(situation)) if asked_back else (),
+        part=typed_part(situation, typed.fields) if asked_back and typed.problems else None,
         typed=typed.fields,
         problems=typed.problems,
         order_link=order_link(ports, order) if gate.role is Role.CLIENT else None,
@@ -482,9 +489,19 @@ def _margin(situation: Situation) -> int | None:
 
 def _refund_shown(situation: Situation, gate: Gate) -> int | None:
     """What a choice `refund` would give back, in minor units."""
-    if not {Choice.REFUND, Choice.CANCEL}.intersection(gate.choices):
-        return None
-    return situation.order.left if situation.milestone is None else situation.milestone.price
+    match gate.id.kind:
+        case Kind.SETTLEMENT:
+            return int(gate.shown["amount"])
+        case Kind.REFUND_REQUEST:
+            return _held(situation)
+        case _ if {Choice.REFUND, Choice.CANCEL}.intersection(gate.choices):
+            return _held(situation)
+        case _:
+            return None
+
+
+def _held(situation: Situation) -> int:
+    return situation.order.left if situation.milestone is None else situation.milestone.held
 
 
 def _answered(ports: Ports, situation: Situation, gate: Gate, *, just_now: bool) -> Shown:

@@ -45,7 +45,13 @@ from relais.steps.decisions import Answer, interrupted, not_interrupted, withdra
 from relais.steps.situation import Situation, read_situation
 
 ENDED = frozenset({MilestoneStage.REFUND, MilestoneStage.CLOSED})
-SEEN = ENDED | {MilestoneStage.ACCEPTANCE, MilestoneStage.HOLD, MilestoneStage.PAYOUT}
+SEEN = ENDED | {
+    MilestoneStage.ACCEPTANCE,
+    MilestoneStage.REFUND_REQUEST,
+    MilestoneStage.SETTLEMENT,
+    MilestoneStage.HOLD,
+    MilestoneStage.PAYOUT,
+}
 UNWOUND = frozenset({OrderStage.UNWIND, OrderStage.CLOSE, OrderStage.COMPLETED})
 
 

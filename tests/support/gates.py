@@ -43,6 +43,10 @@ def at_every_gate(world: World) -> list[Waiting]:
     picking = Journey(world).to_assign()
     picking.answer("proposal", "again")
     picking.answer("proposal", "again")
+    asked_back, proposed = Journey(world).to_acceptance(), Journey(world).to_acceptance()
+    for one in (asked_back, proposed):
+        one.answer("acceptance", "request", "Le nom est mal écrit.")
+    proposed.answer("refund_request", "contest", "Le brief demandait cela.")
     reached = {
         Kind.LATE: late,
         Kind.CANCEL_LATE: missed,
@@ -53,6 +57,8 @@ def at_every_gate(world: World) -> list[Waiting]:
         Kind.WORK: Journey(world).to_work(),
         Kind.REVIEW: Journey(world).to_review(),
         Kind.ACCEPTANCE: Journey(world).to_acceptance(),
+        Kind.REFUND_REQUEST: asked_back,
+        Kind.SETTLEMENT: proposed,
     }
     gates = [Waiting(kind.value, journey, world.link(kind.value, journey.id)) for kind, journey in reached.items()]
     last, brief, draft = to_refund_right(world), Journey(world), Journey(world)

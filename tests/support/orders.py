@@ -203,6 +203,15 @@ class Play:
                 case _:
                     return
 
+    def ask_back(self, kind: Kind, amount: int = 6_000) -> Gate:
+        """From the open acceptance on: the client asks for money back; to the settlement, a part is proposed."""
+        self.answer(Kind.ACCEPTANCE, Choice.REQUEST)
+        gate = self.open(Kind.REFUND_REQUEST)
+        if kind is Kind.REFUND_REQUEST:
+            return gate
+        self.answer(Kind.REFUND_REQUEST, Choice.PART, amount=amount, cause=RefundCause.BRIEF_NOT_MET.value)
+        return self.open(Kind.SETTLEMENT)
+
     def use_up_revisions(self) -> Gate:
         """From the open acceptance on: every included change is made; the last version is before the client."""
         while self.milestone.revisions_left:

@@ -34,6 +34,8 @@ FACTS: dict[str, Any] = {
     "bought_at": "a platform",
     "receipt": "R-17",
     "until": "2026-12-01T08:00:00+00:00",
+    "cause": "brief_not_met",
+    "amount": 6_000,
 }
 MOST_ACTIONS = 10
 ROUTED = {
@@ -43,7 +45,9 @@ ROUTED = {
     Kind.START: {Choice.BEGIN},
     Kind.WORK: {Choice.DELIVER, Choice.GIVE_UP},
     Kind.REVIEW: {Choice.APPROVE, Choice.REWORK, Choice.REASSIGN},
-    Kind.ACCEPTANCE: {Choice.ACCEPT, Choice.REVISE, Choice.REFUND},
+    Kind.ACCEPTANCE: {Choice.ACCEPT, Choice.REVISE, Choice.REFUND, Choice.REQUEST},
+    Kind.REFUND_REQUEST: {Choice.FULL, Choice.PART, Choice.CONTEST, Choice.LAPSED},
+    Kind.SETTLEMENT: {Choice.TAKE, Choice.ACCEPT, Choice.REVISE},
     Kind.HOLD: {Choice.RELEASE},
     Kind.PAYOUT: {Choice.PAID, Choice.NOTHING_DUE},
     Kind.REFUND: {Choice.REFUNDED, Choice.REFUNDED_AND_PAY},
@@ -53,6 +57,8 @@ ROUTED = {
         Choice.WORK,
         Choice.REVIEW,
         Choice.ACCEPTANCE,
+        Choice.REFUND_REQUEST,
+        Choice.SETTLEMENT,
         Choice.HOLD,
         Choice.PAYOUT,
         Choice.REFUND,
@@ -101,6 +107,10 @@ def bring(kind: Kind) -> Case:
         case Kind.PICK:
             play.until_exhausted()
             gate = play.open(kind)
+            return Case(play.situation(kind), gate)
+        case Kind.REFUND_REQUEST | Kind.SETTLEMENT:
+            play.until(Kind.ACCEPTANCE)
+            gate = play.ask_back(kind)
             return Case(play.situation(kind), gate)
         case Kind.PARK:
             play.until(Kind.BRIEF)

@@ -33,7 +33,7 @@ from tests.support.doubles import FakePorts
 from tests.support.orders import Play, open_shop
 from tests.unit.test_decisions import cases
 
-WITH_DEFAULT = (Kind.BRIEF, Kind.PROPOSAL, Kind.ACCEPTANCE, Kind.PICK)
+WITH_DEFAULT = (Kind.BRIEF, Kind.PROPOSAL, Kind.ACCEPTANCE, Kind.REFUND_REQUEST, Kind.SETTLEMENT, Kind.PICK)
 """Every kind of gate at which a person's silence decides."""
 
 
@@ -52,6 +52,9 @@ def begin(kind: Kind) -> tuple[Play, Gate]:
     if kind is Kind.PICK:
         play.until_exhausted()
         gate = play.open(kind)
+    elif kind in {Kind.REFUND_REQUEST, Kind.SETTLEMENT}:
+        play.until(Kind.ACCEPTANCE)
+        gate = play.ask_back(kind)
     else:
         gate = play.until(kind)
     gate = play.read(gate.id)
@@ -114,7 +117,7 @@ def test_no_silence_decides_for_somebody_whose_mail_came_back(kind: Kind) -> Non
     go_to(play, over(gate) + timedelta(days=4))
     assert play.read(gate.id).status is Status.OPEN
     letters = [letter for letter in play.ports.mailer.letters[before:] if letter.key != "missed_date"]
-    assert [letter.key for letter in letters] == ([] if kind is Kind.PICK else ["unreached"])
+    assert [letter.key for letter in letters] == ([] if kind in {Kind.PICK, Kind.REFUND_REQUEST} else ["unreached"])
     assert all(letter.role is Role.SELLER for letter in letters)
     assert play.ports.counter.counts[Metric.UNREACHED] == 1
 

@@ -247,3 +247,15 @@ def test_a_date_that_cannot_be_is_refused_and_kept(world: World) -> None:
         assert back.status == 422
         assert back.form("until").fields["until"] == typed
     assert sides(journey, Kind.LATE)[0].status is Status.OPEN
+
+
+def test_work_that_never_comes_is_asked_about_until_somebody_decides(world: World) -> None:
+    """The client waits, the maker has vanished: without a new question the order would wait for ever, and silently."""
+    journey = to_missed(world)
+    journey.answer("cancel_late", "wait")
+    asked = len(sides(journey, Kind.LATE))
+    world.pass_time(days=8)
+    again = sides(journey, Kind.LATE)
+    assert len(again) > asked
+    assert len({gate.about for gate in again}) == len(again)
+    assert len([gate for gate in again if gate.status is Status.OPEN]) <= 1

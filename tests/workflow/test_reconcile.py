@@ -164,7 +164,8 @@ def test_two_looks_beside_each_other_end_as_one(world: World) -> None:
         return book(ports, lines)
 
     with patch.object(step, "book", interrupted):
-        look(world)
+        fenced_off = look(world)
+    assert fenced_off["through"] is False
     assert journey.stage == "brief"
     assert max(Counter(one.reference for one in entries(world)).values()) == 1
     look(world)
@@ -304,3 +305,31 @@ def test_a_stripe_that_does_not_answer_leaves_everything_as_it_was(world: World)
         world.engine.call("reconcile", {})
     assert entries(world) == before
     assert Metric.RECONCILED not in world.ports.counts
+
+
+def test_automatic_payouts_leave_what_is_owed_and_a_reserve(world: World) -> None:
+    """Stripe pays out by itself: clients' and freelancers' money stays in the account (design: money A 5)."""
+    platform = world.sandbox.platform
+    platform.interval = "daily"
+    journey = Journey(world).to_acceptance()
+    look(world)
+    assert platform.minimum == {"eur": 31_900}
+    world.pass_time(days=5)
+    look(world)
+    assert platform.minimum == {"eur": 31_900}
+    assert report(world).held == {"eur": 28_540}, "nothing left the account: all of it is owed"
+    journey.answer("acceptance", "accept")
+    world.pass_time(hours=2)
+    look(world)
+    # The price is earned; what the freelancer is owed stays.
+    assert platform.minimum == {"eur": 14_300}
+
+
+def test_a_minimum_that_somebody_set_by_hand_is_raised_and_never_lowered(world: World) -> None:
+    """Who keeps more in the account has reasons."""
+    world.sandbox.platform.minimum = {"eur": 90_000}
+    Journey(world).to_brief()
+    look(world)
+    world.pass_time(days=2)
+    look(world)
+    assert world.sandbox.platform.minimum == {"eur": 90_000}

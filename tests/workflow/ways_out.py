@@ -61,14 +61,17 @@ def cancel(journey: Journey, cause: RefundCause = RefundCause.SELLER_FAULT) -> N
     journey.world.settle()
 
 
-def assert_given_back(journey: Journey, amount: int = PRICE, freelancer: int = 0) -> None:
-    """The client has it back, the freelancer what policy says, nothing is owed any more, and every pot is empty."""
+def assert_given_back(journey: Journey, amount: int = PRICE, freelancer: int = 0, *, from_share: int = 0) -> None:
+    """The client has it back, the freelancer what policy says, nothing is owed any more, and every pot is empty.
+
+    `from_share` is what of the freelancer's pay came from what was not given back.
+    """
     world = journey.world
     world.pass_time(days=4)
     world.pass_time(days=4)
     order = journey.order
     assert order.stage is OrderStage.COMPLETED
-    assert (order.left, order.in_transit, order.refunded) == (PRICE - amount, 0, amount)
+    assert (order.left, order.in_transit, order.refunded) == (PRICE - amount - from_share, 0, amount)
     assert sum(transfer["amount"] for transfer in world.transfers()) == freelancer
     entries, broken_rows = ledger.read(journey.entries())
     differences = ledger.check(entries, now=world.now(), ended=frozenset({journey.id}))

@@ -24,7 +24,7 @@ from relais.cli.output import (
 )
 from relais.cli.reading import entry_rows, heads, months_back, open_dossiers, tidy
 from relais.cli.stack import Stack, Stage, in_sentences
-from relais.ledger import CLEARING_GRACE, STRIPE, Difference, Entry, trial_balance
+from relais.ledger import CLEARING_GRACE, STRIPE, Difference, Entry, cover, trial_balance
 from relais.money import decimal_text
 from relais.order import Order, OrderStage
 from relais.pages.letters import finding_in_words
@@ -37,6 +37,7 @@ from relais.steps.situation import read_order
 app = typer.Typer(no_args_is_help=True, help="Show and check what was booked.")
 
 _CHECKED_MONTHS = 3
+_TRIAL_MONTHS = 120
 _BOOKED_LATE = timedelta(days=7)
 """How much older than its entry a balance transaction may be."""
 
@@ -128,6 +129,58 @@ def _print_differences(differences: Sequence[Difference]) -> None:
         say(f"{number}. {one.sentence}")
 
 
+@app.command(epilog="Examples: relais ledger trial; relais ledger trial --at 2026-11-30 --json")
+@sentences
+def trial(
+    at: Annotated[
+        str | None, typer.Option("--at", metavar="DATE", help="As it stood at the end of this day, or at this instant.")
+    ] = None,
+    months: Annotated[int, typer.Option(min=1, max=240, help="How many months of the book to add up.")] = _TRIAL_MONTHS,
+    stage: OfStage = Stage.DEV,
+    as_json: AsJson = False,
+) -> None:
+    """Show the balance of every account at any date, from the book by month; debits are positive and add up to zero."""
+    ports = Stack(stage).ports
+    times = Times.of_shop(ports.store)
+    until = latest(ports.store, ports.now()) if at is None else _end_of(times, at)
+    rows = booked(ports.store, months_back(until, months))
+    entries, unreadable = ledger.read(row for row in rows if datetime.fromisoformat(row["at"]) <= until)
+    sums: dict[str, int] = {}
+    for (_, currency), amount in trial_balance(entries).items():
+        sums[currency] = sums.get(currency, 0) + amount
+    if as_json:
+        covers = {
+            name: {"there": one.there, "owed": one.owed, "short": one.short} for name, one in cover(entries).items()
+        }
+        tell_json(
+            {
+                "at": times.iso(until),
+                "entries": len(entries),
+                "balanced": not any(sums.values()) and not unreadable,
+                "trial_balance": _balance_document(entries),
+                "cover": covers,
+                "unreadable": [_difference_document(one) for one in unreadable],
+            }
+        )
+    else:
+        say(f"{len(entries)} entries up to {times.words(until)} ({times.zone}).")
+        _print_balance(entries)
+        for currency, one in cover(entries).items():
+            say(f"Owed to others {money(one.owed, currency)}, there for it {money(one.there, currency)}.")
+        _print_differences(unreadable)
+    if unreadable or any(sums.values()):
+        raise typer.Exit(WRONG)
+
+
+def _end_of(times: Times, text: str) -> datetime:
+    """An instant, or the last of a day."""
+    try:
+        at = times.read(text)
+    except ValueError:
+        raise UsageRefusedError(f"{text} is no date: write it like 2026-11-30 or 2026-11-30T18:00.") from None
+    return at if "T" in text else at + timedelta(days=1) - timedelta(seconds=1)
+
+
 @app.command(epilog="Examples: relais ledger report; relais ledger report --json --stage prod")
 @sentences
 def report(stage: OfStage = Stage.DEV, as_json: AsJson = False) -> None:
@@ -153,6 +206,7 @@ def _report_document(found: Report, times: Times) -> dict[str, Any]:
         "held": found.held,
         "findings": [one.to_row() | {"sentence": finding_in_words(one, "en", times.zone)} for one in found.findings],
         "more": found.more,
+        "kept": found.kept,
     }
 
 
@@ -161,6 +215,8 @@ def _print_report(found: Report, times: Times) -> None:
     for currency in sorted(found.booked.keys() | (found.held or {}).keys()):
         theirs = "not read" if found.held is None else money(found.held.get(currency, 0), currency)
         say(f"In our books at Stripe: {money(found.booked.get(currency, 0), currency)}. Stripe says: {theirs}.")
+    for currency, amount in sorted((found.kept or {}).items()):
+        say(f"Stripe's automatic payouts leave {money(amount, currency)} in the account: what is owed, and a reserve.")
     for number, one in enumerate(found.findings, start=1):
         say(f"{number}. {finding_in_words(one, 'en', times.zone)}")
     if found.more:

@@ -6,8 +6,22 @@ from typing import Annotated, Any
 
 import typer
 
+from relais import epc
 from relais.act import Act
-from relais.cli.output import AsJson, OfOrder, OfStage, Times, WithNames, facts, money, say, sentences, table, tell_json
+from relais.cli.output import (
+    AsJson,
+    OfOrder,
+    OfStage,
+    Times,
+    UsageRefusedError,
+    WithNames,
+    facts,
+    money,
+    say,
+    sentences,
+    table,
+    tell_json,
+)
 from relais.cli.reading import (
     Dossier,
     deliverables,
@@ -24,7 +38,7 @@ from relais.gate import Gate, Kind, Role, Status
 from relais.offer import RefundCause
 from relais.order import Interrupt, Milestone, Order
 from relais.rows import Row
-from relais.steps import interrupt, runs
+from relais.steps import by_hand, interrupt, runs
 from relais.steps import reassign as steps_reassign
 from relais.steps.book import booked, latest
 from relais.steps.decisions import LostWhy, kept_when_lost
@@ -37,6 +51,8 @@ app = typer.Typer(
 )
 
 _FINISHED_MONTHS = 2
+REFERENCE_LIMIT = 140
+"""Characters that a SEPA transfer carries to its statement."""
 
 
 @app.command("list", epilog="Examples: relais order list --open; relais order list --months 12 --json | jq '.[].order'")
@@ -616,3 +632,79 @@ def address(
         tell_json({"order": corrected.id, "stage": corrected.stage.value, "link_version": corrected.link_version})
         return
     say(f"Order {corrected.id}: mails go to the new address, links mailed before stop working.")
+
+
+OfAct = Annotated[
+    str | None,
+    typer.Option("--act", metavar="ID", help="Which movement, such as transfer-01-0007, where several wait."),
+]
+
+
+@app.command(
+    "pay-by-bank",
+    epilog='Example: relais order pay-by-bank 4f7k2m9q0abc --name "Inès Moreau" --iban FR1420041010050500013M02606',
+)
+@sentences
+def pay_by_bank(  # noqa: PLR0917 - Typer reads options from parameters
+    order: OfOrder,
+    name: Annotated[str, typer.Option(help="Who is paid, as the account is called.")],
+    iban: Annotated[str, typer.Option(help="Their IBAN; it is shown in the code and kept nowhere.")],
+    act: OfAct = None,
+    stage: OfStage = Stage.DEV,
+    as_json: AsJson = False,
+) -> None:
+    """Show a code that a banking app pays: what Stripe refused to move, as a SEPA transfer. Nothing is written.
+
+    Afterwards record it with `relais order paid-by-bank`.
+    """
+    found = by_hand.payable_by_bank(Stack(stage).ports, tidy(order), act)
+    remittance = f"Relais {found.order}"
+    code = epc.payment_code(name=name, iban=iban, amount=found.amount, currency=found.currency, remittance=remittance)
+    if as_json:
+        tell_json(_waiting(found) | {"remittance": remittance, "code": code})
+        return
+    import segno  # needed by this command alone
+
+    say(f"{money(found.amount, found.currency)} to {name}, reference {remittance}. Scan it with your banking app:")
+    segno.make(code, error="m", micro=False).terminal(compact=True)
+    say(f'Once it is paid: relais order paid-by-bank {found.order} --reference "what your bank calls it"')
+
+
+@app.command(
+    "paid-by-bank", epilog='Example: relais order paid-by-bank 4f7k2m9q0abc --reference "SEPA 2026-12-01 0042"'
+)
+@sentences
+def paid_by_bank(  # noqa: PLR0917 - likewise
+    order: OfOrder,
+    reference: Annotated[str, typer.Option(help="What your bank calls the transfer: it is kept with the order.")],
+    act: OfAct = None,
+    yes: Sure = False,
+    stage: OfStage = Stage.DEV,
+    as_json: AsJson = False,
+) -> None:
+    """Record that your bank has paid what Stripe refused to move: a freelancer's pay, or a client's refund.
+
+    The order goes on as if Stripe had paid. Stripe is never asked for it again.
+    """
+    if not reference.strip() or len(reference) > REFERENCE_LIMIT:
+        raise UsageRefusedError(f"Give the bank's reference, at most {REFERENCE_LIMIT} characters.")
+    ports = Stack(stage).ports
+    found = by_hand.payable_by_bank(ports, tidy(order), act)
+    if not yes and not as_json:
+        typer.confirm(f"Has your bank paid {money(found.amount, found.currency)} for {found.id}?", abort=True)
+    paid = by_hand.paid_by_bank(ports, found.order, reference=reference.strip(), act_id=found.id)
+    if as_json:
+        tell_json(_waiting(paid) | {"paid_by_bank": True})
+        return
+    say(f"Recorded: {money(paid.amount, paid.currency)} for {paid.id}. Order {paid.order} goes on.")
+
+
+def _waiting(found: Act) -> dict[str, Any]:
+    return {
+        "order": found.order,
+        "act": found.id,
+        "kind": found.kind.value,
+        "amount": found.amount,
+        "currency": found.currency,
+        "why": found.why,
+    }

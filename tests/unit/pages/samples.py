@@ -25,6 +25,7 @@ from relais.order import Engagement, Milestone, MilestoneStage, Order, OrderStag
 from relais.pages.render import Page
 from relais.pages.views import (
     AnsweredView,
+    Bearing,
     BriefView,
     Chosen,
     FileView,
@@ -261,6 +262,8 @@ OWNERS = {
     Kind.WORK: (Role.FREELANCER, FREELANCER.key, Default.STAY),
     Kind.REVIEW: (Role.SELLER, "seller", Default.STAY),
     Kind.ACCEPTANCE: (Role.CLIENT, "client", Default.ACCEPT),
+    Kind.REFUND_REQUEST: (Role.SELLER, "seller", Default.LAPSE),
+    Kind.SETTLEMENT: (Role.CLIENT, "client", Default.TAKE),
     Kind.HOLD: (Role.CLOCK, "clock", Default.RELEASE),
     Kind.PAYOUT: (Role.ENGINE, "engine", Default.STAY),
     Kind.PICK: (Role.SELLER, "seller", Default.REFUND),
@@ -276,7 +279,9 @@ ROUTED = {
     Kind.START: (Choice.BEGIN,),
     Kind.WORK: (Choice.DELIVER, Choice.GIVE_UP),
     Kind.REVIEW: (Choice.APPROVE, Choice.REWORK, Choice.REASSIGN),
-    Kind.ACCEPTANCE: (Choice.ACCEPT, Choice.REVISE, Choice.REFUND),
+    Kind.ACCEPTANCE: (Choice.ACCEPT, Choice.REVISE, Choice.REFUND, Choice.REQUEST),
+    Kind.REFUND_REQUEST: (Choice.FULL, Choice.PART, Choice.CONTEST, Choice.LAPSED),
+    Kind.SETTLEMENT: (Choice.TAKE, Choice.ACCEPT, Choice.REVISE),
     Kind.HOLD: (Choice.RELEASE,),
     Kind.PAYOUT: (Choice.PAID, Choice.NOTHING_DUE),
     Kind.PICK: (Choice.PICKED, Choice.SELF, Choice.OUTSIDE, Choice.WAIT, Choice.REFUND),
@@ -286,6 +291,8 @@ ROUTED = {
         Choice.WORK,
         Choice.REVIEW,
         Choice.ACCEPTANCE,
+        Choice.REFUND_REQUEST,
+        Choice.SETTLEMENT,
         Choice.HOLD,
         Choice.PAYOUT,
         Choice.REFUND,
@@ -302,15 +309,19 @@ ASKED = (
     Kind.WORK,
     Kind.REVIEW,
     Kind.ACCEPTANCE,
+    Kind.REFUND_REQUEST,
+    Kind.SETTLEMENT,
     Kind.PICK,
     Kind.PARK,
     Kind.STUCK,
     Kind.LATE,
     Kind.CANCEL_LATE,
 )
+BEARINGS = tuple(Bearing(cause, PAY, PRICE - PAY) for cause in (RefundCause.BRIEF_NOT_MET, RefundCause.SELLER_FAULT))
 NOTELESS = {Kind.PICK, Kind.PARK, Kind.STUCK, Kind.LATE, Kind.CANCEL_LATE}
 """The kinds that have a page of their own."""
-SHOWN: dict[Kind, dict[str, str]] = {
+SHOWN: dict[Kind, dict[str, str | int]] = {
+    Kind.SETTLEMENT: {"amount": 6_000, "proposal": "part"},
     Kind.LATE: {"missed": "2026-11-30T16:00:00+00:00"},
     Kind.CANCEL_LATE: {"promised": "2026-12-04T17:00:00+00:00", "until": "2026-12-10T17:00:00+00:00"},
 }
@@ -340,6 +351,12 @@ LETTERS = (
     "review",
     "acceptance",
     "revised",
+    "refund_request",
+    "settlement",
+    "contested",
+    "unanswered",
+    "settled",
+    "reduced",
     "accepted",
     "to_pay",
     "paid",
@@ -429,15 +446,16 @@ def gate_view(lang: str, kind: Kind, **changed: object) -> GateView:
         deadline=WORK_DEADLINE,
         brief=BRIEF,
         brief_files=(FileView("devanture.jpg", 2_400_000, "O/up/9", f"{HOME}/f/9"),),
-        files=(LOGO, SOURCE) if kind in {Kind.REVIEW, Kind.ACCEPTANCE} else (),
+        files=(LOGO, SOURCE) if kind in {Kind.REVIEW, Kind.ACCEPTANCE, Kind.REFUND_REQUEST, Kind.SETTLEMENT} else (),
         delivery_note="Voici la première piste." if kind is Kind.REVIEW else None,
-        note="Le vert est trop clair." if kind is Kind.WORK else None,
+        note="Le vert est trop clair." if kind in {Kind.WORK, Kind.REFUND_REQUEST, Kind.SETTLEMENT} else None,
         reasons=REASONS,
         margin=15_540 if kind is Kind.REVIEW else None,
         candidates=CANDIDATES if kind is Kind.PICK else (),
         own=CANDIDATES[-1] if kind in {Kind.PICK, Kind.LATE} else None,
         chosen=CHOSEN if kind is Kind.REVIEW else (),
-        refund=PRICE if {Choice.REFUND, Choice.CANCEL} & set(ROUTED[kind]) else None,
+        refund=PRICE if {Choice.REFUND, Choice.CANCEL, Choice.FULL, Choice.TAKE} & set(ROUTED[kind]) else None,
+        bearings=BEARINGS if kind is Kind.REFUND_REQUEST else (),
     )
     return replace(view, **changed)  # type: ignore[arg-type]
 

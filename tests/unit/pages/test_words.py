@@ -167,7 +167,8 @@ def test_every_gate_says_what_silence_means_and_promises_nothing_that_is_not_the
     assert said
     assert (words.when(gate.deadline or samples.NOW, lang, samples.ZONE) in said) is dated
     assert not re.search("rouvrir|reopen", said)
-    gives_back = default in {Default.REFUND, Default.CANCEL} or (kind is Kind.REFUND and default is Default.STAY)
+    of_its_kind = {(Kind.REFUND, Default.STAY), (Kind.REFUND_REQUEST, Default.LAPSE), (Kind.SETTLEMENT, Default.TAKE)}
+    gives_back = default in {Default.REFUND, Default.CANCEL} or (kind, default) in of_its_kind
     assert bool(re.search("rembours|refund", said)) is (gives_back and dated)
 
 
