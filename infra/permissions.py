@@ -99,7 +99,7 @@ GRANTS: Mapping[str, tuple[Grant, ...]] = {
     "permit-upload": (LOOK, WRITE_FILES, LINKS),
     # Its gates are the engine's own: nobody is written to.
     "run-act": (READ, WRITE, RESUME, LINKS, GIVE_UP, _secret(Resource.STRIPE_RUN_ACT)),
-    "close-order": (READ, CHANGE, MAIL, LINKS),
+    "close-order": (READ, WRITE, MAIL, LINKS),
     "tick-clock": (*OPEN, ACCEPT, DUE, START, WATCH_RUNS, RUN_ACT, TICK_AGAIN, GIVE_UP),
     # On stage dev it reads the virtual date.
     "record-execution": (LOOK, CHANGE, GIVE_UP),

@@ -135,6 +135,15 @@ class Choice(StrEnum):
     """Not an answer either: an interrupt, or a silence that cancels; the gate fails with it and the way out follows."""
 
 
+class DeclineWhy(StrEnum):
+    """Why a freelancer declines, if they say so: for the seller to see, never for the score."""
+
+    TOO_BUSY = "too_busy"
+    TOO_LOW = "too_low"
+    NOT_MY_SKILL = "not_my_skill"
+    OTHER = "other"
+
+
 class Default(StrEnum):
     """What happens when the deadline passes unanswered."""
 
@@ -229,7 +238,7 @@ class GateId:
 class Decision:
     """A gate's answer: what, by whom, when, how; the audit of it.
 
-    `note` is where the words that came with it are kept.
+    `note` is where the words that came with it are kept; `why` is the reason that somebody gave for declining.
     """
 
     choice: Choice
@@ -237,6 +246,7 @@ class Decision:
     at: datetime
     via: Via
     note: str | None = None
+    why: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -400,6 +410,7 @@ def gate_from_row(stored: Row) -> Gate:
             at=datetime.fromisoformat(decided["at"]),
             via=Via(decided["via"]),
             note=decided.get("note"),
+            why=decided.get("why"),
         ),
         mailed=row.get("mailed", False),
         mailed_to=row.get("mailed_to"),
@@ -422,5 +433,6 @@ def decision_row(decision: Decision) -> dict[str, Any]:
         "at": stamp(decision.at),
         "via": decision.via.value,
         "note": decision.note,
+        "why": decision.why,
     }
     return {name: value for name, value in row.items() if value is not None}

@@ -192,12 +192,24 @@ class Clocks:
 
 
 @dataclass(frozen=True, slots=True)
+class SpeedBonus:
+    """What is added to the pay, in minor units, for a first version that needs no rework and came early.
+
+    Early: at least so many working hours before the working deadline. Of several milestones each may earn it.
+    """
+
+    hours: int
+    amount: int
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """What binds seller, client and freelancer from the day of purchase.
 
     `promise` counts working days from the complete brief; `reserve` is kept back from it for review (None: a quarter of
     the turnaround, at least 4 working hours, at most 2 days; design: people 1). `refund_right`: once the included
-    revisions are used, the client may have everything back.
+    revisions are used, the client may have everything back. `trial`: what a candidate may be paid at most for the whole
+    of it as a trial order, in minor units; None where no order is one.
     """
 
     promise: int
@@ -210,6 +222,8 @@ class Policy:
     portfolio: Portfolio = Portfolio.NEVER
     bears: Bears = Bears()
     cascade: Cascade = _CASCADE
+    speed_bonus: SpeedBonus | None = None
+    trial: int | None = None
 
 
 class OfferStatus(StrEnum):
@@ -441,6 +455,8 @@ def _policy_row(policy: Policy) -> Row:
         "portfolio": str(policy.portfolio),
         "bears": {name.name: str(getattr(policy.bears, name.name)) for name in fields(Bears)},
         "cascade": {name.name: getattr(policy.cascade, name.name) for name in fields(Cascade)},
+        "trial": policy.trial,
+        "speed_bonus": policy.speed_bonus and {"hours": policy.speed_bonus.hours, "amount": policy.speed_bonus.amount},
     }
 
 
@@ -456,7 +472,13 @@ def _policy(row: Mapping[str, Any]) -> Policy:
         portfolio=Portfolio(row["portfolio"]),
         bears=Bears(**{cause: FreelancerPaid(paid) for cause, paid in row["bears"].items()}),
         cascade=Cascade(**{name: int(number) for name, number in row.get("cascade", {}).items()}),
+        speed_bonus=_speed_bonus(row.get("speed_bonus")),
+        trial=_count(row.get("trial")),
     )
+
+
+def _speed_bonus(row: Mapping[str, Any] | None) -> SpeedBonus | None:
+    return None if row is None else SpeedBonus(int(row["hours"]), int(row["amount"]))
 
 
 def _clocks_row(clocks: Clocks) -> Row:

@@ -87,6 +87,7 @@ class Engagement:
     spent: int = 0
     bought_at: str = ""
     receipt: str = ""
+    trial: bool = False
 
     @property
     def by_hand(self) -> bool:
@@ -102,6 +103,7 @@ class Lost:
     why: str
     pay: int
     told: bool = False
+    trial: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +125,7 @@ class Interrupt:
 class Milestone:
     """One deliverable's life inside an order. `left_to_send` is what of the agreed cost no act has reserved yet.
 
+    `bonus` is what is added to the agreed cost; `early`: the first version came so early that it may earn one.
     `promised` is the client's own date for it and `starts` when it begins, where it doesn't begin with the order;
     `began` is when it did. `interrupt` is a decision on this milestone alone that no gate has been answered with yet.
     `requests` counts how often its client asked for money back, `proposed` is what the seller proposes to give of it,
@@ -159,12 +162,19 @@ class Milestone:
     picked: str | None = None
     wait_until: datetime | None = None
     lost: Lost | None = None
+    bonus: int = 0
+    early: bool = False
     promised: datetime | None = None
     starts: datetime | None = None
     began: datetime | None = None
     interrupt: Interrupt | None = None
     sides: int = 0
     """How many side gates were opened on it: they count apart from its ordinal."""
+
+    @property
+    def due(self) -> int:
+        """What its freelancer is owed for it when it is accepted, in minor units: what was agreed, and a bonus."""
+        return 0 if self.engagement is None else self.engagement.agreed + self.bonus
 
     @property
     def held(self) -> int:
@@ -369,6 +379,7 @@ def milestone_from_row(stored: Row) -> Milestone:
             spent=engaged.get("spent", 0),
             bought_at=engaged.get("bought_at", ""),
             receipt=engaged.get("receipt", ""),
+            trial=engaged.get("trial", False),
         ),
         left_to_send=row.get("left_to_send", 0),
         in_transit=row.get("in_transit", 0),
@@ -388,6 +399,8 @@ def milestone_from_row(stored: Row) -> Milestone:
         picked=row.get("picked"),
         wait_until=instant(row.get("wait_until")),
         lost=None if row.get("lost") is None else Lost(**row["lost"]),
+        bonus=row.get("bonus", 0),
+        early=row.get("early", False),
         promised=instant(row.get("promised")),
         starts=instant(row.get("starts")),
         began=instant(row.get("began")),
@@ -427,4 +440,5 @@ def engagement_row(engagement: Engagement) -> dict[str, Any]:
         "accepted_at": stamp(engagement.accepted_at),
         "deadline": stamp(engagement.deadline),
         "kind": engagement.kind.value,
+        **({"trial": True} if engagement.trial else {}),
     } | (bought if engagement.kind is Performer.OUTSIDE else {})

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from relais.gate import Choice, Gate, Kind, MalformedGateIdError, Role, Status, Via
+from relais.gate import Choice, DeclineWhy, Gate, Kind, MalformedGateIdError, Role, Status, Via
 from relais.offer import Offer, Question, RefundCause
 from relais.order import Order, OrderNotFoundError, OrderStage
 from relais.pages.views import Problem
@@ -37,6 +37,7 @@ from relais.steps.forms import (
     note_problems,
     shown_name,
 )
+from relais.steps.freelancer import post_freelancer
 from relais.steps.gates import AlreadyAnsweredError, ChoiceNotOfferedError, GateNotFoundError
 from relais.steps.intake import (
     OfferClosedError,
@@ -75,6 +76,7 @@ from relais.steps.show import (
     language,
     notice,
     offer_page,
+    open_freelancer,
     open_gate_link,
     open_order,
     order_page,
@@ -84,7 +86,7 @@ from relais.web import Request, Response, redirect
 
 OFFER_FIELDS = frozenset({"client_kind", "start_now", "ends_when_done", "lang"})
 ORDER_FIELDS = frozenset({"nonce", "action", "address", "file", "ready", "milestone"})
-GATE_FIELDS = frozenset({"nonce", "choice", "note", "file"}) | PICK_FIELDS | SETTLEMENT_FIELDS
+GATE_FIELDS = frozenset({"nonce", "choice", "note", "file", "why"}) | PICK_FIELDS | SETTLEMENT_FIELDS
 CHECKOUT_FIELDS = frozenset({"nonce"})
 UPLOAD_FIELDS = frozenset({"nonce", "name", "size", "type"})
 FILES = frozenset({"file"})
@@ -144,6 +146,8 @@ def _answers(ports: Ports, request: Request) -> Shown | Response:
             return post_order(ports, request, open_order(ports, order, secret))
         case ("g", order, gate, secret):
             return post_gate(ports, request, open_gate_link(ports, order, gate, secret))
+        case ("f", freelancer, secret):
+            return post_freelancer(ports, request, open_freelancer(ports, freelancer, secret))
         case _:
             return notice(ports, language(request), "not_found", 404)
 
@@ -353,12 +357,21 @@ def _besides(
     match gate.id.kind:
         case Kind.PICK:
             return read_pick(ports, order, choice, typed)
+        case Kind.PROPOSAL:
+            return _why_not(typed.get("why", ""))
         case Kind.LATE:
             return read_late(ports, gate, choice, typed)
         case Kind.REFUND_REQUEST:
             return read_settlement(read_situation(ports, order.id, gate.id.milestone), choice, typed)
         case _:
             return {}, ()
+
+
+def _why_not(why: str) -> tuple[dict[str, Any], tuple[Problem, ...]]:
+    """Why a freelancer declines, where they say so; it is never asked for."""
+    if not why:
+        return {}, ()
+    return ({"why": why}, ()) if why in set(DeclineWhy) else ({}, (Problem("why_unknown", "why"),))
 
 
 def _delivered(ports: Ports, order: Order, files: tuple[str, ...]) -> tuple[list[dict[str, Any]], tuple[Problem, ...]]:

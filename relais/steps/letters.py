@@ -8,15 +8,15 @@ from datetime import datetime
 
 from relais.announcement import Announcement
 from relais.calendar import due_after
-from relais.gate import Choice, Gate, GateId, Kind, Role, gate_from_row
+from relais.gate import Choice, Gate, GateId, Kind, Role, Via, gate_from_row
 from relais.offer import Question
 from relais.order import ORDER_LEVEL, Lost, Milestone
-from relais.pages.views import AnnouncementView, Chosen, Frame, LetterView
+from relais.pages.views import AnnouncementView, AskedBefore, Chosen, Frame, LetterView
 from relais.ports import Ports
 from relais.roster import Freelancer, Reason
 from relais.rows import brief_key, gate_key
 from relais.shop import Shop
-from relais.steps.links import gate_link, order_link
+from relais.steps.links import freelancer_link, gate_link, order_link
 from relais.steps.situation import Situation, read_freelancer, read_shop
 
 
@@ -106,6 +106,7 @@ def announcement(ports: Ports, said: Announcement) -> AnnouncementView:
         said=said,
         to=shop.email if seller else freelancer.email,
         freelancer=freelancer,
+        own_page=None if seller else freelancer_link(ports, freelancer),
     )
 
 
@@ -197,7 +198,7 @@ def _accepted(ports: Ports, situation: Situation, gate: Gate) -> tuple[LetterVie
         return (client,)
     paid_by = replace(
         _to_freelancer(ports, situation, freelancer, "to_pay", None),
-        pay=milestone.engagement.agreed,
+        pay=milestone.due,
         pay_by=gate.deadline,
     )
     return (client, paid_by)
@@ -266,7 +267,17 @@ def _to_freelancer(
         else (),
         note=last_note(ports, situation) if gate is not None and gate.id.kind is Kind.WORK else None,
         reasons=reasons(gate),
+        own_page=freelancer_link(ports, freelancer),
+        others=other_proposals(freelancer, gate),
+        room=max(0, freelancer.capacity - freelancer.in_hand),
     )
+
+
+def other_proposals(freelancer: Freelancer, gate: Gate | None) -> int:
+    """How many proposals are open to a freelancer beside this one."""
+    if gate is None or gate.id.kind is not Kind.PROPOSAL:
+        return 0
+    return sum(asked != (gate.order, str(gate.id)) for asked in freelancer.asked)
 
 
 def work_deadline(gate: Gate | None) -> datetime | None:
@@ -305,6 +316,24 @@ def ranking_of(ports: Ports, situation: Situation) -> tuple[Chosen, ...]:
         for one in found
         if who in {other["who"] for other in ranked}
     )
+
+
+def asked_before(ports: Ports, situation: Situation) -> tuple[AskedBefore, ...]:
+    """Who was asked for this work and did not take it: what they said, or that they said nothing."""
+    rows = ports.store.query(f"O#{situation.order.id}", f"G#{situation.number}#proposal#")
+    gates = [gate for gate in map(gate_from_row, rows) if gate.role is Role.FREELANCER and gate.decision is not None]
+    names = {row["key"]: row["name"] for row in ports.store.query("ROSTER", "R#")} if gates else {}
+    return tuple(_asked_before(ports, gate, names.get(gate.owner, gate.owner)) for gate in gates)
+
+
+def _asked_before(ports: Ports, gate: Gate, name: str) -> AskedBefore:
+    decision = gate.decision
+    if decision is None or decision.choice is not Choice.AGAIN:
+        return AskedBefore(name, "withdrawn", "", None)
+    if decision.by != gate.owner:
+        return AskedBefore(name, "lapsed" if decision.via is Via.CLOCK else "withdrawn", "", None)
+    note = None if decision.note is None else ports.files.get_text(decision.note)
+    return AskedBefore(name, "declined", decision.why or "", note)
 
 
 def _said_yes(gate: Gate) -> bool:

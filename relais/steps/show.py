@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from relais.gate import Choice, Gate, GateId, Kind, MalformedGateIdError, Role, Status, gate_from_row
 from relais.offer import Offer, OfferStatus, Release
@@ -27,16 +28,19 @@ from relais.pages.views import (
     BriefView,
     FileView,
     Frame,
+    FreelancerView,
     GateView,
     IndexView,
     NoticeView,
     OfferView,
+    OpenProposal,
     OrderView,
     PartView,
     Problem,
 )
 from relais.ports import Ports
-from relais.rows import brief_key, deliverable_key, gate_key
+from relais.roster import Freelancer
+from relais.rows import brief_key, deliverable_key, freelancer_key, gate_key
 from relais.schedule import schedule
 from relais.shop import Shop
 from relais.steps import letters
@@ -46,8 +50,12 @@ from relais.steps.interrupt import droppable
 from relais.steps.links import (
     LinkRefusedError,
     OpenedGate,
+    check_freelancer,
     check_gate,
     check_order,
+    freelancer_link,
+    freelancer_nonce,
+    freelancer_path,
     gate_link,
     gate_nonce,
     gate_path,
@@ -70,7 +78,7 @@ from relais.steps.situation import (
 )
 from relais.web import Request
 
-View = IndexView | OfferView | OrderView | GateView | AnsweredView | NoticeView
+View = IndexView | OfferView | OrderView | GateView | FreelancerView | AnsweredView | NoticeView
 IMAGES = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".svg")
 COMMON_DOMAINS = (
     "gmail.com",
@@ -150,6 +158,9 @@ def show(ports: Ports, request: Request) -> Shown:
             case ("g", order, gate, secret):
                 opened = open_gate_link(ports, order, gate, secret)
                 return gate_page(ports, opened)
+            case ("f", freelancer, secret):
+                own_page = open_freelancer(ports, freelancer, secret)
+                return freelancer_page(ports, own_page, saved="saved" in request.query)
             case _:
                 return notice(ports, lang, "not_found", 404)
     except (LinkRefusedError, OrderNotFoundError, GateNotFoundError, MalformedGateIdError):
@@ -425,6 +436,7 @@ def _gate_view(ports: Ports, situation: Situation, gate: Gate, typed: Typed) -> 
     reads_brief = gate.id.kind in {Kind.PROPOSAL, Kind.WORK, Kind.REVIEW, Kind.REFUND_REQUEST}
     asked_back = gate.id.kind is Kind.REFUND_REQUEST
     seller, maker = gate.role is Role.SELLER, gate.role is Role.FREELANCER
+    maker_row = read_freelancer(ports.store, gate.owner) if maker else None
     released = seller or situation.offer.policy.release is Release.FILES
     looks = gate.id.kind in {Kind.REVIEW, Kind.ACCEPTANCE, Kind.REFUND_REQUEST, Kind.SETTLEMENT}
     before = gate.id.kind is Kind.WORK and milestone is not None and milestone.version > 0
@@ -437,7 +449,7 @@ def _gate_view(ports: Ports, situation: Situation, gate: Gate, typed: Typed) -> 
         nonce=gate_nonce(ports, order, gate),
         files_action=f"{path}/files" if gate.id.kind is Kind.WORK else None,
         milestone=milestone,
-        freelancer=situation.freelancer if not maker else read_freelancer(ports.store, gate.owner),
+        freelancer=maker_row or situation.freelancer,
         pay=gate.shown.get("pay") if maker else None,
         pay_by=letters.pay_by(situation) if maker else None,
         deadline=letters.work_deadline(gate) if maker or gate.id.kind is Kind.WORK else situation.promised,
@@ -454,12 +466,81 @@ def _gate_view(ports: Ports, situation: Situation, gate: Gate, typed: Typed) -> 
         candidates=candidates(ports, situation.offer) if gate.id.kind is Kind.PICK else (),
         chosen=letters.ranking_of(ports, situation) if gate.id.kind is Kind.REVIEW else (),
         own=own(ports) if gate.id.kind in {Kind.PICK, Kind.LATE} else None,
+        asked=letters.asked_before(ports, situation) if gate.id.kind is Kind.PICK else (),
+        others=letters.other_proposals(maker_row, gate) if maker_row else 0,
+        room=max(0, maker_row.capacity - maker_row.in_hand) if maker_row else 0,
+        own_page=freelancer_link(ports, maker_row) if maker_row else None,
         refund=_refund_shown(situation, gate),
         bearings=bearings(situation, _held(situation)) if asked_back else (),
         part=typed_part(situation, typed.fields) if asked_back and typed.problems else None,
         typed=typed.fields,
         problems=typed.problems,
         order_link=order_link(ports, order) if gate.role is Role.CLIENT else None,
+    )
+
+
+def open_freelancer(ports: Ports, key: str, presented: str) -> Freelancer:
+    """The freelancer whose page a link leads to. Raises `LinkRefusedError`."""
+    row = ports.store.get(freelancer_key(key))
+    if row is None:
+        raise LinkRefusedError
+    found = Freelancer.from_row(row)
+    check_freelancer(ports, found, presented)
+    return found
+
+
+def freelancer_page(
+    ports: Ports,
+    freelancer: Freelancer,
+    problems: tuple[Problem, ...] = (),
+    typed: Mapping[str, str] | None = None,
+    *,
+    saved: bool = False,
+) -> Shown:
+    """What is open to a freelancer, first to be answered first, and the form that says until when they are away."""
+    shop, _ = read_shop(ports.store)
+    path = freelancer_path(ports, freelancer)
+    today = ports.now().astimezone(ZoneInfo(freelancer.hours.zone)).date()
+    view = FreelancerView(
+        frame=frame(ports, shop, freelancer.lang, path),
+        freelancer=freelancer,
+        action=path,
+        nonce=freelancer_nonce(ports, freelancer),
+        proposals=_open_proposals(ports, freelancer),
+        room=max(0, freelancer.capacity - freelancer.in_hand),
+        away=any(away.covers(today) for away in freelancer.away),
+        saved=saved,
+        problems=problems,
+        typed=typed or {},
+    )
+    return Shown(view, 422 if problems else 200)
+
+
+def _open_proposals(ports: Ports, freelancer: Freelancer) -> tuple[OpenProposal, ...]:
+    found = [gate for asked in freelancer.asked if (gate := _open_gate(ports, *asked)) is not None]
+    return tuple(_proposal(ports, gate) for gate in sorted(found, key=lambda gate: gate.deadline or gate.opened))
+
+
+def _open_gate(ports: Ports, order: str, gate: str) -> Gate | None:
+    """The row of the roster says what was asked; the gate says whether it still is, and whether its mail has left."""
+    try:
+        found = read_gate(ports, order, gate)
+    except GateNotFoundError:
+        return None
+    return found if found.status is Status.OPEN and found.mailed else None
+
+
+def _proposal(ports: Ports, gate: Gate) -> OpenProposal:
+    order = read_order(ports.store, gate.order)
+    return OpenProposal(
+        gate=gate,
+        order=order,
+        offer=read_offer(ports.store, order.offer, order.offer_version),
+        link=gate_link(ports, order, gate),
+        action=gate_path(ports, order, gate),
+        nonce=gate_nonce(ports, order, gate),
+        pay=int(gate.shown["pay"]),
+        due=letters.work_deadline(gate),
     )
 
 
@@ -481,7 +562,7 @@ def _margin(situation: Situation) -> int | None:
     if milestone is None or milestone.engagement is None:
         return None
     order, fee = situation.order, situation.order.fee or 0
-    cost = milestone.engagement.agreed + milestone.engagement.spent
+    cost = milestone.due + milestone.engagement.spent
     if not situation.milestones:
         return order.paid - fee - cost
     return milestone.price - fee * milestone.price // order.price - cost

@@ -71,6 +71,7 @@ UNPLAYED = (
     ),
     _of("tick-clock", AT_A_DEFAULT, "work_and_review_late", "s3:GetObject"),
     _of("tick-clock", AT_A_DEFAULT, "brief_unanswered", "states:SendTaskFailure"),
+    _of("close-order", "a rate rises by the shop's rule", "a_rate_rises_by_the_rule", "dynamodb:PutItem"),
     _of("tick-clock", OBJECT_GONE, "texts_removed", "s3:ListBucket"),
     _of("tick-clock", STUCK, "stuck_order", "dynamodb:Query", "states:StartExecution", "states:StopExecution"),
     _of("tick-clock", HANDED_OVER, "handed_over", "lambda:InvokeFunction"),
