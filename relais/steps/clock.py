@@ -64,6 +64,8 @@ RESERVE_MS = 20_000
 RESUMES_BEFORE_NEXT_RUN = 3
 ASK_AGAIN = Duration.parse("1 wd")
 ACT_LATE = timedelta(hours=1)
+FEE_AGAIN, FEE_AT_LEAST = timedelta(minutes=5), timedelta(hours=6)
+"""How soon and how seldom a fee that is owed is asked for again."""
 MAIL_LATE = timedelta(hours=1)
 """A mail that leaves so long after its question opened gives its reader the whole time again."""
 LOOK_AGAIN = Duration.parse("1 wh")
@@ -200,7 +202,7 @@ def _order(ports: Ports, order: Order) -> None:
     if order.stage is OrderStage.COMPLETED and at_rest(order) and not order.owes_fee:
         ports.store.write(Change(key, remove=("due", "due_shard"), guards=(equals("due", as_read),)))
         return
-    look = now + (timedelta(minutes=5) if order.owes_fee else HEARTBEAT)
+    look = now + (_until_fee(order, now) if order.owes_fee else HEARTBEAT)
     _claim(ports, key, as_read, min(look, watch_promises(ports, order, partial(promise_stands_still, ports)) or look))
     if order.fee is None and order.stage is not OrderStage.DRAFT:
         ports.background.run_act(order.id, Owed.FEE.value)
@@ -210,6 +212,11 @@ def _order(ports: Ports, order: Order) -> None:
         next_run(ports, order, "the execution does not run any more")
     elif lived_long(ports, order):
         roll_over(ports, order)
+
+
+def _until_fee(order: Order, now: datetime) -> timedelta:
+    """The pause before Stripe is asked for a fee again: it grows with the order's age, so no count has to be kept."""
+    return min(max(FEE_AGAIN, (now - (order.started or now)) / 4), FEE_AT_LEAST)
 
 
 def _sweep_again(ports: Ports, order: Order, as_read: str) -> None:
