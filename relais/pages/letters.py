@@ -54,6 +54,7 @@ ASKING = frozenset(
         "work_late",
         "missed_date",
         "new_date",
+        "not_taken",
     }
 )
 """The mails that put a question: they say until when and what silence means. The others tell."""

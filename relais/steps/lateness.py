@@ -217,6 +217,24 @@ def read_deadline(situation: Situation, typed: str) -> tuple[dict[str, Any], tup
 # The client's gate --------------------------------------------------------------------------------------------------
 
 
+def ask_client_to_wait(ports: Ports, pick: Gate) -> Gate | None:
+    """Nobody has taken an order and the seller has not decided for two working days: the client need not wait in vain.
+
+    They wait until a new date, or cancel free, as long as the seller has not picked (design: people 5b, pick).
+    """
+    return open_side(ports, pick.order, pick.id.milestone, partial(_not_taken, ports, str(pick.id)))
+
+
+def _not_taken(ports: Ports, pick_id: str, situation: Situation) -> Gate | None:
+    pick = read_gate(ports, situation.order.id, pick_id)
+    if pick.status is not Status.OPEN or _asked_now(ports, situation):
+        return None
+    later = promised_date(situation.now, situation.offer.policy.promise, situation.shop.calendar)
+    until = later if situation.promised is None else max(later, situation.promised)
+    gate = missed_date(situation, ports.link_keys.current, until, "pick")
+    return replace(gate, shown={**gate.shown, "why": "pick"}, beside=pick_id)
+
+
 def missed_date(situation: Situation, link_key: str, until: datetime | None, why: str = "asked") -> Gate:
     """The client's gate: to wait, until a date where there is one, or to cancel alone. Open as long as it matters."""
     promised = situation.promised or situation.now

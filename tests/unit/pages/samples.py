@@ -367,6 +367,7 @@ LETTERS = (
     "work_late",
     "missed_date",
     "new_date",
+    "not_taken",
     "cancelled_late",
     "refunded",
     "cancelled",
@@ -378,7 +379,7 @@ LETTERS = (
 )
 
 
-OF_DATES = ("missed_date", "new_date", "cancelled_late")
+OF_DATES = ("missed_date", "new_date", "not_taken", "cancelled_late")
 
 
 def frame(lang: str) -> Frame:
