@@ -12,8 +12,9 @@ from devstack.simulation.world import World, world_in_memory
 from relais.announcement import Announcement
 from relais.gate import Kind, Status, Via
 from relais.offer import RefundCause
+from relais.order import stamp
 from relais.roster import Freelancer, Rate, Standing
-from relais.rows import Change, freelancer_key, offer_key
+from relais.rows import Change, freelancer_key, gate_key, offer_key
 from relais.score import Score
 from relais.steps import roster
 from relais.steps.bonus import BonusImpossibleError, BonusTooHighError, give_bonus
@@ -614,3 +615,24 @@ def test_the_question_ends_with_the_sellers_pick(world: World) -> None:
     assert 'name="choice"' not in world.get(link).body
     assert journey.order.promised == promised
     assert [gate for gate in journey.gates if gate.id.kind is Kind.CANCEL_LATE and gate.status is Status.OPEN] == []
+
+
+# --- time spent waiting for others ------------------------------------------------------------------------------------
+
+
+def punctuality(world: World) -> list[int]:
+    rows = [row for row in world.rows("F#ines-moreau") if row["sk"].startswith("S#")]
+    return [row["value"] for row in rows if row["axis"] == "punctuality"]
+
+
+@pytest.mark.parametrize(("late_by", "seen"), [(12, [100]), (15, [0])])
+def test_a_mail_that_left_late_does_not_make_the_work_late(world: World, late_by: int, seen: list[int]) -> None:
+    """Hours in which nobody had told them of the work are given back, and no more than those (people 5)."""
+    journey = Journey(world).to_work()
+    gate = journey.open_gate
+    key = gate_key(gate.order, str(gate.id))
+    world.ports.store.write(Change(key, put={"asked": stamp(gate.opened + timedelta(hours=5))}))
+    assert gate.deadline is not None
+    world.move_to(gate.deadline + timedelta(days=3, hours=6 + late_by))  # the next Monday
+    journey.deliver()
+    assert punctuality(world) == seen
