@@ -29,6 +29,8 @@ _ACCEPTANCE = Rule.parse("7 d; 2 d, 5 d, last day")
 _REFUND_REQUEST = Rule.parse("3 wd; 1 wd, 2 wd")
 _SETTLEMENT = Rule.parse("7 d; 3 d, 6 d")
 _LATE = Rule.parse("4 wh")
+_MORE_TIME = Rule.parse("4 wh; half")
+_QUESTION = Rule.parse("2 wd; 1 wd")
 _HOLD_SPOKEN = Duration.parse("3 d")
 _CASCADE = Cascade()
 _HOLD_SILENT = Duration.parse("7 d")
@@ -189,6 +191,8 @@ class Clocks:
     hold_spoken: Duration = _HOLD_SPOKEN
     hold_silent: Duration = _HOLD_SILENT
     late: Rule = _LATE
+    more_time: Rule = _MORE_TIME
+    question: Rule = _QUESTION
 
 
 @dataclass(frozen=True, slots=True)
@@ -493,6 +497,8 @@ def _clocks_row(clocks: Clocks) -> Row:
         "refund_request": str(clocks.refund_request),
         "settlement": str(clocks.settlement),
         "late": str(clocks.late),
+        "more_time": str(clocks.more_time),
+        "question": str(clocks.question),
         "hold_spoken": str(clocks.hold_spoken),
         "hold_silent": str(clocks.hold_silent),
     }
@@ -509,7 +515,9 @@ def _clocks(row: Mapping[str, Any]) -> Clocks:
         acceptance=Rule.parse(row["acceptance"]),
         refund_request=Rule.parse(row.get("refund_request", str(_REFUND_REQUEST))),
         settlement=Rule.parse(row.get("settlement", str(_SETTLEMENT))),
-        late=Rule.parse(row["late"]) if "late" in row else _LATE,
+        late=Rule.parse(row.get("late", str(_LATE))),
+        more_time=Rule.parse(row.get("more_time", str(_MORE_TIME))),
+        question=Rule.parse(row.get("question", str(_QUESTION))),
         hold_spoken=Duration.parse(row["hold_spoken"]),
         hold_silent=Duration.parse(row["hold_silent"]),
     )

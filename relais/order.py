@@ -5,17 +5,21 @@ Design: workflow sections 2, 3 and 5. Amounts are minor units of the order's cur
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 from relais.errors import RelaisError
+from relais.lift import Lift, lift
 from relais.performer import Performer
 from relais.rows import Row
 
 ORDER_ROW_VERSION = 1
+_ORDER_LIFTS: Mapping[int, Lift] = {}
 MILESTONE_ROW_VERSION = 1
+_MILESTONE_LIFTS: Mapping[int, Lift] = {}
 
 ORDER_LEVEL = "00"
 """The milestone number that stands for the order itself."""
@@ -166,6 +170,8 @@ class Milestone:
     interrupt: Interrupt | None = None
     sides: int = 0
     """How many side gates were opened on it: they count apart from its ordinal."""
+    stood: datetime | None = None
+    """Up to when the time that its promised date stood still is counted."""
 
     @property
     def due(self) -> int:
@@ -267,8 +273,9 @@ def stamp(at: datetime) -> str:
     return at.strftime("%Y-%m-%dT%H:%M:%S+00:00")
 
 
-def order_from_row(row: Row) -> Order:
+def order_from_row(stored: Row) -> Order:
     """Read an order's head, lifting older versions of the row."""
+    row = lift(stored, "order", ORDER_ROW_VERSION, _ORDER_LIFTS)
     return Order(
         id=row["pk"].removeprefix("O#"),
         stage=OrderStage(row["stage"]),
@@ -347,8 +354,9 @@ def draft_row(order: Order) -> dict[str, Any]:
     }
 
 
-def milestone_from_row(row: Row) -> Milestone:
+def milestone_from_row(stored: Row) -> Milestone:
     """Read a milestone, lifting older versions of the row."""
+    row = lift(stored, "milestone", MILESTONE_ROW_VERSION, _MILESTONE_LIFTS)
     engaged = row.get("engagement")
     return Milestone(
         order=row["pk"].removeprefix("O#"),
@@ -400,6 +408,7 @@ def milestone_from_row(row: Row) -> Milestone:
         began=instant(row.get("began")),
         interrupt=_interrupt(row.get("interrupt"), 0),
         sides=row.get("sides", 0),
+        stood=instant(row.get("stood")),
     )
 
 

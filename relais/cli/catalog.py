@@ -392,6 +392,8 @@ class _ClocksSheet(_Sheet):
     refund_request: _RuleText = _USUAL.refund_request
     settlement: _RuleText = _USUAL.settlement
     late: _RuleText = _USUAL.late
+    more_time: _RuleText = _USUAL.more_time
+    question: _RuleText = _USUAL.question
     hold_spoken: _DurationText = _USUAL.hold_spoken
     hold_silent: _DurationText = _USUAL.hold_silent
 

@@ -81,6 +81,8 @@ GIVEN: Mapping[Kind, tuple[Choice, ...]] = {
     Kind.STUCK: (Choice.RESUME,),
     Kind.LATE: (Choice.WAIT, Choice.REASSIGN, Choice.SELF, Choice.REFUND),
     Kind.CANCEL_LATE: (Choice.WAIT, Choice.CANCEL),
+    Kind.MORE_TIME: (Choice.GRANT, Choice.REFUSE),
+    Kind.QUESTION: (Choice.ANSWER,),
 }
 """The answers that a person gives, in the order in which they are shown; a gate offers those of them that it routes."""
 
@@ -96,6 +98,7 @@ NOTED = frozenset(
         Choice.FULL,
         Choice.PART,
         Choice.CONTEST,
+        Choice.ANSWER,
     }
 )
 """The answers that words may come with."""

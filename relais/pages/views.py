@@ -125,6 +125,32 @@ class PartView:
 
 
 @dataclass(frozen=True, slots=True)
+class Said:
+    """Words of the order's thread: by whom, whether they are the reader's own, on the client's side or the maker's."""
+
+    by: Role
+    own: bool
+    at: datetime
+    text: str
+    answer: bool
+    to_client: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """A form beside a gate's own: to ask somebody, or for another date. `waiting` until when one sent before waits.
+
+    `flagged` names what would let people who are hidden from each other meet: it is sent when confirmed.
+    """
+
+    kind: Kind
+    to: Role
+    stops: bool = False
+    waiting: datetime | None = None
+    flagged: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class OrderView:
     """The order's own page for its client: to pay, being confirmed, brief, under way, to answer, completed, refunded.
 
@@ -153,6 +179,7 @@ class OrderView:
     files: tuple[FileView, ...] = ()
     refunded_at: datetime | None = None
     parts: tuple[PartView, ...] = ()
+    thread: tuple[Said, ...] = ()
     problems: tuple[Problem, ...] = ()
     typed: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
@@ -268,6 +295,8 @@ class GateView:
     bearings: tuple[Bearing, ...] = ()
     part: tuple[int, Bearing] | None = None
     picked: Choice | None = None
+    thread: tuple[Said, ...] = ()
+    asking: tuple[Asking, ...] = ()
     typed: Mapping[str, str] = dataclasses.field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
     next_link: str | None = None

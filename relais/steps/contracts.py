@@ -62,7 +62,7 @@ def contract(situation: Situation, kind: Kind, link_key: str) -> Gate:
             return _refund(situation, link_key)
         case Kind.PROPOSAL:
             raise ProposalNeedsRankingError(situation.order.id)
-        case Kind.STUCK | Kind.LATE | Kind.CANCEL_LATE:
+        case Kind.STUCK | Kind.LATE | Kind.CANCEL_LATE | Kind.MORE_TIME | Kind.QUESTION:
             raise NoStateWaitsError(kind)
         case _:
             assert_never(kind)
@@ -471,6 +471,10 @@ def side_rule(clocks: Clocks, kind: Kind) -> Rule | None:
             return PARK_RULE
         case Kind.LATE:
             return clocks.late
+        case Kind.MORE_TIME:
+            return clocks.more_time
+        case Kind.QUESTION:
+            return clocks.question
         case _:
             return None
 

@@ -245,7 +245,7 @@ def effects(situation: Situation, gate: Gate, answer: Answer) -> Effects:
             return _unparked(situation, answer)
         case Kind.HOLD:
             return Effects()
-        case Kind.STUCK | Kind.LATE | Kind.CANCEL_LATE:
+        case Kind.STUCK | Kind.LATE | Kind.CANCEL_LATE | Kind.MORE_TIME | Kind.QUESTION:
             raise ChoiceNotRoutedError(gate.id.kind, answer.choice)
         case _:
             assert_never(gate.id.kind)

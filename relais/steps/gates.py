@@ -602,6 +602,8 @@ def default_choice(gate: Gate) -> Choice | None:
             return Choice.TAKE
         case Default.ASK_CLIENT:
             return Choice.ASK_CLIENT
+        case Default.REFUSE:
+            return Choice.REFUSE
         case Default.GO_ON:
             return Choice.GO_ON
 

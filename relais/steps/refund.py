@@ -341,6 +341,7 @@ def _give_back_stray(ports: Ports, order: Order, act: Act) -> None:
 
 
 def _book_stray(ports: Ports, order: Order, act: Act) -> Act | None:
+    """The payment as it is booked here; nothing where it was none, or where somebody else books it at this moment."""
     session = ports.payments.session(str(act.body["session"]))
     if session.payment_status != "paid" or not session.amount or session.payment_intent is None:
         return None
@@ -351,7 +352,7 @@ def _book_stray(ports: Ports, order: Order, act: Act) -> Act | None:
         currency=session.currency,
         body={"session": session.id} | _body(session.payment_intent, session.amount, act.operation, order.id),
     )
-    ports.store.write(
+    booking: tuple[Write, ...] = (
         Change(
             act_key(order.id, act.id),
             put={"amount": known.amount, "currency": known.currency, "body": dict(known.body)}
@@ -373,6 +374,10 @@ def _book_stray(ports: Ports, order: Order, act: Act) -> Act | None:
         ),
         Change(order_key(order.id), add={"in_transit": session.amount}),
     )
+    try:
+        ports.store.write(*booking)
+    except ConditionFailedError:
+        return None
     return known
 
 

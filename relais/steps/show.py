@@ -25,6 +25,7 @@ from relais.order import (
 )
 from relais.pages.views import (
     AnsweredView,
+    Asking,
     BriefView,
     FileView,
     Frame,
@@ -37,6 +38,7 @@ from relais.pages.views import (
     OrderView,
     PartView,
     Problem,
+    Said,
 )
 from relais.ports import Ports
 from relais.roster import Freelancer
@@ -47,6 +49,7 @@ from relais.steps import letters
 from relais.steps.gates import GateNotFoundError, read_gate
 from relais.steps.intake import brief_gate, current_offer, saved_brief
 from relais.steps.interrupt import droppable
+from relais.steps.lateness import waiting_for_time
 from relais.steps.links import (
     LinkRefusedError,
     OpenedGate,
@@ -66,7 +69,7 @@ from relais.steps.links import (
 from relais.steps.picks import candidates, own
 from relais.steps.reach import bounced
 from relais.steps.settlement import bearings, typed_part
-from relais.steps.side import moot
+from relais.steps.side import moot, sides_of
 from relais.steps.situation import (
     OfferNotFoundError,
     Situation,
@@ -76,6 +79,7 @@ from relais.steps.situation import (
     read_shop,
     read_situation,
 )
+from relais.steps.talking import may_ask, passed_back, thread, waiting_of
 from relais.web import Request
 
 View = IndexView | OfferView | OrderView | GateView | FreelancerView | AnsweredView | NoticeView
@@ -268,6 +272,7 @@ def order_page(ports: Ports, order: Order, request: Request, typed: Typed | None
         files=_released(ports, order, milestones),
         refunded_at=_refunded_at(ports, order, milestones),
         parts=_parts(ports, order, milestones, path, request) if offer.several else (),
+        thread=() if draft else _thread(ports, order, milestones, Role.CLIENT, Role.CLIENT.value),
         problems=() if typed is None else typed.problems,
         typed={} if typed is None else typed.fields,
     )
@@ -315,7 +320,21 @@ def _answers(ports: Ports, order: Order) -> tuple[tuple[str, str], ...]:
 def client_gate(ports: Ports, order: Order, milestones: tuple[Milestone, ...]) -> Gate | None:
     """The open gate that waits for the client, first milestone first."""
     gates = (_asked_gate(ports, order, milestone) for milestone in milestones)
-    return next((gate for gate in gates if gate is not None), None)
+    found = next((gate for gate in gates if gate is not None), None)
+    return found or _side_gate(ports, order, milestones)
+
+
+def _side_gate(ports: Ports, order: Order, milestones: tuple[Milestone, ...]) -> Gate | None:
+    """What is asked of the client beside the way: a question before the choice about a date that was missed."""
+    numbers = [one.number for one in milestones if one.sides] + ([ORDER_LEVEL] if order.sides else [])
+    situations = [read_situation(ports, order.id, number) for number in numbers]
+    waiting = [
+        gate
+        for situation in situations
+        for gate in sides_of(ports, situation)
+        if gate.role is Role.CLIENT and gate.status is Status.OPEN and not moot(situation, gate)
+    ]
+    return min(waiting, key=lambda gate: (gate.id.kind is not Kind.QUESTION, gate.opened), default=None)
 
 
 def _asked_gate(ports: Ports, order: Order, milestone: Milestone) -> Gate | None:
@@ -460,7 +479,11 @@ def _gate_view(ports: Ports, situation: Situation, gate: Gate, typed: Typed) -> 
         else (),
         uploaded=tuple(_uploaded(ports, key) for key in typed.files),
         delivery_note=_delivery_note(ports, order.id, milestone) if looks else None,
-        note=letters.last_note(ports, situation) if gate.id.kind in {Kind.WORK, *SETTLED} else None,
+        note=letters.last_note(ports, situation)
+        if gate.id.kind in {Kind.WORK, *SETTLED}
+        else _asked_words(ports, gate),
+        thread=_thread(ports, order, () if milestone is None else (milestone,), gate.role, gate.owner),
+        asking=asking_of(ports, situation, gate),
         reasons=letters.reasons(gate),
         margin=_margin(situation) if seller else None,
         candidates=candidates(ports, situation.offer) if gate.id.kind is Kind.PICK else (),
@@ -473,10 +496,44 @@ def _gate_view(ports: Ports, situation: Situation, gate: Gate, typed: Typed) -> 
         refund=_refund_shown(situation, gate),
         bearings=bearings(situation, _held(situation)) if asked_back else (),
         part=typed_part(situation, typed.fields) if asked_back and typed.problems else None,
-        typed=typed.fields,
+        typed=typed.fields or _to_pass_on(ports, gate),
         problems=typed.problems,
         order_link=order_link(ports, order) if gate.role is Role.CLIENT else None,
     )
+
+
+def _to_pass_on(ports: Ports, gate: Gate) -> Mapping[str, str]:
+    """The client's answer to a question that was passed on, for the seller to send on in one press."""
+    text = None if gate.id.kind is not Kind.QUESTION else passed_back(ports, gate)
+    return {} if text is None else {"note": text}
+
+
+def asking_of(ports: Ports, situation: Situation, gate: Gate) -> tuple[Asking, ...]:
+    """The forms beside a gate's own: whom its owner may ask, and the maker's wish for another date."""
+    forms: list[Asking] = []
+    to = may_ask(gate)
+    if to is not None:
+        waits = next(iter(waiting_of(ports, situation, gate)), None)
+        until = None if waits is None else waits.deadline
+        forms.append(Asking(Kind.QUESTION, to, stops=gate.id.kind is Kind.WORK, waiting=until))
+    if gate.id.kind is Kind.WORK and gate.role is Role.FREELANCER and gate.status is Status.OPEN:
+        wished = next(iter(waiting_for_time(ports, situation)), None)
+        forms.append(Asking(Kind.MORE_TIME, Role.SELLER, waiting=None if wished is None else wished.deadline))
+    return tuple(forms)
+
+
+def _asked_words(ports: Ports, gate: Gate) -> str | None:
+    """The words that a question, or a wish for another date, came with."""
+    text = gate.shown.get("text")
+    return None if text is None else ports.files.get_text(text)
+
+
+def _thread(
+    ports: Ports, order: Order, milestones: tuple[Milestone, ...], reader: Role, owner: str
+) -> tuple[Said, ...]:
+    """What was asked and answered on the reader's side."""
+    talked = order.sides or any(one.sides for one in milestones)
+    return thread(ports, order, reader, owner) if talked else ()
 
 
 def open_freelancer(ports: Ports, key: str, presented: str) -> Freelancer:

@@ -512,7 +512,7 @@ def _cancel_milestone(
     if not reason.strip():
         raise ReasonMissingError
     ports = Stack(stage).ports
-    head = read_order(ports.store, tidy(order))
+    head, _ = interrupt.cancellable_milestone(ports, tidy(order), number, by=Role.SELLER)
     if not yes and not as_json:
         typer.confirm(f"Cancel milestone {number} of order {head.id} and refund its share?", abort=True)
     ended = interrupt.cancel_milestone(
@@ -542,7 +542,7 @@ def _way_out(order: str, reason: str, cause: Cause, *, yes: bool, stage: Stage, 
     if not reason.strip():
         raise ReasonMissingError
     ports = Stack(stage).ports
-    head = read_order(ports.store, order)
+    head = interrupt.cancellable(ports, order)
     if not yes and not as_json:
         held = money(head.left, head.currency)
         typer.confirm(
