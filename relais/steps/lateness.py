@@ -296,7 +296,7 @@ def _not_taken(ports: Ports, pick_id: str, situation: Situation) -> Gate | None:
     later = promised_date(situation.now, situation.offer.policy.promise, situation.shop.calendar)
     until = later if situation.promised is None else max(later, situation.promised)
     gate = missed_date(situation, ports.link_keys.current, until, "pick")
-    return replace(gate, shown={**gate.shown, "why": "pick"}, beside=pick_id)
+    return replace(gate, shown={**gate.shown, "why": "pick"}, about=f"pick {pick_id}", beside=pick_id)
 
 
 def missed_date(situation: Situation, link_key: str, until: datetime | None, why: str = "asked") -> Gate:
