@@ -22,6 +22,8 @@ LOOPBACK = "127.0.0.1"
 TIMEOUT_SECONDS = 90
 BODY_LIMIT = 10 * 1024 * 1024
 """What an HTTP API takes at most (docs.aws.amazon.com/apigateway, HTTP API quotas)."""
+TOO_LARGE = b'{"message": "Request Entity Too Large"}'
+"""What it answers then."""
 MAIL = re.compile(r"/_mail/([0-9]+)")
 # Between two neighbours only (RFC 9110, 7.6.1); the gateway writes its own.
 HOP_BY_HOP = frozenset(
@@ -187,16 +189,20 @@ def _handler(gateway: Gateway) -> type[BaseHTTPRequestHandler]:
                 self._refuse(411)
                 return None
             if int(length) > BODY_LIMIT:
-                self._refuse(413)
+                self._refuse(413, TOO_LARGE)
                 return None
             return self.rfile.read(int(length))
 
-        def _refuse(self, status: int) -> None:
+        def _refuse(self, status: int, told: bytes = b"") -> None:
             self.close_connection = True
             self.send_response_only(status)
-            self.send_header("Content-Length", "0")
+            if told:
+                self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(told)))
             self.send_header("Connection", "close")
             self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write(told)
 
         do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _serve  # noqa: N815 - the library's
 

@@ -25,6 +25,7 @@ ROUTES = (
     (POSTING, "/o/{order}/{secret}/checkout", "open-checkout"),
     (POSTING, "/o/{order}/{secret}", "answer-gate"),
     (POSTING, "/g/{order}/{gate}/{secret}", "answer-gate"),
+    (POSTING, "/f/{freelancer}/{secret}", "answer-gate"),
     (POSTING, "/g/{order}/{gate}/{secret}/files", "permit-upload"),
     (POSTING, "/hooks/stripe", "receive-stripe-event"),
 )

@@ -13,10 +13,12 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+from relais.lift import Lift, lift
 from relais.order import instant, stamp
 from relais.rows import Row
 
 ACT_ROW_VERSION = 1
+_ACT_LIFTS: Mapping[int, Lift] = {}
 LEASE_SECONDS = 180
 """Longer than the function's timeout, itself longer than the SDK's (design: money section C 2)."""
 KEY_GOOD_HOURS = 23
@@ -115,8 +117,9 @@ def act_row(act: Act) -> dict[str, Any]:
     return {name: value for name, value in row.items() if value is not None}
 
 
-def act_from_row(row: Row) -> Act:
+def act_from_row(stored: Row) -> Act:
     """Read an act, lifting older versions of the row."""
+    row = lift(stored, "act", ACT_ROW_VERSION, _ACT_LIFTS)
     return Act(
         order=row["pk"].removeprefix("O#"),
         id=row["sk"].removeprefix("A#").replace("#", "-"),

@@ -10,9 +10,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from relais.gate import Role, Via
+from relais.gate import Role, Via, due_shard
 from relais.order import stamp
-from relais.rows import Key
+from relais.rows import Key, Put
 
 ROW_VERSION = 1
 
@@ -26,6 +26,8 @@ class Topic(StrEnum):
     RESUMED = "resumed"
     RATE = "rate"
     BONUS = "bonus"
+    SPEED_BONUS = "speed_bonus"
+    RISE = "rise"
     TRIAL = "trial"
     TRIAL_PASSED = "trial_passed"
     TRIAL_FAILED = "trial_failed"
@@ -75,6 +77,11 @@ class Announcement:
             "owes_mail": self.tries,
         }
         return {name: value for name, value in row.items() if value not in ("", {}, None)}
+
+    @property
+    def write(self) -> Put:
+        """Its row with the mail that it owes at once; the clock sends it."""
+        return Put(self.key, self.to_row() | {"due": stamp(self.at), "due_shard": due_shard(self.freelancer)})
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> "Announcement":

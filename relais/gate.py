@@ -15,6 +15,7 @@ from enum import StrEnum
 from typing import Any
 
 from relais.errors import RelaisError
+from relais.lift import Lift, lift
 from relais.order import ORDER_LEVEL, instant, stamp
 from relais.rows import Row
 
@@ -52,13 +53,18 @@ class Kind(StrEnum):
     CANCEL_LATE = "cancel_late"
     """The promised date is missed, or would be: the client waits or cancels alone."""
 
+    MORE_TIME = "more_time"
+    """The maker asks for another date: the seller answers."""
+    QUESTION = "question"
+    """Somebody asks, somebody else answers."""
+
     @property
     def side(self) -> bool:
         """Whether no state waits for it: its answer is one transaction, and nothing is resumed."""
         return self in SIDE
 
 
-SIDE = frozenset({Kind.STUCK, Kind.LATE, Kind.CANCEL_LATE})
+SIDE = frozenset({Kind.STUCK, Kind.LATE, Kind.CANCEL_LATE, Kind.MORE_TIME, Kind.QUESTION})
 """Side gates: a question beside the way, without a token and without a step of the definition (design: workflow 1)."""
 
 
@@ -120,6 +126,9 @@ class Choice(StrEnum):
     """The client's own word at a date that was missed; the gates are then answered with `CANCELLED`."""
     GO_ON = "go_on"
     """Silence at a side gate: all goes on as it is."""
+    GRANT = "grant"
+    REFUSE = "refuse"
+    ANSWER = "answer"
     REASSIGN = "reassign"
     PICK = "pick"
     GIVE_UP = "give_up"
@@ -132,6 +141,15 @@ class Choice(StrEnum):
     """Not an answer that a person gives: the gate fails and the definition parks."""
     CANCELLED = "cancelled"
     """Not an answer either: an interrupt, or a silence that cancels; the gate fails with it and the way out follows."""
+
+
+class DeclineWhy(StrEnum):
+    """Why a freelancer declines, if they say so: for the seller to see, never for the score."""
+
+    TOO_BUSY = "too_busy"
+    TOO_LOW = "too_low"
+    NOT_MY_SKILL = "not_my_skill"
+    OTHER = "other"
 
 
 class Default(StrEnum):
@@ -149,6 +167,7 @@ class Default(StrEnum):
     TAKE = "take"
     ASK_CLIENT = "ask_client"
     GO_ON = "go_on"
+    REFUSE = "refuse"
 
 
 class Status(StrEnum):
@@ -228,7 +247,7 @@ class GateId:
 class Decision:
     """A gate's answer: what, by whom, when, how; the audit of it.
 
-    `note` is where the words that came with it are kept.
+    `note` is where the words that came with it are kept; `why` is the reason that somebody gave for declining.
     """
 
     choice: Choice
@@ -236,6 +255,7 @@ class Decision:
     at: datetime
     via: Via
     note: str | None = None
+    why: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -358,13 +378,26 @@ def gate_row(gate: Gate) -> dict[str, Any]:
     return {name: value for name, value in row.items() if value not in (None, {}, [], "")}
 
 
-def gate_from_row(row: Row) -> Gate:
+def _named(row: Row) -> GateId:
+    return GateId.parse(row["sk"].removeprefix("G#").replace("#", "-"))
+
+
+def _from_1(row: dict[str, Any]) -> dict[str, Any]:
+    """A stuck order's gate had its run for its ordinal; since then it says which run it is about."""
+    gate = _named(row)
+    return row | ({"about": str(gate.ordinal)} if gate.kind is Kind.STUCK else {})
+
+
+_GATE_LIFTS: Mapping[int, Lift] = {1: _from_1}
+
+
+def gate_from_row(stored: Row) -> Gate:
     """Read a gate, lifting older versions of the row."""
+    row = lift(stored, "gate", GATE_ROW_VERSION, _GATE_LIFTS)
     decided = row.get("decision")
-    named = GateId.parse(row["sk"].removeprefix("G#").replace("#", "-"))
     return Gate(
         order=row["pk"].removeprefix("O#"),
-        id=named,
+        id=_named(row),
         role=Role(row["role"]),
         owner=row["owner"],
         lang=row["lang"],
@@ -386,6 +419,7 @@ def gate_from_row(row: Row) -> Gate:
             at=datetime.fromisoformat(decided["at"]),
             via=Via(decided["via"]),
             note=decided.get("note"),
+            why=decided.get("why"),
         ),
         mailed=row.get("mailed", False),
         mailed_to=row.get("mailed_to"),
@@ -395,14 +429,9 @@ def gate_from_row(row: Row) -> Gate:
         reminded=instant(row.get("reminded")),
         owes=row.get("owes", {}),
         due=instant(row.get("due")),
-        about=row.get("about", "") if row.get("v", 1) > 1 else _about_of_old(named),
+        about=row.get("about", ""),
         beside=row.get("beside"),
     )
-
-
-def _about_of_old(gate: GateId) -> str:
-    """In rows of version 1 a stuck order's gate had its run for its ordinal."""
-    return str(gate.ordinal) if gate.kind is Kind.STUCK else ""
 
 
 def decision_row(decision: Decision) -> dict[str, Any]:
@@ -413,5 +442,6 @@ def decision_row(decision: Decision) -> dict[str, Any]:
         "at": stamp(decision.at),
         "via": decision.via.value,
         "note": decision.note,
+        "why": decision.why,
     }
     return {name: value for name, value in row.items() if value is not None}

@@ -151,6 +151,7 @@ CLEARING = Account("stripe_clearing")
 REVENUE = Account("revenue")
 WORK = Account("cost.work")
 CARD_FEE = Account("fee.card")
+BONUS = Account("cost.bonus")
 KILL_FEE = Account("cost.kill_fee")
 BANK = Account("bank")
 REFUNDS = Account("refunds")
@@ -197,6 +198,7 @@ class EntryKind(StrEnum):
     PAYMENT = "payment"
     ACCEPTANCE = "acceptance"
     TRANSFER = "transfer"
+    BONUS = "bonus"
     KILL_FEE = "kill_fee"
     REFUND_DECIDED = "refund_decided"
     REFUND = "refund"
@@ -295,11 +297,31 @@ def charge_settled(
 
 
 def accepted(
-    *, order: str, milestone: str, share: int, cost: int, freelancer: str, currency: str, at: datetime
+    *,
+    order: str,
+    milestone: str,
+    share: int,
+    cost: int,
+    freelancer: str,
+    currency: str,
+    at: datetime,
+    bonus: int = 0,
 ) -> Entry:
-    """Row 3: a milestone is accepted; its share of the price is earned and its agreed cost is owed (minor units)."""
-    postings = _move(client_funds(order), REVENUE, share, currency) + _move(WORK, payable(freelancer), cost, currency)
+    """Rows 3 and 6: a milestone is accepted; its share of the price is earned, its agreed cost and bonus are owed.
+
+    Amounts in minor units.
+    """
+    owed = _move(WORK, payable(freelancer), cost, currency) + _move(BONUS, payable(freelancer), bonus, currency)
+    postings = _move(client_funds(order), REVENUE, share, currency) + owed
     return Entry(f"accept:{order}:{milestone}", EntryKind.ACCEPTANCE, at, order, postings)
+
+
+def bonus_given(
+    *, order: str, milestone: str, amount: int, total: int, freelancer: str, currency: str, at: datetime
+) -> Entry:
+    """Row 6 for work that is accepted already: what is added to its pay, `total` with this one (minor units)."""
+    postings = _move(BONUS, payable(freelancer), amount, currency)
+    return Entry(f"bonus:{order}:{milestone}:{total}", EntryKind.BONUS, at, order, postings)
 
 
 def transferred(*, order: str, op: str, amount: int, currency: str, freelancer: str, at: datetime) -> Entry:
@@ -335,14 +357,15 @@ def refund_decided(*, order: str, milestone: str, amount: int, currency: str, at
 
 
 def refund_after_acceptance(
-    *, order: str, milestone: str, amount: int, borne: int, freelancer: str, currency: str, at: datetime
+    *, order: str, milestone: str, amount: int, borne: int, freelancer: str, currency: str, at: datetime, bonus: int = 0
 ) -> Entry:
     """Row 9: an accepted milestone is given back before its transfer.
 
-    The freelancer bears `borne` of it (minor units).
+    The freelancer bears `borne` of the agreed cost and `bonus` of what was added to it (minor units).
     """
     client_side = _move(REFUNDS, refund_payable(order), amount, currency)
-    postings = client_side + _move(payable(freelancer), WORK, borne, currency)
+    freelancers = _move(payable(freelancer), WORK, borne, currency) + _move(payable(freelancer), BONUS, bonus, currency)
+    postings = client_side + freelancers
     return Entry(f"refund:{order}:{milestone}", EntryKind.REFUND_DECIDED, at, order, postings)
 
 

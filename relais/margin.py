@@ -10,7 +10,7 @@ from datetime import date
 from enum import StrEnum
 
 from relais.errors import RelaisError
-from relais.ledger import CARD_FEE, WORK, Entry, trial_balance
+from relais.ledger import BONUS, CARD_FEE, WORK, Entry, trial_balance
 from relais.money import decimal_text
 from relais.offer import Offer
 
@@ -208,7 +208,8 @@ def earned(entries: Iterable[Entry], currency: str) -> Margin:
         for posting in entry.postings
         if posting.currency == currency and posting.account.name == "client_funds" and posting.amount < 0
     )
-    return Margin(paid, balances.get((CARD_FEE, currency), 0), balances.get((WORK, currency), 0))
+    paid_for_work = sum(balances.get((account, currency), 0) for account in (WORK, BONUS))
+    return Margin(paid, balances.get((CARD_FEE, currency), 0), paid_for_work)
 
 
 def _part(amount: int, percent: int) -> int:

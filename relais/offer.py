@@ -29,6 +29,8 @@ _ACCEPTANCE = Rule.parse("7 d; 2 d, 5 d, last day")
 _REFUND_REQUEST = Rule.parse("3 wd; 1 wd, 2 wd")
 _SETTLEMENT = Rule.parse("7 d; 3 d, 6 d")
 _LATE = Rule.parse("4 wh")
+_MORE_TIME = Rule.parse("4 wh; half")
+_QUESTION = Rule.parse("2 wd; 1 wd")
 _HOLD_SPOKEN = Duration.parse("3 d")
 _CASCADE = Cascade()
 _HOLD_SILENT = Duration.parse("7 d")
@@ -189,6 +191,19 @@ class Clocks:
     hold_spoken: Duration = _HOLD_SPOKEN
     hold_silent: Duration = _HOLD_SILENT
     late: Rule = _LATE
+    more_time: Rule = _MORE_TIME
+    question: Rule = _QUESTION
+
+
+@dataclass(frozen=True, slots=True)
+class SpeedBonus:
+    """What is added to the pay, in minor units, for a first version that needs no rework and came early.
+
+    Early: at least so many working hours before the working deadline. Of several milestones each may earn it.
+    """
+
+    hours: int
+    amount: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +212,8 @@ class Policy:
 
     `promise` counts working days from the complete brief; `reserve` is kept back from it for review (None: a quarter of
     the turnaround, at least 4 working hours, at most 2 days; design: people 1). `refund_right`: once the included
-    revisions are used, the client may have everything back.
+    revisions are used, the client may have everything back. `trial`: what a candidate may be paid at most for the whole
+    of it as a trial order, in minor units; None where no order is one.
     """
 
     promise: int
@@ -210,6 +226,8 @@ class Policy:
     portfolio: Portfolio = Portfolio.NEVER
     bears: Bears = Bears()
     cascade: Cascade = _CASCADE
+    speed_bonus: SpeedBonus | None = None
+    trial: int | None = None
 
 
 class OfferStatus(StrEnum):
@@ -441,6 +459,8 @@ def _policy_row(policy: Policy) -> Row:
         "portfolio": str(policy.portfolio),
         "bears": {name.name: str(getattr(policy.bears, name.name)) for name in fields(Bears)},
         "cascade": {name.name: getattr(policy.cascade, name.name) for name in fields(Cascade)},
+        "trial": policy.trial,
+        "speed_bonus": policy.speed_bonus and {"hours": policy.speed_bonus.hours, "amount": policy.speed_bonus.amount},
     }
 
 
@@ -456,7 +476,13 @@ def _policy(row: Mapping[str, Any]) -> Policy:
         portfolio=Portfolio(row["portfolio"]),
         bears=Bears(**{cause: FreelancerPaid(paid) for cause, paid in row["bears"].items()}),
         cascade=Cascade(**{name: int(number) for name, number in row.get("cascade", {}).items()}),
+        speed_bonus=_speed_bonus(row.get("speed_bonus")),
+        trial=_count(row.get("trial")),
     )
+
+
+def _speed_bonus(row: Mapping[str, Any] | None) -> SpeedBonus | None:
+    return None if row is None else SpeedBonus(int(row["hours"]), int(row["amount"]))
 
 
 def _clocks_row(clocks: Clocks) -> Row:
@@ -471,6 +497,8 @@ def _clocks_row(clocks: Clocks) -> Row:
         "refund_request": str(clocks.refund_request),
         "settlement": str(clocks.settlement),
         "late": str(clocks.late),
+        "more_time": str(clocks.more_time),
+        "question": str(clocks.question),
         "hold_spoken": str(clocks.hold_spoken),
         "hold_silent": str(clocks.hold_silent),
     }
@@ -487,7 +515,9 @@ def _clocks(row: Mapping[str, Any]) -> Clocks:
         acceptance=Rule.parse(row["acceptance"]),
         refund_request=Rule.parse(row.get("refund_request", str(_REFUND_REQUEST))),
         settlement=Rule.parse(row.get("settlement", str(_SETTLEMENT))),
-        late=Rule.parse(row["late"]) if "late" in row else _LATE,
+        late=Rule.parse(row.get("late", str(_LATE))),
+        more_time=Rule.parse(row.get("more_time", str(_MORE_TIME))),
+        question=Rule.parse(row.get("question", str(_QUESTION))),
         hold_spoken=Duration.parse(row["hold_spoken"]),
         hold_silent=Duration.parse(row["hold_silent"]),
     )

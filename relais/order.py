@@ -5,17 +5,21 @@ Design: workflow sections 2, 3 and 5. Amounts are minor units of the order's cur
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 from relais.errors import RelaisError
+from relais.lift import Lift, lift
 from relais.performer import Performer
 from relais.rows import Row
 
 ORDER_ROW_VERSION = 1
+_ORDER_LIFTS: Mapping[int, Lift] = {}
 MILESTONE_ROW_VERSION = 1
+_MILESTONE_LIFTS: Mapping[int, Lift] = {}
 
 ORDER_LEVEL = "00"
 """The milestone number that stands for the order itself."""
@@ -83,6 +87,7 @@ class Engagement:
     spent: int = 0
     bought_at: str = ""
     receipt: str = ""
+    trial: bool = False
 
     @property
     def by_hand(self) -> bool:
@@ -98,6 +103,7 @@ class Lost:
     why: str
     pay: int
     told: bool = False
+    trial: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +125,7 @@ class Interrupt:
 class Milestone:
     """One deliverable's life inside an order. `left_to_send` is what of the agreed cost no act has reserved yet.
 
+    `bonus` is what is added to the agreed cost; `early`: the first version came so early that it may earn one.
     `promised` is the client's own date for it and `starts` when it begins, where it doesn't begin with the order;
     `began` is when it did. `interrupt` is a decision on this milestone alone that no gate has been answered with yet.
     `requests` counts how often its client asked for money back, `proposed` is what the seller proposes to give of it,
@@ -155,12 +162,21 @@ class Milestone:
     picked: str | None = None
     wait_until: datetime | None = None
     lost: Lost | None = None
+    bonus: int = 0
+    early: bool = False
     promised: datetime | None = None
     starts: datetime | None = None
     began: datetime | None = None
     interrupt: Interrupt | None = None
     sides: int = 0
     """How many side gates were opened on it: they count apart from its ordinal."""
+    stood: datetime | None = None
+    """Up to when the time that its promised date stood still is counted."""
+
+    @property
+    def due(self) -> int:
+        """What its freelancer is owed for it when it is accepted, in minor units: what was agreed, and a bonus."""
+        return 0 if self.engagement is None else self.engagement.agreed + self.bonus
 
     @property
     def held(self) -> int:
@@ -257,8 +273,9 @@ def stamp(at: datetime) -> str:
     return at.strftime("%Y-%m-%dT%H:%M:%S+00:00")
 
 
-def order_from_row(row: Row) -> Order:
+def order_from_row(stored: Row) -> Order:
     """Read an order's head, lifting older versions of the row."""
+    row = lift(stored, "order", ORDER_ROW_VERSION, _ORDER_LIFTS)
     return Order(
         id=row["pk"].removeprefix("O#"),
         stage=OrderStage(row["stage"]),
@@ -337,8 +354,9 @@ def draft_row(order: Order) -> dict[str, Any]:
     }
 
 
-def milestone_from_row(row: Row) -> Milestone:
+def milestone_from_row(stored: Row) -> Milestone:
     """Read a milestone, lifting older versions of the row."""
+    row = lift(stored, "milestone", MILESTONE_ROW_VERSION, _MILESTONE_LIFTS)
     engaged = row.get("engagement")
     return Milestone(
         order=row["pk"].removeprefix("O#"),
@@ -363,6 +381,7 @@ def milestone_from_row(row: Row) -> Milestone:
             spent=engaged.get("spent", 0),
             bought_at=engaged.get("bought_at", ""),
             receipt=engaged.get("receipt", ""),
+            trial=engaged.get("trial", False),
         ),
         left_to_send=row.get("left_to_send", 0),
         in_transit=row.get("in_transit", 0),
@@ -382,11 +401,14 @@ def milestone_from_row(row: Row) -> Milestone:
         picked=row.get("picked"),
         wait_until=instant(row.get("wait_until")),
         lost=None if row.get("lost") is None else Lost(**row["lost"]),
+        bonus=row.get("bonus", 0),
+        early=row.get("early", False),
         promised=instant(row.get("promised")),
         starts=instant(row.get("starts")),
         began=instant(row.get("began")),
         interrupt=_interrupt(row.get("interrupt"), 0),
         sides=row.get("sides", 0),
+        stood=instant(row.get("stood")),
     )
 
 
@@ -421,4 +443,5 @@ def engagement_row(engagement: Engagement) -> dict[str, Any]:
         "accepted_at": stamp(engagement.accepted_at),
         "deadline": stamp(engagement.deadline),
         "kind": engagement.kind.value,
+        **({"trial": True} if engagement.trial else {}),
     } | (bought if engagement.kind is Performer.OUTSIDE else {})

@@ -96,6 +96,29 @@ FILE, COMMAND = "file", "command"
 
 
 @dataclass(frozen=True, slots=True)
+class RateRise:
+    """When a rate rises by itself, and by how much.
+
+    `after` so many accepted works of a skill, with a quality `above` so many hundredths of a star, it rises `by`
+    percent, never beyond `most` percent above what the catalogue's file says.
+    """
+
+    after: int
+    above: int
+    by: int
+    most: int
+
+    def to_row(self) -> Row:
+        """Return the rule as integers."""
+        return {"after": self.after, "above": self.above, "by": self.by, "most": self.most}
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> "RateRise":
+        """Rebuild the rule from `to_row`."""
+        return cls(int(row["after"]), int(row["above"]), int(row["by"]), int(row["most"]))
+
+
+@dataclass(frozen=True, slots=True)
 class Freelancer:
     """One row of the roster. `in_hand` counts the engagements under way: nobody goes above `capacity`.
 
@@ -234,6 +257,25 @@ def tally_names(axis: Axis) -> tuple[str, str]:
     return f"{axis.value}_sum", f"{axis.value}_weight"
 
 
+def risen(
+    freelancer: Freelancer, skill: str, rule: RateRise, now: datetime, *, payable: int, half_life: int
+) -> int | None:
+    """Return the rate that somebody has earned for a skill by the rule, in minor units, or None.
+
+    It never rises beyond the rule's cap, nor beyond what the work's offer can pay (`payable`, minor units): a raise
+    that prices somebody out is none.
+    """
+    rate, filed = freelancer.rate_for(skill), freelancer.filed
+    began = None if filed is None else next((one.amount for one in filed.rates if one.skill == skill), None)
+    quality = freelancer.seen(Axis.QUALITY, now, half_life)
+    if rate is None or began is None or dict(freelancer.works).get(skill, 0) < rule.after:
+        return None
+    if quality.count == 0 or quality.mean <= rule.above:
+        return None
+    higher = min(rate * (100 + rule.by) // 100, began * (100 + rule.most) // 100, payable)
+    return higher if higher > rate else None
+
+
 def _asked(name: str) -> tuple[str, str]:
     order, _, gate = name.removeprefix(ASKED).partition("_")
     return order, gate
@@ -281,6 +323,14 @@ def _days_hold(base: set[Away], now: set[Away], file: set[Away]) -> tuple[tuple[
 
 
 @dataclass(frozen=True, slots=True)
+class Trial:
+    """Work that a candidate may be asked for: up to `most` (minor units, as a rate), `first` of all or last."""
+
+    most: int
+    first: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Reason:
     """One number behind a ranking, such as Reason("quality", 474): stored with the choice and shown as "why her?"."""
 
@@ -322,13 +372,14 @@ def rank(
     already: frozenset[str] = frozenset(),
     until: datetime | None = None,
     half_life: int = HALF_LIFE_DAYS,
+    trial: Trial | None = None,
 ) -> tuple[Ranked, ...]:
     """Return who may be asked to do the work, best first; the same input gives the same order.
 
     Freelancers come before agencies, then points decide, then the key. Nobody who is in `already`, full, away on the
-    day of `now` or for most of the time `until` the work is due, dearer than `most` (minor units), on trial, suspended,
-    without a way to be paid, or who lacks the skill; the seller and outsiders are picked by hand. Design: rules 5 (5),
-    people 5.
+    day of `now` or for most of the time `until` the work is due, dearer than `most` (minor units), suspended, without a
+    way to be paid, or who lacks the skill; the seller and outsiders are picked by hand. Candidates are kept out unless
+    the work may be a `trial`. Design: rules 5 (5), people 5.
     """
     asked = [
         (freelancer, rate)
@@ -336,10 +387,11 @@ def rank(
         if (rate := freelancer.rate_for(skill)) is not None
         and rate <= most
         and freelancer.key not in already
+        and (freelancer.standing is Standing.APPROVED or _may_try(freelancer, rate, trial))
         and _may_be_asked(freelancer, now)
         and _is_there(freelancer, now, until)
     ]
-    tiers = {freelancer.key: _TIERS[freelancer.kind] for freelancer, _ in asked}
+    tiers = {freelancer.key: _tier(freelancer, trial) for freelancer, _ in asked}
     ranked = [_weigh(_as_seen(one, now, half_life), rate, language, most) for one, rate in asked]
     return tuple(sorted(ranked, key=lambda one: (tiers[one.freelancer], -one.points, one.freelancer)))
 
@@ -353,11 +405,23 @@ def _may_be_asked(freelancer: Freelancer, now: datetime) -> bool:
     today = now.astimezone(ZoneInfo(freelancer.hours.zone)).date()
     return (
         freelancer.kind in _TIERS
-        and freelancer.standing is Standing.APPROVED
         and freelancer.in_hand < freelancer.capacity
         and freelancer.can_be_paid
         and not any(away.covers(today) for away in freelancer.away)
     )
+
+
+def _may_try(freelancer: Freelancer, rate: int, trial: Trial | None) -> bool:
+    """Whether a candidate may be asked for this work: one trial at a time, as long as some are left."""
+    candidate = freelancer.standing is Standing.CANDIDATE and freelancer.trials > 0 and freelancer.in_hand == 0
+    return candidate and trial is not None and rate <= trial.most
+
+
+def _tier(freelancer: Freelancer, trial: Trial | None) -> int:
+    """Candidates come after the freelancers and before the agencies; before everybody where the order is for them."""
+    if freelancer.standing is not Standing.CANDIDATE:
+        return 2 * _TIERS[freelancer.kind]
+    return -1 if trial is not None and trial.first else 2 * _TIERS[freelancer.kind] + 1
 
 
 def _is_there(freelancer: Freelancer, now: datetime, until: datetime | None) -> bool:

@@ -71,10 +71,13 @@ class Event:
     at: datetime
     order: str
     gate: str
+    why: str = ""
+    """The reason that somebody gave for declining."""
 
     def to_row(self) -> dict[str, Any]:
         """Return the event as plain strings and integers."""
-        return {
+        said = {"why": self.why} if self.why else {}
+        return said | {
             "v": EVENT_ROW_VERSION,
             "axis": self.axis.value,
             "value": self.value,
@@ -94,6 +97,7 @@ class Event:
             at=datetime.fromisoformat(row["at"]),
             order=row["order"],
             gate=row["gate"],
+            why=row.get("why", ""),
         )
 
 

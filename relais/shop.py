@@ -8,6 +8,7 @@ from relais.calendar import Away, Calendar, Hours
 from relais.lift import Lift, Row, lift
 from relais.margin import Regime
 from relais.offer import Text
+from relais.roster import RateRise
 from relais.score import HALF_LIFE_DAYS
 
 ROW_VERSION = 1
@@ -18,7 +19,7 @@ _LIFTS: Mapping[int, Lift] = {}
 class Shop:
     """Who sells. `sender` is the verified address of all mails, `vat` the mention beside every price.
 
-    After `half_life` days what happened to a freelancer's score weighs half.
+    After `half_life` days what happened to a freelancer's score weighs half; `rate_rise`: when a rate rises by itself.
     """
 
     brand: str
@@ -36,6 +37,7 @@ class Shop:
     regime: Regime = Regime.BNC
     away: tuple[Away, ...] = ()
     half_life: int = HALF_LIFE_DAYS
+    rate_rise: RateRise | None = None
 
     @property
     def zone(self) -> str:
@@ -66,6 +68,7 @@ class Shop:
             "regime": str(self.regime),
             "away": [away.to_row() for away in self.away],
             "half_life": self.half_life,
+            **({} if self.rate_rise is None else {"rate_rise": self.rate_rise.to_row()}),
         }
 
     @classmethod
@@ -88,4 +91,5 @@ class Shop:
             regime=Regime(now["regime"]),
             away=tuple(Away.from_row(away) for away in now["away"]),
             half_life=int(now.get("half_life", HALF_LIFE_DAYS)),
+            rate_rise=None if now.get("rate_rise") is None else RateRise.from_row(now["rate_rise"]),
         )

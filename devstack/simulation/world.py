@@ -397,7 +397,7 @@ def _route(method: str, path: str) -> str:
             return "open-checkout"
         case ["g", _, _, _, "files"]:
             return "permit-upload"
-        case ["o", _, _] | ["g", _, _, _]:
+        case ["o", _, _] | ["g", _, _, _] | ["f", _, _]:
             return "answer-gate"
         case _:
             return "show-page"

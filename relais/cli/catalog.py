@@ -37,10 +37,11 @@ from relais.offer import (
     Question,
     Release,
     Review,
+    SpeedBonus,
     Text,
 )
 from relais.performer import Performer
-from relais.roster import Freelancer, Rate, Standing
+from relais.roster import Freelancer, Rate, RateRise, Standing
 from relais.schedule import Start, schedule
 from relais.score import HALF_LIFE_DAYS, Score
 from relais.shop import Shop
@@ -391,6 +392,8 @@ class _ClocksSheet(_Sheet):
     refund_request: _RuleText = _USUAL.refund_request
     settlement: _RuleText = _USUAL.settlement
     late: _RuleText = _USUAL.late
+    more_time: _RuleText = _USUAL.more_time
+    question: _RuleText = _USUAL.question
     hold_spoken: _DurationText = _USUAL.hold_spoken
     hold_silent: _DurationText = _USUAL.hold_silent
 
@@ -420,6 +423,14 @@ class _CascadeSheet(_Sheet):
         return Cascade(**{name: getattr(self, name) for name in type(self).model_fields})
 
 
+class _SpeedBonusSheet(_Sheet):
+    hours: Annotated[int, Field(ge=1, le=100)]
+    amount: _Amount
+
+    def build(self) -> SpeedBonus:
+        return SpeedBonus(self.hours, self.amount)
+
+
 class _PolicySheet(_Sheet):
     promise: Annotated[int, _by(_read_promise)]
     reserve: _DurationText | None = None
@@ -431,6 +442,8 @@ class _PolicySheet(_Sheet):
     portfolio: Portfolio = Portfolio.NEVER
     bears: _BearsSheet = _BearsSheet()
     cascade: _CascadeSheet = _CascadeSheet()
+    speed_bonus: _SpeedBonusSheet | None = None
+    trial: _Amount | None = None
 
     def build(self) -> Policy:
         return Policy(
@@ -444,6 +457,8 @@ class _PolicySheet(_Sheet):
             portfolio=self.portfolio,
             bears=self.bears.build(),
             cascade=self.cascade.build(),
+            speed_bonus=None if self.speed_bonus is None else self.speed_bonus.build(),
+            trial=self.trial,
         )
 
 
@@ -556,6 +571,7 @@ class _FreelancerSheet(_WorkerSheet):
     responsiveness: _ShareSheet | None = None
     standing: Standing = Standing.APPROVED
     trusted: bool = False
+    trials: Annotated[int, Field(ge=0, le=5)] = 1
     stripe_account: Annotated[str, Field(pattern="^acct_[A-Za-z0-9]+$")] | None = None
     city: str = ""
     phone: str = ""
@@ -578,10 +594,21 @@ class _FreelancerSheet(_WorkerSheet):
             responsiveness=_UNKNOWN if self.responsiveness is None else self.responsiveness.build(),
             standing=self.standing,
             trusted=self.trusted,
+            trials=self.trials,
             stripe_account=self.stripe_account,
             city=self.city,
             phone=self.phone,
         )
+
+
+class _RateRiseSheet(_Sheet):
+    after: Annotated[int, Field(ge=1, le=1000)]
+    above: Annotated[int, _by(_read_stars)]
+    by: Annotated[int, Field(ge=1, le=50)]
+    most: Annotated[int, Field(ge=1, le=200)]
+
+    def build(self) -> RateRise:
+        return RateRise(self.after, self.above, self.by, self.most)
 
 
 class _ShopSheet(_WorkerSheet):
@@ -598,6 +625,7 @@ class _ShopSheet(_WorkerSheet):
     mediator: _TextSheet | None = None
     regime: Regime = Regime.BNC
     score_half_life: Annotated[int, Field(ge=60, le=3650)] = HALF_LIFE_DAYS
+    rate_rise: _RateRiseSheet | None = None
 
     def build(self) -> Shop:
         return Shop(
@@ -616,6 +644,7 @@ class _ShopSheet(_WorkerSheet):
             regime=self.regime,
             away=self.away,
             half_life=self.score_half_life,
+            rate_rise=None if self.rate_rise is None else self.rate_rise.build(),
         )
 
 
@@ -777,6 +806,20 @@ def _check_refunds(file: _File, offer: _OfferSheet, shop: _ShopSheet) -> None:
         return  # said already, where the price was read
     except RelaisError as error:
         file.blame(("price",), str(error))
+    else:
+        _check_bonus(file, offer, shop)
+
+
+def _check_bonus(file: _File, offer: _OfferSheet, shop: _ShopSheet) -> None:
+    """A price bears its speed bonus too, earned for every delivery."""
+    speed = offer.policy.speed_bonus
+    if speed is None:
+        return
+    most = speed.amount * len(offer.build().milestones)
+    try:
+        bear_refunds(offer.price, offer.cost + most, offer.currency, shop.regime, file.day)
+    except RelaisError as error:
+        file.blame(("policy", "speed_bonus"), f"with a bonus for every delivery {error}")
 
 
 def _check_length(file: _File, offer: _OfferSheet, shop: _ShopSheet) -> None:

@@ -54,6 +54,8 @@ ASKING = frozenset(
         "work_late",
         "missed_date",
         "new_date",
+        "more_time",
+        "question",
     }
 )
 """The mails that put a question: they say until when and what silence means. The others tell."""
@@ -92,6 +94,7 @@ class Letter:
     contract: str | None
     reminded: str | None
     why: str
+    own_page: str | None = None
 
 
 def write(view: AnyLetter) -> Mail:
@@ -174,7 +177,7 @@ def compose(view: LetterView) -> Letter:
         hello=_hello(view, lang),
         lead=(lead, *_after_lead(view, named)),
         facts=_facts(view, named),
-        note=view.note if view.role is not Role.CLIENT else None,
+        note=view.note if view.role is not Role.CLIENT or named == "question" else None,
         brief=view.brief if view.role is Role.FREELANCER and named in MAKING else (),
         terms=_terms(view, lang) if proposal else (),
         refunds=_refunds(view, lang) if proposal else (),
@@ -183,6 +186,7 @@ def compose(view: LetterView) -> Letter:
         contract=_contract(view) if named in ASKING else None,
         reminded=_reminders(view) if named in ASKING else None,
         why=why_you(view.reasons, view.offer.skill, lang) if proposal else "",
+        own_page=view.own_page if view.role is Role.FREELANCER else None,
     )
     if not reminded:
         return letter
@@ -215,6 +219,7 @@ def announced(view: AnnouncementView) -> Letter:
         contract=None,
         reminded=None,
         why="",
+        own_page=view.own_page,
     )
 
 
@@ -230,9 +235,18 @@ def _announced_facts(view: AnnouncementView, lang: str) -> Mapping[str, object]:
         "order": view.said.order,
         "skill": facts.get("skill", ""),
         "was": words.say(lang, "announced.rate.none"),
+        "count": facts.get("count", 0),
+        "why": words.say(
+            lang, f"trial.why.{facts.get('why')}" if words.has(f"trial.why.{facts.get('why')}") else "trial.why.any"
+        ),
         **sums,
         **days,
     }
+
+
+def _trial_why(why: str, lang: str) -> str:
+    key = f"trial.why.{why}"
+    return words.say(lang, key if words.has(key) else "trial.why.any")
 
 
 def _after_lead(view: LetterView, named: str) -> tuple[str, ...]:
@@ -243,6 +257,9 @@ def _after_lead(view: LetterView, named: str) -> tuple[str, ...]:
             seen = view.milestone is not None and view.milestone.version > 0
             said = ("order.refund.arrives", *(("order.refund.licence",) if seen else ()), "order.refund.nothing")
             return tuple(words.say(lang, key) for key in said)
+        case "proposal", Role.FREELANCER if view.others:
+            others = words.say(lang, "own.others", count=view.others)
+            return (f"{others} {words.say(lang, 'own.room', count=view.room)}",)
         case (("cancelled" | "lost"), Role.FREELANCER):
             kept = paid_all_the_same(view.pay, view.order.currency, lang)
             return (kept,) if kept else ()
@@ -421,9 +438,11 @@ def _freelancer_facts(view: LetterView, named: str) -> list[tuple[str, str]]:
     asked, cancelled = named == "proposal", named in {"cancelled", "lost", "reduced"}
     due = named in MAKING or named == "late"
     unpaid = view.pay is None or (cancelled and not view.pay)
+    by_name = view.offer.policy.disclosure is Disclosure.BY_NAME
     cause = view.facts.get("cause") if cancelled and view.pay is not None else None
     return [
         ("offer", _part(view) or _whole(view).capitalize()),
+        ("client", (view.order.client_name or "") if by_name and named in MAKING else ""),
         ("why", words.say(lang, f"cause.{cause}") if cause in set(RefundCause) else ""),
         ("pay", "" if unpaid else words.money(view.pay or 0, view.order.currency, lang)),
         ("due", _short(view, view.deadline if due else None, "moment")),
@@ -460,11 +479,21 @@ def _terms(view: LetterView, lang: str) -> tuple[str, ...]:
     several = several_in_words(offer, view.gate, view.order.currency, lang, view.frame.zone)
     return (
         *((several,) if several else ()),
+        *((words.say(lang, "bind.trial"),) if view.gate is not None and view.gate.shown.get("trial") else ()),
         words.say(lang, "bind.revisions", count=policy.revisions),
+        *_speed(view, lang),
         paid,
         words.say(lang, f"bind.portfolio.{policy.portfolio.name.lower()}"),
         *rights,
     )
+
+
+def _speed(view: LetterView, lang: str) -> tuple[str, ...]:
+    speed = view.offer.policy.speed_bonus
+    if speed is None:
+        return ()
+    amount = words.money(speed.amount, view.order.currency, lang)
+    return (words.say(lang, "bind.speed", count=speed.hours, amount=amount),)
 
 
 def _refunds(view: LetterView, lang: str) -> tuple[Fact, ...]:

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, assert_never
 from zoneinfo import ZoneInfo
 
-from relais.gate import Choice, Gate, GateId, Kind, Role, Via
+from relais.gate import Choice, DeclineWhy, Gate, GateId, Kind, Role, Via
 from relais.money import shares
-from relais.offer import Bears, FreelancerPaid, Offer, OfferStatus, RefundCause, Review
+from relais.offer import Bears, Disclosure, FreelancerPaid, Offer, OfferStatus, RefundCause, Review
 from relais.order import Milestone, MilestoneStage, Order, OrderStage
 from relais.pages import words
 from relais.pages.views import (
@@ -26,6 +26,7 @@ from relais.pages.views import (
     BriefView,
     Chosen,
     Frame,
+    FreelancerView,
     GateView,
     IndexView,
     NoticeView,
@@ -34,13 +35,14 @@ from relais.pages.views import (
     PartView,
     Problem,
 )
+from relais.performer import Performer
 from relais.roster import Freelancer, Reason, Standing
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
 HERE = Path(__file__).parent
-Page = IndexView | OfferView | OrderView | GateView | AnsweredView | NoticeView
+Page = IndexView | OfferView | OrderView | GateView | FreelancerView | AnsweredView | NoticeView
 
 REFRESH_SECONDS = 5
 REFRESH_MINUTES = 60
@@ -79,6 +81,8 @@ GIVEN: Mapping[Kind, tuple[Choice, ...]] = {
     Kind.STUCK: (Choice.RESUME,),
     Kind.LATE: (Choice.WAIT, Choice.REASSIGN, Choice.SELF, Choice.REFUND),
     Kind.CANCEL_LATE: (Choice.WAIT, Choice.CANCEL),
+    Kind.MORE_TIME: (Choice.GRANT, Choice.REFUSE),
+    Kind.QUESTION: (Choice.ANSWER,),
 }
 """The answers that a person gives, in the order in which they are shown; a gate offers those of them that it routes."""
 
@@ -94,6 +98,7 @@ NOTED = frozenset(
         Choice.FULL,
         Choice.PART,
         Choice.CONTEST,
+        Choice.ANSWER,
     }
 )
 """The answers that words may come with."""
@@ -110,6 +115,8 @@ def page(view: Page) -> str:
             return _document("order.html", view, view.frame, **_order_facts(view))
         case GateView():
             return _document("gate.html", view, view.frame, **_gate_facts(view))
+        case FreelancerView():
+            return _document("freelancer.html", view, view.frame, **_freelancer_facts(view))
         case AnsweredView():
             return _document("answered.html", view, view.frame, **_answered_facts(view))
         case NoticeView():
@@ -300,7 +307,7 @@ def _order_of(view: Page) -> str:
             return view.order.id
         case AnsweredView():
             return view.gate.order
-        case IndexView() | OfferView() | NoticeView():
+        case IndexView() | OfferView() | FreelancerView() | NoticeView():
             return ""
         case _:
             assert_never(view)
@@ -562,6 +569,40 @@ def _gate_facts(view: GateView) -> dict[str, Any]:
         "several": several_in_words(view.offer, view.gate, view.order.currency, lang, view.frame.zone),
         "park_why": park_reason(view.gate.shown.get("why"), lang),
         "candidates": tuple(_candidate(one, view, lang) for one in view.candidates),
+        "declines": tuple(DeclineWhy),
+        "other_side": _other_side(view),
+    }
+
+
+def _other_side(view: GateView) -> str:
+    """The name of who is on the other side, where the offer introduces them: the maker's to a client, or the reverse.
+
+    Never of what was bought elsewhere.
+    """
+    if view.offer.policy.disclosure is not Disclosure.BY_NAME:
+        return ""
+    match view.gate.role:
+        case Role.CLIENT:
+            known = view.freelancer is not None and view.freelancer.kind is not Performer.OUTSIDE
+            return view.freelancer.name if known and view.freelancer else ""
+        case Role.FREELANCER:
+            return view.order.client_name or ""
+        case Role.SELLER | Role.CLOCK | Role.ENGINE:
+            return ""
+        case _:
+            assert_never(view.gate.role)
+
+
+def _freelancer_facts(view: FreelancerView) -> dict[str, Any]:
+    lang = words.language(view.frame.lang)
+    today = view.frame.now.astimezone(ZoneInfo(view.freelancer.hours.zone)).date()
+    days = [
+        (words.day(one.first, lang), words.day(one.last, lang)) for one in view.freelancer.away if one.last >= today
+    ]
+    return {
+        "subject_of": lambda one: _subject(one.offer, one.gate, lang),
+        "aways": [words.say(lang, "own.away.days", first=first, last=last) for first, last in days],
+        "soonest": today.isoformat(),
     }
 
 

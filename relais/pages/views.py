@@ -125,6 +125,32 @@ class PartView:
 
 
 @dataclass(frozen=True, slots=True)
+class Said:
+    """Words of the order's thread: by whom, whether they are the reader's own, on the client's side or the maker's."""
+
+    by: Role
+    own: bool
+    at: datetime
+    text: str
+    answer: bool
+    to_client: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """A form beside a gate's own: to ask somebody, or for another date. `waiting` until when one sent before waits.
+
+    `flagged` names what would let people who are hidden from each other meet: it is sent when confirmed.
+    """
+
+    kind: Kind
+    to: Role
+    stops: bool = False
+    waiting: datetime | None = None
+    flagged: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class OrderView:
     """The order's own page for its client: to pay, being confirmed, brief, under way, to answer, completed, refunded.
 
@@ -153,8 +179,56 @@ class OrderView:
     files: tuple[FileView, ...] = ()
     refunded_at: datetime | None = None
     parts: tuple[PartView, ...] = ()
+    thread: tuple[Said, ...] = ()
     problems: tuple[Problem, ...] = ()
     typed: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenProposal:
+    """A proposal among those that are open to a freelancer, with the address and nonce of its own form.
+
+    `pay` in minor units of the order's currency, `due` the working deadline.
+    """
+
+    gate: Gate
+    order: Order
+    offer: Offer
+    link: str
+    action: str
+    nonce: str
+    pay: int
+    due: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class FreelancerView:
+    """A freelancer's own page: what is open to them, how much they can still take, when they are away.
+
+    It leads to each proposal and takes its answer; `paused` says that a pause was just kept, `away` whether they are
+    away today. Forms: each proposal's own, and `nonce`, `choice` (pause|resume), `until` (a date).
+    """
+
+    frame: Frame
+    freelancer: Freelancer
+    action: str
+    nonce: str
+    proposals: tuple[OpenProposal, ...]
+    room: int
+    away: bool
+    saved: bool = False
+    problems: tuple[Problem, ...] = ()
+    typed: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class AskedBefore:
+    """Somebody who was asked and did not take it: how that ended, why, and the words that came with it."""
+
+    name: str
+    outcome: str
+    why: str
+    note: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,10 +257,11 @@ class GateView:
     `brief` is the answered brief as (question, answer) pairs; `note` the last words that came with being sent back or
     revised; `margin` is for the seller only; `files` are to look at, `uploaded` those already sent with this form;
     `picked` what a form that comes back had chosen: an open question is never shown with an answer chosen. `candidates`
-    may be picked by the seller, best first, `own` is the seller where they can do it themself; `chosen` says to the
-    seller why this freelancer was asked, and who came next; `refund` is what a choice of that name gives back, in minor
-    units. Of a refund request `bearings` say what giving back all of it comes to, for each cause, and `part` what the
-    part that was typed does, to be confirmed.
+    may be picked by the seller, best first, `asked` says who was asked before and what they said, `own` is the seller
+    where they can do it themself; `chosen` says to the seller why this freelancer was asked, and who came next. A
+    freelancer is told how many `others` are open to them and the `room` they have left, on their `own_page`; `refund`
+    is what a choice of that name gives back, in minor units. Of a refund request `bearings` say what giving back all of
+    it comes to, for each cause, and `part` what the part that was typed does, to be confirmed.
     """
 
     frame: Frame
@@ -212,10 +287,16 @@ class GateView:
     candidates: tuple[Freelancer, ...] = ()
     own: Freelancer | None = None
     chosen: tuple[Chosen, ...] = ()
+    asked: tuple[AskedBefore, ...] = ()
+    others: int = 0
+    room: int = 0
+    own_page: str | None = None
     refund: int | None = None
     bearings: tuple[Bearing, ...] = ()
     part: tuple[int, Bearing] | None = None
     picked: Choice | None = None
+    thread: tuple[Said, ...] = ()
+    asking: tuple[Asking, ...] = ()
     typed: Mapping[str, str] = dataclasses.field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
     next_link: str | None = None
@@ -288,6 +369,9 @@ class LetterView:
     note: str | None = None
     reasons: tuple[Reason, ...] = ()
     facts: Mapping[str, str | int] = dataclasses.field(default_factory=dict)
+    own_page: str | None = None
+    others: int = 0
+    room: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,6 +382,7 @@ class AnnouncementView:
     said: Announcement
     to: str
     freelancer: Freelancer
+    own_page: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,8 @@ from relais.margin import ceiling
 from relais.order import ORDER_LEVEL
 from relais.performer import Performer
 from relais.ports import ConditionFailedError, Ports
-from relais.roster import Freelancer, Ranked, Reason, Standing, rank
-from relais.rows import Change, Put, Write, asked_name, below_attribute, differs, freelancer_key, gate_key
+from relais.roster import Freelancer, Ranked, Reason, Standing, Trial, rank
+from relais.rows import Change, Put, Write, asked_name, below_attribute, differs, equals, freelancer_key, gate_key
 from relais.steps.contracts import by_seller, exhausted, proposal, waiting
 from relais.steps.decisions import Answer, interrupted
 from relais.steps.gates import (
@@ -107,12 +107,13 @@ def _propose(ports: Ports, situation: Situation) -> Gate:
 
 
 def _room(gate: Gate) -> Write:
-    """A place in somebody's hands, who has one and was not suspended this very moment."""
+    """A place in somebody's hands, who has one and was not suspended this very moment; one trial at a time."""
+    alone = (equals("in_hand", 0),) if gate.shown.get("trial") else ()
     return Change(
         freelancer_key(gate.owner),
         put={asked_name(gate.order, str(gate.id)): True},
         add={"in_hand": 1},
-        guards=(below_attribute("in_hand", "capacity"), differs("standing", Standing.SUSPENDED.value)),
+        guards=(below_attribute("in_hand", "capacity"), differs("standing", Standing.SUSPENDED.value), *alone),
     )
 
 
@@ -161,7 +162,21 @@ def ranking(situation: Situation, people: Mapping[str, Freelancer], asked: _Hist
         already=asked.ever,
         until=situation.promised,
         half_life=situation.shop.half_life,
+        trial=_trial(situation),
     )
+
+
+def _trial(situation: Situation) -> Trial | None:
+    """Whether a candidate may be asked: for the seller's own order first of all, else last and up to the offer's cap.
+
+    Never for a part of an order, nor for work that was taken from somebody: these are not low-risk.
+    """
+    offer, order = situation.offer, situation.order
+    if situation.milestone is not None or offer.several:
+        return None
+    if (order.client_email or "").casefold() == situation.shop.email.casefold():
+        return Trial(ceiling(offer, situation.now.date()) // offer.units, first=True)
+    return None if offer.policy.trial is None else Trial(offer.policy.trial // offer.units)
 
 
 def _picked(situation: Situation, one: Freelancer | None, asked: _History) -> tuple[Ranked, ...]:

@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 from relais.act import LEASE_SECONDS, Act, ActState, act_from_row
 from relais.calendar import Calendar, Duration, due_after, next_working_instant, within_working_hours
 from relais.gate import (
     DUE_SHARDS,
     HEARTBEAT,
+    OWED_AFTER,
     OWED_TRIES,
     Gate,
     Owed,
@@ -54,6 +56,7 @@ from relais.steps.roster import tell
 from relais.steps.runs import lived_long, next_run, roll_over, start_owed
 from relais.steps.side import moot, withdraw_side
 from relais.steps.situation import Situation, read_freelancer, read_situation
+from relais.steps.talking import promise_stands_still, stands_still
 
 PAGE = 50
 RESERVE_MS = 20_000
@@ -61,6 +64,8 @@ RESERVE_MS = 20_000
 RESUMES_BEFORE_NEXT_RUN = 3
 ASK_AGAIN = Duration.parse("1 wd")
 ACT_LATE = timedelta(hours=1)
+FEE_AGAIN, FEE_AT_LEAST = timedelta(minutes=5), timedelta(hours=6)
+"""How soon and how seldom a fee that is owed is asked for again."""
 MAIL_LATE = timedelta(hours=1)
 """A mail that leaves so long after its question opened gives its reader the whole time again."""
 LOOK_AGAIN = Duration.parse("1 wh")
@@ -197,8 +202,8 @@ def _order(ports: Ports, order: Order) -> None:
     if order.stage is OrderStage.COMPLETED and at_rest(order) and not order.owes_fee:
         ports.store.write(Change(key, remove=("due", "due_shard"), guards=(equals("due", as_read),)))
         return
-    look = now + (timedelta(minutes=5) if order.owes_fee else HEARTBEAT)
-    _claim(ports, key, as_read, min(look, watch_promises(ports, order) or look))
+    look = now + (_until_fee(order, now) if order.owes_fee else HEARTBEAT)
+    _claim(ports, key, as_read, min(look, watch_promises(ports, order, partial(promise_stands_still, ports)) or look))
     if order.fee is None and order.stage is not OrderStage.DRAFT:
         ports.background.run_act(order.id, Owed.FEE.value)
     if not order.is_open:
@@ -207,6 +212,11 @@ def _order(ports: Ports, order: Order) -> None:
         next_run(ports, order, "the execution does not run any more")
     elif lived_long(ports, order):
         roll_over(ports, order)
+
+
+def _until_fee(order: Order, now: datetime) -> timedelta:
+    """The pause before Stripe is asked for a fee again: it grows with the order's age, so no count has to be kept."""
+    return min(max(FEE_AGAIN, (now - (order.started or now)) / 4), FEE_AT_LEAST)
 
 
 def _sweep_again(ports: Ports, order: Order, as_read: str) -> None:
@@ -264,6 +274,11 @@ def _gate(ports: Ports, gate: Gate) -> None:
     if owed and not (gate.posted and _tries(gate, Owed.MAIL) >= OWED_TRIES):
         _mail_again(ports, situation, gate)
         return
+    waits = stands_still(ports, situation, gate)
+    if waits is not None:
+        again = _after(waits.deadline or situation.now + HEARTBEAT, situation.now)
+        _claim(ports, gate_key(gate.order, str(gate.id)), stamp(gate.due or situation.now), again)
+        return
     known = reach(ports, situation, gate) if person_owned(gate) else Reach.REACHED
     if known is Reach.MOVED:
         _mail_again(ports, situation, gate)
@@ -273,6 +288,11 @@ def _gate(ports: Ports, gate: Gate) -> None:
         _silence(ports, situation, gate)
     else:
         _remind(ports, situation, gate)
+
+
+def _after(at: datetime, now: datetime) -> datetime:
+    """An instant that lies ahead: what is over by now is looked at again soon."""
+    return at if at > now else now + OWED_AFTER
 
 
 def _over(gate: Gate, now: datetime) -> bool:

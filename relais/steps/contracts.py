@@ -14,7 +14,7 @@ from relais.gate import Choice, Default, Gate, GateId, Kind, Role
 from relais.money import shares
 from relais.offer import Clocks, Release
 from relais.order import Engagement, Milestone, stamp
-from relais.roster import Freelancer, Ranked
+from relais.roster import Freelancer, Ranked, Standing
 from relais.steps.decisions import working_dates
 from relais.steps.situation import Situation
 
@@ -62,7 +62,7 @@ def contract(situation: Situation, kind: Kind, link_key: str) -> Gate:
             return _refund(situation, link_key)
         case Kind.PROPOSAL:
             raise ProposalNeedsRankingError(situation.order.id)
-        case Kind.STUCK | Kind.LATE | Kind.CANCEL_LATE:
+        case Kind.STUCK | Kind.LATE | Kind.CANCEL_LATE | Kind.MORE_TIME | Kind.QUESTION:
             raise NoStateWaitsError(kind)
         case _:
             assert_never(kind)
@@ -134,6 +134,7 @@ def proposal(  # noqa: PLR0917 - a proposal is what all of these make
         shown={
             "pay": _pay(situation, one.rate),
             "kind": asked.kind.value,
+            **({"trial": True} if asked.standing is Standing.CANDIDATE else {}),
             **_dates_shown(situation, asked, send_after),
             "ranking": [
                 {"who": best.freelancer, "points": best.points, "why": {r.key: r.value for r in best.reasons}}
@@ -470,6 +471,10 @@ def side_rule(clocks: Clocks, kind: Kind) -> Rule | None:
             return PARK_RULE
         case Kind.LATE:
             return clocks.late
+        case Kind.MORE_TIME:
+            return clocks.more_time
+        case Kind.QUESTION:
+            return clocks.question
         case _:
             return None
 

@@ -11,11 +11,13 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
-from relais.gate import Choice, Gate, Kind, MalformedGateIdError, Role, Status, Via
-from relais.offer import Offer, Question, RefundCause
+from relais.gate import Choice, DeclineWhy, Gate, Kind, MalformedGateIdError, Role, Status, Via
+from relais.offer import Offer, RefundCause
+from relais.offer import Question as Asked
 from relais.order import Order, OrderNotFoundError, OrderStage
 from relais.pages.views import Problem
 from relais.ports import Ports
@@ -37,6 +39,7 @@ from relais.steps.forms import (
     note_problems,
     shown_name,
 )
+from relais.steps.freelancer import post_freelancer
 from relais.steps.gates import AlreadyAnsweredError, ChoiceNotOfferedError, GateNotFoundError
 from relais.steps.intake import (
     OfferClosedError,
@@ -54,7 +57,7 @@ from relais.steps.interrupt import (
     NothingToCancelError,
     cancel_milestone,
 )
-from relais.steps.lateness import read_late
+from relais.steps.lateness import ask_more_time, read_deadline, read_late
 from relais.steps.links import (
     LinkRefusedError,
     NonceRefusedError,
@@ -70,21 +73,25 @@ from relais.steps.settlement import SETTLEMENT_FIELDS, read_settlement
 from relais.steps.show import (
     Shown,
     Typed,
+    asking_of,
     file_name,
     gate_page,
     language,
     notice,
     offer_page,
+    open_freelancer,
     open_gate_link,
     open_order,
     order_page,
 )
 from relais.steps.situation import OfferNotFoundError, read_offer, read_situation
+from relais.steps.talking import Question, ask, flagged
 from relais.web import Request, Response, redirect
 
 OFFER_FIELDS = frozenset({"client_kind", "start_now", "ends_when_done", "lang"})
 ORDER_FIELDS = frozenset({"nonce", "action", "address", "file", "ready", "milestone"})
-GATE_FIELDS = frozenset({"nonce", "choice", "note", "file"}) | PICK_FIELDS | SETTLEMENT_FIELDS
+ASK_FIELDS = frozenset({"ask", "stops", "anyway"})
+GATE_FIELDS = frozenset({"nonce", "choice", "note", "file", "why"}) | PICK_FIELDS | ASK_FIELDS | SETTLEMENT_FIELDS
 CHECKOUT_FIELDS = frozenset({"nonce"})
 UPLOAD_FIELDS = frozenset({"nonce", "name", "size", "type"})
 FILES = frozenset({"file"})
@@ -97,7 +104,17 @@ UPLOAD_FOLDERS = 3
 MOST_UPLOADS = 120
 """More than any offer takes: those beyond are not even looked for."""
 MILESTONE = re.compile(r"[0-9]{2}")
-NOTE_NEEDED = frozenset({Choice.REWORK, Choice.REVISE, Choice.REASSIGN, Choice.REQUEST, Choice.PART, Choice.CONTEST})
+NOTE_NEEDED = frozenset(
+    {
+        Choice.REWORK,
+        Choice.REVISE,
+        Choice.REASSIGN,
+        Choice.REQUEST,
+        Choice.PART,
+        Choice.CONTEST,
+        Choice.ANSWER,
+    }
+)
 NOTELESS = frozenset({Kind.PARK, Kind.LATE})
 
 
@@ -144,6 +161,8 @@ def _answers(ports: Ports, request: Request) -> Shown | Response:
             return post_order(ports, request, open_order(ports, order, secret))
         case ("g", order, gate, secret):
             return post_gate(ports, request, open_gate_link(ports, order, gate, secret))
+        case ("f", freelancer, secret):
+            return post_freelancer(ports, request, open_freelancer(ports, freelancer, secret))
         case _:
             return notice(ports, language(request), "not_found", 404)
 
@@ -261,7 +280,7 @@ def _post_brief(
     )
 
 
-def _answer_text(question: Question, fields: dict[str, str], lang: str) -> str:
+def _answer_text(question: Asked, fields: dict[str, str], lang: str) -> str:
     if fields.get(f"skip_{question.key}"):
         return "je ne sais pas, conseillez-moi" if lang == "fr" else "I don't know, advise me"
     return fields.get(f"q_{question.key}", "").strip()
@@ -327,6 +346,8 @@ def post_gate(ports: Ports, request: Request, opened: OpenedGate) -> Shown | Res
         check_gate_nonce(ports, order, gate, request.first("nonce"))
     except NonceRefusedError:
         return gate_page(ports, opened, typed=_with(typed, Problem("nonce_expired")))
+    if request.first("ask"):
+        return _post_ask(ports, request, opened, typed)
     chosen = request.first("choice")
     if chosen not in {choice.value for choice in gate.choices if choice is not Choice.LAPSED}:
         return gate_page(ports, opened, typed=_with(typed, Problem("choice_missing", "choice")))
@@ -338,12 +359,53 @@ def post_gate(ports: Ports, request: Request, opened: OpenedGate) -> Shown | Res
         problems += missing
     facts, wrong = _besides(ports, order, gate, choice, typed.fields)
     problems += wrong
+    if gate.id.kind is Kind.QUESTION and request.first("anyway") != "yes":
+        problems += _meeting(ports, gate, note)
     if problems:
         mark_posted(ports, gate)
         return gate_page(ports, opened, typed=_with(typed, *problems))
     kept = keep_text(ports, order.id, f"note-{gate.id}", note) if note else None
     by = gate.owner if gate.role is Role.FREELANCER else gate.role.value
     return _through_the_door(ports, gate, Answer(choice, by, Via.LINK, kept, {"files": uploads} | facts))
+
+
+def _post_ask(ports: Ports, request: Request, opened: OpenedGate, typed: Typed) -> Shown | Response:
+    """A form beside the gate's own: a question, or the wish for another date."""
+    gate, note = opened.gate, request.first("note")
+    situation = read_situation(ports, gate.order, gate.id.milestone)
+    asked = request.first("ask")
+    if asked not in {one.kind.value for one in asking_of(ports, situation, gate) if one.waiting is None}:
+        return gate_page(ports, opened, typed=_with(typed, Problem("ask_waits", "ask")))
+    problems = note_problems(note, required=True)
+    until: datetime | None = None
+    if asked == Kind.MORE_TIME.value:
+        facts, wrong = read_deadline(situation, typed.fields.get("until", ""))
+        problems += wrong
+        until = None if wrong else datetime.fromisoformat(facts["until"])
+        if until is not None and gate.deadline is not None and until <= gate.deadline:
+            problems += (Problem("until_not_later", "until"),)
+    elif request.first("anyway") != "yes":
+        problems += _meeting(ports, gate, note)
+    if problems:
+        mark_posted(ports, gate)
+        own = (replace(one, field=f"{asked}_note") if one.field == "note" else one for one in problems)
+        return gate_page(ports, opened, typed=_with(typed, *own))
+    kept = keep_text(ports, gate.order, f"{asked}-{gate.id}", note)
+    if until is not None:
+        by_rule = ask_more_time(ports, gate, until, kept)
+        if by_rule is not None and by_rule.shown.get("by_rule") and by_rule.status is Status.OPEN:
+            given = Answer(Choice.GRANT, Role.ENGINE.value, Via.ENGINE)
+            answer(ports, read_situation(ports, gate.order, gate.id.milestone), by_rule, given)
+    else:
+        digest = kept.rpartition("-")[2]
+        ask(ports, Question(gate, kept, digest, stops=request.first("stops") == "yes"))
+    return redirect(f"{gate_path(ports, opened.order, gate)}#thread")
+
+
+def _meeting(ports: Ports, gate: Gate, note: str) -> tuple[Problem, ...]:
+    """What would let people who are hidden from each other meet: told before it is sent."""
+    situation = read_situation(ports, gate.order, gate.id.milestone)
+    return tuple(Problem(f"contact_{one.value}", "note") for one in flagged(ports, situation, gate, note))
 
 
 def _besides(
@@ -353,12 +415,21 @@ def _besides(
     match gate.id.kind:
         case Kind.PICK:
             return read_pick(ports, order, choice, typed)
+        case Kind.PROPOSAL:
+            return _why_not(typed.get("why", ""))
         case Kind.LATE:
             return read_late(ports, gate, choice, typed)
         case Kind.REFUND_REQUEST:
             return read_settlement(read_situation(ports, order.id, gate.id.milestone), choice, typed)
         case _:
             return {}, ()
+
+
+def _why_not(why: str) -> tuple[dict[str, Any], tuple[Problem, ...]]:
+    """Why a freelancer declines, where they say so; it is never asked for."""
+    if not why:
+        return {}, ()
+    return ({"why": why}, ()) if why in set(DeclineWhy) else ({}, (Problem("why_unknown", "why"),))
 
 
 def _delivered(ports: Ports, order: Order, files: tuple[str, ...]) -> tuple[list[dict[str, Any]], tuple[Problem, ...]]:

@@ -378,7 +378,8 @@ def _answers_itself(situation: Situation, gate: Gate) -> bool:
     if gate.id.kind is not Kind.REVIEW or milestone is None:
         return False
     by_hand = milestone.engagement is not None and milestone.engagement.by_hand  # the seller has seen it
-    first_only = situation.offer.policy.review is Review.FIRST_VERSION
+    trial = milestone.engagement is not None and milestone.engagement.trial  # every version of a trial is looked at
+    first_only = situation.offer.policy.review is Review.FIRST_VERSION and not trial
     return by_hand or (first_only and milestone.revisions_used > 0)
 
 
@@ -601,6 +602,8 @@ def default_choice(gate: Gate) -> Choice | None:
             return Choice.TAKE
         case Default.ASK_CLIENT:
             return Choice.ASK_CLIENT
+        case Default.REFUSE:
+            return Choice.REFUSE
         case Default.GO_ON:
             return Choice.GO_ON
 

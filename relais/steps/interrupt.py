@@ -70,6 +70,18 @@ def cancel(ports: Ports, order_id: str, *, by: str, cause: RefundCause, reason: 
 
     Raises `OrderNotFoundError`, `NothingToCancelError`, `InterruptMetError`.
     """
+    order = cancellable(ports, order_id)
+    note = keep_text(ports, order_id, "interrupt", reason)
+    try:
+        ports.store.write(cancel_writes(ports, order, by=by, cause=cause, note=note))
+    except ConditionFailedError:
+        raise InterruptMetError(order_id) from None
+    sweep(ports, order_id)
+    return read_order(ports.store, order_id)
+
+
+def cancellable(ports: Ports, order_id: str) -> Order:
+    """An order of which something can be cancelled now. Raises what `cancel` raises."""
     order = read_order(ports.store, order_id)
     if order.stage is OrderStage.MILESTONES:
         milestones = [milestone_from_row(row) for row in ports.store.query(f"O#{order_id}", "M#")]
@@ -82,13 +94,7 @@ def cancel(ports: Ports, order_id: str, *, by: str, cause: RefundCause, reason: 
         handled = order.handled
     if order.interrupt_seq > handled:
         raise InterruptMetError(order_id)
-    note = keep_text(ports, order_id, "interrupt", reason)
-    try:
-        ports.store.write(cancel_writes(ports, order, by=by, cause=cause, note=note))
-    except ConditionFailedError:
-        raise InterruptMetError(order_id) from None
-    sweep(ports, order_id)
-    return read_order(ports.store, order_id)
+    return order
 
 
 def cancel_writes(ports: Ports, order: Order, *, by: str, cause: RefundCause, note: str | None) -> Change:
@@ -122,6 +128,19 @@ def cancel_milestone(
     The client may do so until it begins, the seller until its pay is on its way. Raises `OrderNotFoundError`,
     `MilestoneNotFoundError`, `MilestoneBegunError`, `NothingToCancelError`, `InterruptMetError`.
     """
+    order, milestone = cancellable_milestone(ports, order_id, number, by=by)
+    note = keep_text(ports, order_id, f"interrupt-{number}", reason) if reason else None
+    try:
+        ports.store.write(*cancel_milestone_writes(ports, order, milestone, by=by, cause=cause, note=note))
+    except ConditionFailedError:
+        raise InterruptMetError(order_id) from None
+    sweep(ports, order_id)
+    row = ports.store.get(milestone_key(order_id, number))
+    return milestone if row is None else milestone_from_row(row)
+
+
+def cancellable_milestone(ports: Ports, order_id: str, number: str, *, by: Role) -> tuple[Order, Milestone]:
+    """A milestone that can be cancelled now, with its order. Raises what `cancel_milestone` raises."""
     order = read_order(ports.store, order_id)
     row = ports.store.get(milestone_key(order_id, number))
     if row is None:
@@ -133,13 +152,7 @@ def cancel_milestone(
         raise MilestoneBegunError(order_id, number)
     if milestone.interrupt is not None or order.interrupt_seq > milestone.handled:
         raise InterruptMetError(order_id)
-    note = keep_text(ports, order_id, f"interrupt-{number}", reason) if reason else None
-    try:
-        ports.store.write(*cancel_milestone_writes(ports, order, milestone, by=by, cause=cause, note=note))
-    except ConditionFailedError:
-        raise InterruptMetError(order_id) from None
-    sweep(ports, order_id)
-    return milestone_from_row(ports.store.get(milestone_key(order_id, number)) or row)
+    return order, milestone
 
 
 def cancel_milestone_writes(

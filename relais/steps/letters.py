@@ -8,15 +8,16 @@ from datetime import datetime
 
 from relais.announcement import Announcement
 from relais.calendar import due_after
-from relais.gate import Choice, Gate, GateId, Kind, Role, gate_from_row
+from relais.errors import RelaisError
+from relais.gate import Choice, Gate, GateId, Kind, Role, Status, Via, gate_from_row
 from relais.offer import Question
 from relais.order import ORDER_LEVEL, Lost, Milestone
-from relais.pages.views import AnnouncementView, Chosen, Frame, LetterView
+from relais.pages.views import AnnouncementView, AskedBefore, Chosen, Frame, LetterView
 from relais.ports import Ports
 from relais.roster import Freelancer, Reason
 from relais.rows import brief_key, gate_key
 from relais.shop import Shop
-from relais.steps.links import gate_link, order_link
+from relais.steps.links import freelancer_link, gate_link, order_link
 from relais.steps.situation import Situation, read_freelancer, read_shop
 
 
@@ -35,7 +36,15 @@ def opening(ports: Ports, situation: Situation, gate: Gate) -> tuple[LetterView,
             return ()
         case _:
             letter = to_owner(ports, situation, gate, _opening_key(situation, gate))
-            return (replace(letter, facts=_proposed(gate)) if gate.id.kind is Kind.SETTLEMENT else letter,)
+            return (_with_words(ports, letter, gate),)
+
+
+def _with_words(ports: Ports, letter: LetterView, gate: Gate) -> LetterView:
+    """What a gate asks is read in its mail: a question, the reason of a wish for another date, a sum."""
+    if gate.id.kind is Kind.SETTLEMENT:
+        return replace(letter, facts=_proposed(gate))
+    text = gate.shown.get("text")
+    return letter if text is None else replace(letter, note=ports.files.get_text(text))
 
 
 def told(ports: Ports, situation: Situation, gate: Gate) -> tuple[LetterView, ...]:
@@ -43,14 +52,57 @@ def told(ports: Ports, situation: Situation, gate: Gate) -> tuple[LetterView, ..
     match gate.id.kind:
         case Kind.CANCEL_LATE:
             return (_to_seller(ports, situation, "cancelled_late", gate),)
+        case Kind.MORE_TIME:
+            granted = gate.decision is not None and gate.decision.choice is Choice.GRANT
+            return (_to_maker(ports, situation, gate, "more_time_granted" if granted else "more_time_refused"),)
+        case Kind.QUESTION:
+            return _answer_told(ports, situation, gate)
         case _:
             return ()
 
 
+def _answer_told(ports: Ports, situation: Situation, gate: Gate) -> tuple[LetterView, ...]:
+    """To whoever asked, with the words; to the client too, where a question of others moved their date."""
+    decision = gate.decision
+    words = None if decision is None or decision.note is None else ports.files.get_text(decision.note)
+    key = "unanswered" if words is None else "answer"
+    if gate.shown["by"] == Role.FREELANCER.value:
+        told = _to_maker(ports, situation, gate, key)
+        moved = "promised" in gate.shown
+        date = (_to_client(ports, situation, "date_moved", None),) if moved else ()
+        return (replace(told, note=words), *date)
+    source = read_one(ports, gate.order, gate.shown["from"])
+    asked = source if source is not None and source.status is Status.OPEN else gate
+    letter = _to_seller(ports, situation, key, asked)
+    return (replace(letter, note=words, link=letter.link if asked.role is Role.SELLER else None),)
+
+
+def _to_maker(ports: Ports, situation: Situation, gate: Gate, key: str) -> LetterView:
+    """To the freelancer from whose page a side gate was opened, with the way back to it."""
+    page = read_one(ports, gate.order, gate.beside or "")
+    if page is None:
+        raise PageGoneError(gate.order, str(gate.id))
+    letter = _to_freelancer(ports, situation, read_freelancer(ports.store, page.owner), key, page)
+    return replace(letter, brief=(), note=None)
+
+
+class PageGoneError(RelaisError):
+    """A side gate names a page that does not exist: a mistake in the table."""
+
+    def __init__(self, order: str, gate: str) -> None:
+        """Keep which."""
+        super().__init__(f"order {order}: gate {gate} names a page that is not there: see `relais order show {order}`")
+
+
+def read_one(ports: Ports, order: str, gate: str) -> Gate | None:
+    """A gate by its id, if there is one."""
+    row = ports.store.get(gate_key(order, gate))
+    return None if row is None else gate_from_row(row)
+
+
 def reminder(ports: Ports, situation: Situation, gate: Gate) -> LetterView:
     """The mail that reminds a gate's owner."""
-    letter = to_owner(ports, situation, gate, f"{_opening_key(situation, gate)}.reminder")
-    return replace(letter, facts=_proposed(gate)) if gate.id.kind is Kind.SETTLEMENT else letter
+    return _with_words(ports, to_owner(ports, situation, gate, f"{_opening_key(situation, gate)}.reminder"), gate)
 
 
 def _proposed(gate: Gate) -> dict[str, str | int]:
@@ -106,6 +158,7 @@ def announcement(ports: Ports, said: Announcement) -> AnnouncementView:
         said=said,
         to=shop.email if seller else freelancer.email,
         freelancer=freelancer,
+        own_page=None if seller else freelancer_link(ports, freelancer),
     )
 
 
@@ -197,7 +250,7 @@ def _accepted(ports: Ports, situation: Situation, gate: Gate) -> tuple[LetterVie
         return (client,)
     paid_by = replace(
         _to_freelancer(ports, situation, freelancer, "to_pay", None),
-        pay=milestone.engagement.agreed,
+        pay=milestone.due,
         pay_by=gate.deadline,
     )
     return (client, paid_by)
@@ -266,7 +319,17 @@ def _to_freelancer(
         else (),
         note=last_note(ports, situation) if gate is not None and gate.id.kind is Kind.WORK else None,
         reasons=reasons(gate),
+        own_page=freelancer_link(ports, freelancer),
+        others=other_proposals(freelancer, gate),
+        room=max(0, freelancer.capacity - freelancer.in_hand),
     )
+
+
+def other_proposals(freelancer: Freelancer, gate: Gate | None) -> int:
+    """How many proposals are open to a freelancer beside this one."""
+    if gate is None or gate.id.kind is not Kind.PROPOSAL:
+        return 0
+    return sum(asked != (gate.order, str(gate.id)) for asked in freelancer.asked)
 
 
 def work_deadline(gate: Gate | None) -> datetime | None:
@@ -305,6 +368,24 @@ def ranking_of(ports: Ports, situation: Situation) -> tuple[Chosen, ...]:
         for one in found
         if who in {other["who"] for other in ranked}
     )
+
+
+def asked_before(ports: Ports, situation: Situation) -> tuple[AskedBefore, ...]:
+    """Who was asked for this work and did not take it: what they said, or that they said nothing."""
+    rows = ports.store.query(f"O#{situation.order.id}", f"G#{situation.number}#proposal#")
+    gates = [gate for gate in map(gate_from_row, rows) if gate.role is Role.FREELANCER and gate.decision is not None]
+    names = {row["key"]: row["name"] for row in ports.store.query("ROSTER", "R#")} if gates else {}
+    return tuple(_asked_before(ports, gate, names.get(gate.owner, gate.owner)) for gate in gates)
+
+
+def _asked_before(ports: Ports, gate: Gate, name: str) -> AskedBefore:
+    decision = gate.decision
+    if decision is None or decision.choice is not Choice.AGAIN:
+        return AskedBefore(name, "withdrawn", "", None)
+    if decision.by != gate.owner:
+        return AskedBefore(name, "lapsed" if decision.via is Via.CLOCK else "withdrawn", "", None)
+    note = None if decision.note is None else ports.files.get_text(decision.note)
+    return AskedBefore(name, "declined", decision.why or "", note)
 
 
 def _said_yes(gate: Gate) -> bool:

@@ -12,6 +12,8 @@ from relais.gate import Gate, Role
 from relais.link import fresh, nonce, opens, secret
 from relais.order import Order
 from relais.ports import Ports
+from relais.roster import Freelancer
+from relais.rows import address_hash
 
 CLIENT = "client:client"
 
@@ -76,6 +78,46 @@ def check_gate(ports: Ports, order: Order, gate: Gate, presented: str) -> None:
     """Raises `LinkRefusedError` unless the secret opens the gate's page."""
     if not opens(ports.link_keys, gate.key_id, gate.subject, gate.audience, version(order, gate), presented=presented):
         raise LinkRefusedError
+
+
+def freelancer_path(ports: Ports, freelancer: Freelancer) -> str:
+    """The path of a freelancer's own page; the secret ends with the address that it was mailed to."""
+    keys = ports.link_keys
+    return f"/f/{freelancer.key}/{secret(keys, keys.current, *_page_of(freelancer), 1)}"
+
+
+def freelancer_link(ports: Ports, freelancer: Freelancer) -> str:
+    """The whole address of a freelancer's own page."""
+    return ports.settings.public_url + freelancer_path(ports, freelancer)
+
+
+def check_freelancer(ports: Ports, freelancer: Freelancer, presented: str) -> None:
+    """Raises `LinkRefusedError` unless the secret opens the freelancer's page, under any key that links were made with.
+
+    No row says which key it was.
+    """
+    keys = ports.link_keys
+    found = [opens(keys, key_id, *_page_of(freelancer), 1, presented=presented) for key_id in keys.keys]
+    if not any(found):
+        raise LinkRefusedError
+
+
+def freelancer_nonce(ports: Ports, freelancer: Freelancer) -> str:
+    """The nonce of the form on a freelancer's page."""
+    keys = ports.link_keys
+    return nonce(keys, keys.current, _page_of(freelancer)[0], 1, ports.now())
+
+
+def check_freelancer_nonce(ports: Ports, freelancer: Freelancer, presented: str) -> None:
+    """Raises `NonceRefusedError` unless the nonce is of the last twelve hours."""
+    keys, subject = ports.link_keys, _page_of(freelancer)[0]
+    if not fresh(keys, keys.current, subject, 1, presented=presented, now=ports.now()):
+        raise NonceRefusedError
+
+
+def _page_of(freelancer: Freelancer) -> tuple[str, str]:
+    """What the link of a freelancer's page is bound to: subject and audience."""
+    return f"roster/{freelancer.key}/{address_hash(freelancer.email)}", f"{Role.FREELANCER.value}:{freelancer.key}"
 
 
 def order_nonce(ports: Ports, order: Order) -> str:

@@ -54,8 +54,10 @@ from relais.steps.gates import (
 )
 from relais.steps.reassign import pay_former
 from relais.steps.refund import give_back_strays, open_refund, refund_gates, settle_refunds
+from relais.steps.roster import rise
 from relais.steps.side import withdraw_moot
 from relais.steps.situation import Situation, read_order, read_situation
+from relais.steps.trials import trials_ended
 
 
 class MilestonesOpenError(RelaisError):
@@ -389,7 +391,12 @@ def close(ports: Ports, order_id: str, run: int) -> None:
 
 
 def tell_completed(ports: Ports, order: Order) -> None:
-    """Send what the end of an order owes, then mark it sent; a fee that is not known yet keeps the clock looking."""
+    """Do and send what the end of an order owes, then mark it sent; a fee that is not known keeps the clock looking.
+
+    What its makers have earned by it comes first: whoever is changed at the same moment makes the clock come back.
+    """
+    rise(ports, order)
+    trials_ended(ports, order)
     milestones = [milestone_from_row(row) for row in ports.store.query(f"O#{order.id}", "M#")]
     lasts = [one.last for one in milestones if one.last is not None] if len(milestones) > 1 else []
     if not all(told_of_end(ports, order.id, last) for last in lasts):

@@ -47,7 +47,8 @@ def _roster(ports: Ports) -> list[Freelancer]:
 
 
 def _has_room(freelancer: Freelancer) -> bool:
-    return freelancer.in_hand < freelancer.capacity and freelancer.standing is not Standing.SUSPENDED
+    places = 1 if freelancer.standing is Standing.CANDIDATE else freelancer.capacity  # one trial at a time
+    return freelancer.in_hand < places and freelancer.standing is not Standing.SUSPENDED
 
 
 def read_pick(

@@ -20,6 +20,7 @@ from relais.steps.decisions import REASSIGNABLE, Answer, LostWhy, bank_puts, ent
 from relais.steps.gates import answer
 from relais.steps.intake import keep_text
 from relais.steps.situation import Situation, read_freelancer, read_order, read_situation
+from relais.steps.trials import trial_lost
 
 FORMER = "former"
 """Stands for the milestone in the id of a transfer to somebody who lost the work."""
@@ -70,10 +71,13 @@ def settle_lost(ports: Ports, situation: Situation) -> None:
     except MailRefusedError:
         ports.counter.count(Metric.MAIL_PUT_OFF)
         return
-    row = {"freelancer": milestone.lost.freelancer, "why": milestone.lost.why, "pay": milestone.lost.pay, "told": True}
+    lost = milestone.lost
+    trial = {"trial": True} if lost.trial else {}
+    row = {"freelancer": lost.freelancer, "why": lost.why, "pay": lost.pay, "told": True, **trial}
     try:
         ports.store.write(
             Change(situation.key, put={"lost": row}, guards=(equals("ordinal", milestone.ordinal),)),
+            *trial_lost(situation, milestone, lost),
         )
     except ConditionFailedError:
         return

@@ -187,7 +187,7 @@ def _plan(ports: Ports, situation: Situation, gate: Gate, amount: int) -> Act:
 
 def _milestone_share(situation: Situation, milestone: Milestone, amount: int) -> list[Write]:
     order, engagement = situation.order, milestone.engagement
-    agreed = 0 if engagement is None else milestone.left_to_send
+    left = 0 if engagement is None else milestone.left_to_send
     keeps = 0 if engagement is None else paid_all_the_same(situation, amount)
     rest = milestone.held - amount
     name = f"{milestone.number}-{milestone.ordinal}" if milestone.refunded else milestone.number
@@ -210,7 +210,8 @@ def _milestone_share(situation: Situation, milestone: Milestone, amount: int) ->
             order=order.id,
             milestone=name,
             amount=amount,
-            borne=agreed - keeps,
+            borne=left - keeps - _of_bonus(milestone, left - keeps),
+            bonus=_of_bonus(milestone, left - keeps),
             freelancer=freelancer,
             currency=order.currency,
             at=situation.now,
@@ -226,7 +227,8 @@ def _milestone_share(situation: Situation, milestone: Milestone, amount: int) ->
             order=order.id,
             milestone=milestone.number,
             share=rest,
-            cost=keeps,
+            cost=keeps - _of_bonus(milestone, keeps),
+            bonus=_of_bonus(milestone, keeps),
             freelancer=freelancer,
             currency=order.currency,
             at=situation.now,
@@ -243,6 +245,11 @@ def _milestone_share(situation: Situation, milestone: Milestone, amount: int) ->
         )
         writes.append(entry_put(kill))
     return writes
+
+
+def _of_bonus(milestone: Milestone, part: int) -> int:
+    """What of a part of the freelancer's due is the bonus (minor units): agreed cost and bonus are shared alike."""
+    return part * milestone.bonus // milestone.due if milestone.due else 0
 
 
 def _body(payment_intent: str, amount: int, operation: str, order: str) -> dict[str, Any]:
@@ -334,6 +341,7 @@ def _give_back_stray(ports: Ports, order: Order, act: Act) -> None:
 
 
 def _book_stray(ports: Ports, order: Order, act: Act) -> Act | None:
+    """The payment as it is booked here; nothing where it was none, or where somebody else books it at this moment."""
     session = ports.payments.session(str(act.body["session"]))
     if session.payment_status != "paid" or not session.amount or session.payment_intent is None:
         return None
@@ -344,7 +352,7 @@ def _book_stray(ports: Ports, order: Order, act: Act) -> Act | None:
         currency=session.currency,
         body={"session": session.id} | _body(session.payment_intent, session.amount, act.operation, order.id),
     )
-    ports.store.write(
+    booking: tuple[Write, ...] = (
         Change(
             act_key(order.id, act.id),
             put={"amount": known.amount, "currency": known.currency, "body": dict(known.body)}
@@ -366,6 +374,10 @@ def _book_stray(ports: Ports, order: Order, act: Act) -> Act | None:
         ),
         Change(order_key(order.id), add={"in_transit": session.amount}),
     )
+    try:
+        ports.store.write(*booking)
+    except ConditionFailedError:
+        return None
     return known
 
 

@@ -6,6 +6,7 @@ Design: people 3 and 5.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from zoneinfo import ZoneInfo
@@ -13,13 +14,14 @@ from zoneinfo import ZoneInfo
 from relais.announcement import Announcement, Topic
 from relais.calendar import Away
 from relais.errors import RelaisError
-from relais.gate import DUE_SHARDS, OWED_AFTER, OWED_TRIES, Choice, Role, Status, Via, due_shard
+from relais.gate import DUE_SHARDS, OWED_AFTER, OWED_TRIES, Choice, Role, Status, Via
 from relais.margin import ceiling
 from relais.metrics import Metric
-from relais.order import Milestone, MilestoneStage, milestone_from_row, stamp
+from relais.offer import Offer
+from relais.order import Milestone, MilestoneStage, Order, milestone_from_row, stamp
 from relais.ports import ConditionFailedError, Ports
-from relais.roster import Freelancer, Rate, Standing, Terms
-from relais.rows import Change, Put, Row, Write, equals, freelancer_key
+from relais.roster import Freelancer, Rate, RateRise, Standing, Terms, risen, works_name
+from relais.rows import Change, Guard, Row, at_least, equals, freelancer_key
 from relais.steps import letters
 from relais.steps.decisions import Answer
 from relais.steps.gates import AlreadyAnsweredError, GateNotFoundError, answer, read_gate
@@ -146,10 +148,10 @@ def resume(ports: Ports, key: str, by: By) -> Freelancer:
     return amend(ports, before, replace(before.terms, away=kept), _said(ports, before, Topic.RESUMED, by))
 
 
-def set_rate(ports: Ports, key: str, skill: str, amount: int, by: By, *more: Write) -> Freelancer:
+def set_rate(ports: Ports, key: str, skill: str, amount: int, by: By) -> Freelancer:
     """Change what somebody is paid for a skill from the next proposal on, in minor units of their currency.
 
-    What is proposed or accepted already keeps its pay. `more` is written with it. Raises `FreelancerNotFoundError`,
+    What is proposed or accepted already keeps its pay. Raises `FreelancerNotFoundError`,
     `RateUnchangedError`, `RosterContestedError`, `ReasonUnusableError`.
     """
     before = read_freelancer(ports.store, key)
@@ -160,27 +162,60 @@ def set_rate(ports: Ports, key: str, skill: str, amount: int, by: By, *more: Wri
     facts: dict[str, str | int] = {"skill": skill, "now": amount, "currency": before.currency}
     said = replace(_said(ports, before, Topic.RATE, by), facts=facts if was is None else facts | {"was": was})
     terms = replace(before.terms, rates=tuple(rates[one] for one in sorted(rates)))
-    return amend(ports, before, terms, said, *more)
+    return amend(ports, before, terms, said)
 
 
-def amend(ports: Ports, before: Freelancer, terms: Terms, said: Announcement, *more: Write) -> Freelancer:
-    """Write what is agreed from now on with its announcement, if nobody changed it since it was read.
+def rise(ports: Ports, order: Order) -> None:
+    """Raise the rates that the makers of an order have earned by the shop's rule; asked any number of times.
 
     Raises `RosterContestedError`.
     """
-    guards = tuple(equals(name, value) for name, value in before.terms.to_row().items())
-    change = Change(freelancer_key(before.key), put=terms.to_row(), guards=guards)
+    shop, _ = read_shop(ports.store)
+    if shop.rate_rise is None:
+        return
+    offer = read_offer(ports.store, order.offer, order.offer_version)
+    rows = ports.store.query(f"O#{order.id}", "M#")
+    engaged = [one.engagement for one in map(milestone_from_row, rows) if one.engagement is not None]
+    for key in sorted({one.freelancer for one in engaged if not one.by_hand}):
+        _rise(ports, key, offer, shop.rate_rise, shop.half_life)
+
+
+def _rise(ports: Ports, key: str, offer: Offer, rule: RateRise, half_life: int) -> None:
+    """Works that were counted are used up by the raise: whoever raises twice meets the condition."""
+    maker, now = read_freelancer(ports.store, key), ports.now()
+    payable = ceiling(offer, now.date()) // offer.units
+    rate = risen(maker, offer.skill, rule, now, payable=payable, half_life=half_life)
+    if rate is None:
+        return
+    rates = {one.skill: one for one in maker.rates} | {offer.skill: Rate(offer.skill, rate)}
+    facts: dict[str, str | int] = {"skill": offer.skill, "was": maker.rate_for(offer.skill) or 0, "now": rate}
+    said = _said(ports, maker, Topic.RISE, By("engine", Via.ENGINE))
+    told = replace(said, facts=facts | {"count": rule.after, "currency": maker.currency})
+    terms = replace(maker.terms, rates=tuple(rates[one] for one in sorted(rates)))
+    works = works_name(offer.skill)
+    amend(ports, maker, terms, told, used={works: -rule.after}, guards=(at_least(works, rule.after),))
+
+
+def amend(
+    ports: Ports,
+    before: Freelancer,
+    terms: Terms,
+    said: Announcement,
+    *,
+    used: Mapping[str, int] | None = None,
+    guards: tuple[Guard, ...] = (),
+) -> Freelancer:
+    """Write what is agreed from now on with its announcement, if nobody changed it since it was read.
+
+    `used` is added to what the row counts, under `guards` of its own. Raises `RosterContestedError`.
+    """
+    as_read = tuple(equals(name, value) for name, value in before.terms.to_row().items())
+    change = Change(freelancer_key(before.key), put=terms.to_row(), add=used or {}, guards=(*as_read, *guards))
     try:
-        ports.store.write(change, announced(ports, said), *more)
+        ports.store.write(change, said.write)
     except ConditionFailedError:
         raise RosterContestedError(before.key) from None
     return replace(before, standing=terms.standing, rates=terms.rates, away=terms.away)
-
-
-def announced(ports: Ports, said: Announcement) -> Put:
-    """An announcement with the mail that it owes; the clock sends it."""
-    due = {"due": stamp(ports.now()), "due_shard": due_shard(said.freelancer)}
-    return Put(said.key, said.to_row() | due)
 
 
 def tell(ports: Ports, row: Row) -> None:
@@ -231,9 +266,14 @@ def _call_back(ports: Ports, freelancer: Freelancer, by: By) -> None:
             continue
 
 
+def usable(by: By) -> bool:
+    """Whether a change by command says why, in no more words than its mail holds."""
+    return len(by.reason) <= LONGEST_REASON and (by.via is not Via.COMMAND or bool(by.reason.strip()))
+
+
 def _said(ports: Ports, freelancer: Freelancer, topic: Topic, by: By) -> Announcement:
     """Who did not change it themself is told; of what a freelancer changes the seller is."""
-    if len(by.reason) > LONGEST_REASON or (by.via is Via.COMMAND and not by.reason.strip()):
+    if not usable(by):
         raise ReasonUnusableError
     own = by.who == freelancer.key
     return Announcement(

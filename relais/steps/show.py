@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from relais.gate import Choice, Gate, GateId, Kind, MalformedGateIdError, Role, Status, gate_from_row
 from relais.offer import Offer, OfferStatus, Release
@@ -24,30 +25,40 @@ from relais.order import (
 )
 from relais.pages.views import (
     AnsweredView,
+    Asking,
     BriefView,
     FileView,
     Frame,
+    FreelancerView,
     GateView,
     IndexView,
     NoticeView,
     OfferView,
+    OpenProposal,
     OrderView,
     PartView,
     Problem,
+    Said,
 )
 from relais.ports import Ports
-from relais.rows import brief_key, deliverable_key, gate_key
+from relais.roster import Freelancer
+from relais.rows import brief_key, deliverable_key, freelancer_key, gate_key
 from relais.schedule import schedule
 from relais.shop import Shop
 from relais.steps import letters
 from relais.steps.gates import GateNotFoundError, read_gate
 from relais.steps.intake import brief_gate, current_offer, saved_brief
 from relais.steps.interrupt import droppable
+from relais.steps.lateness import waiting_for_time
 from relais.steps.links import (
     LinkRefusedError,
     OpenedGate,
+    check_freelancer,
     check_gate,
     check_order,
+    freelancer_link,
+    freelancer_nonce,
+    freelancer_path,
     gate_link,
     gate_nonce,
     gate_path,
@@ -58,7 +69,7 @@ from relais.steps.links import (
 from relais.steps.picks import candidates, own
 from relais.steps.reach import bounced
 from relais.steps.settlement import bearings, typed_part
-from relais.steps.side import moot
+from relais.steps.side import moot, sides_of
 from relais.steps.situation import (
     OfferNotFoundError,
     Situation,
@@ -68,9 +79,10 @@ from relais.steps.situation import (
     read_shop,
     read_situation,
 )
+from relais.steps.talking import may_ask, passed_back, thread, waiting_of
 from relais.web import Request
 
-View = IndexView | OfferView | OrderView | GateView | AnsweredView | NoticeView
+View = IndexView | OfferView | OrderView | GateView | FreelancerView | AnsweredView | NoticeView
 IMAGES = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".svg")
 COMMON_DOMAINS = (
     "gmail.com",
@@ -150,6 +162,9 @@ def show(ports: Ports, request: Request) -> Shown:
             case ("g", order, gate, secret):
                 opened = open_gate_link(ports, order, gate, secret)
                 return gate_page(ports, opened)
+            case ("f", freelancer, secret):
+                own_page = open_freelancer(ports, freelancer, secret)
+                return freelancer_page(ports, own_page, saved="saved" in request.query)
             case _:
                 return notice(ports, lang, "not_found", 404)
     except (LinkRefusedError, OrderNotFoundError, GateNotFoundError, MalformedGateIdError):
@@ -257,6 +272,7 @@ def order_page(ports: Ports, order: Order, request: Request, typed: Typed | None
         files=_released(ports, order, milestones),
         refunded_at=_refunded_at(ports, order, milestones),
         parts=_parts(ports, order, milestones, path, request) if offer.several else (),
+        thread=() if draft else _thread(ports, order, milestones, Role.CLIENT, Role.CLIENT.value),
         problems=() if typed is None else typed.problems,
         typed={} if typed is None else typed.fields,
     )
@@ -304,7 +320,21 @@ def _answers(ports: Ports, order: Order) -> tuple[tuple[str, str], ...]:
 def client_gate(ports: Ports, order: Order, milestones: tuple[Milestone, ...]) -> Gate | None:
     """The open gate that waits for the client, first milestone first."""
     gates = (_asked_gate(ports, order, milestone) for milestone in milestones)
-    return next((gate for gate in gates if gate is not None), None)
+    found = next((gate for gate in gates if gate is not None), None)
+    return found or _side_gate(ports, order, milestones)
+
+
+def _side_gate(ports: Ports, order: Order, milestones: tuple[Milestone, ...]) -> Gate | None:
+    """What is asked of the client beside the way: a question before the choice about a date that was missed."""
+    numbers = [one.number for one in milestones if one.sides] + ([ORDER_LEVEL] if order.sides else [])
+    situations = [read_situation(ports, order.id, number) for number in numbers]
+    waiting = [
+        gate
+        for situation in situations
+        for gate in sides_of(ports, situation)
+        if gate.role is Role.CLIENT and gate.status is Status.OPEN and not moot(situation, gate)
+    ]
+    return min(waiting, key=lambda gate: (gate.id.kind is not Kind.QUESTION, gate.opened), default=None)
 
 
 def _asked_gate(ports: Ports, order: Order, milestone: Milestone) -> Gate | None:
@@ -425,6 +455,7 @@ def _gate_view(ports: Ports, situation: Situation, gate: Gate, typed: Typed) -> 
     reads_brief = gate.id.kind in {Kind.PROPOSAL, Kind.WORK, Kind.REVIEW, Kind.REFUND_REQUEST}
     asked_back = gate.id.kind is Kind.REFUND_REQUEST
     seller, maker = gate.role is Role.SELLER, gate.role is Role.FREELANCER
+    maker_row = read_freelancer(ports.store, gate.owner) if maker else None
     released = seller or situation.offer.policy.release is Release.FILES
     looks = gate.id.kind in {Kind.REVIEW, Kind.ACCEPTANCE, Kind.REFUND_REQUEST, Kind.SETTLEMENT}
     before = gate.id.kind is Kind.WORK and milestone is not None and milestone.version > 0
@@ -437,7 +468,7 @@ def _gate_view(ports: Ports, situation: Situation, gate: Gate, typed: Typed) -> 
         nonce=gate_nonce(ports, order, gate),
         files_action=f"{path}/files" if gate.id.kind is Kind.WORK else None,
         milestone=milestone,
-        freelancer=situation.freelancer if not maker else read_freelancer(ports.store, gate.owner),
+        freelancer=maker_row or situation.freelancer,
         pay=gate.shown.get("pay") if maker else None,
         pay_by=letters.pay_by(situation) if maker else None,
         deadline=letters.work_deadline(gate) if maker or gate.id.kind is Kind.WORK else situation.promised,
@@ -448,18 +479,125 @@ def _gate_view(ports: Ports, situation: Situation, gate: Gate, typed: Typed) -> 
         else (),
         uploaded=tuple(_uploaded(ports, key) for key in typed.files),
         delivery_note=_delivery_note(ports, order.id, milestone) if looks else None,
-        note=letters.last_note(ports, situation) if gate.id.kind in {Kind.WORK, *SETTLED} else None,
+        note=letters.last_note(ports, situation)
+        if gate.id.kind in {Kind.WORK, *SETTLED}
+        else _asked_words(ports, gate),
+        thread=_thread(ports, order, () if milestone is None else (milestone,), gate.role, gate.owner),
+        asking=asking_of(ports, situation, gate),
         reasons=letters.reasons(gate),
         margin=_margin(situation) if seller else None,
         candidates=candidates(ports, situation.offer) if gate.id.kind is Kind.PICK else (),
         chosen=letters.ranking_of(ports, situation) if gate.id.kind is Kind.REVIEW else (),
         own=own(ports) if gate.id.kind in {Kind.PICK, Kind.LATE} else None,
+        asked=letters.asked_before(ports, situation) if gate.id.kind is Kind.PICK else (),
+        others=letters.other_proposals(maker_row, gate) if maker_row else 0,
+        room=max(0, maker_row.capacity - maker_row.in_hand) if maker_row else 0,
+        own_page=freelancer_link(ports, maker_row) if maker_row else None,
         refund=_refund_shown(situation, gate),
         bearings=bearings(situation, _held(situation)) if asked_back else (),
         part=typed_part(situation, typed.fields) if asked_back and typed.problems else None,
-        typed=typed.fields,
+        typed=typed.fields or _to_pass_on(ports, gate),
         problems=typed.problems,
         order_link=order_link(ports, order) if gate.role is Role.CLIENT else None,
+    )
+
+
+def _to_pass_on(ports: Ports, gate: Gate) -> Mapping[str, str]:
+    """The client's answer to a question that was passed on, for the seller to send on in one press."""
+    text = None if gate.id.kind is not Kind.QUESTION else passed_back(ports, gate)
+    return {} if text is None else {"note": text}
+
+
+def asking_of(ports: Ports, situation: Situation, gate: Gate) -> tuple[Asking, ...]:
+    """The forms beside a gate's own: whom its owner may ask, and the maker's wish for another date."""
+    forms: list[Asking] = []
+    to = may_ask(gate)
+    if to is not None:
+        waits = next(iter(waiting_of(ports, situation, gate)), None)
+        until = None if waits is None else waits.deadline
+        forms.append(Asking(Kind.QUESTION, to, stops=gate.id.kind is Kind.WORK, waiting=until))
+    if gate.id.kind is Kind.WORK and gate.role is Role.FREELANCER and gate.status is Status.OPEN:
+        wished = next(iter(waiting_for_time(ports, situation)), None)
+        forms.append(Asking(Kind.MORE_TIME, Role.SELLER, waiting=None if wished is None else wished.deadline))
+    return tuple(forms)
+
+
+def _asked_words(ports: Ports, gate: Gate) -> str | None:
+    """The words that a question, or a wish for another date, came with."""
+    text = gate.shown.get("text")
+    return None if text is None else ports.files.get_text(text)
+
+
+def _thread(
+    ports: Ports, order: Order, milestones: tuple[Milestone, ...], reader: Role, owner: str
+) -> tuple[Said, ...]:
+    """What was asked and answered on the reader's side."""
+    talked = order.sides or any(one.sides for one in milestones)
+    return thread(ports, order, reader, owner) if talked else ()
+
+
+def open_freelancer(ports: Ports, key: str, presented: str) -> Freelancer:
+    """The freelancer whose page a link leads to. Raises `LinkRefusedError`."""
+    row = ports.store.get(freelancer_key(key))
+    if row is None:
+        raise LinkRefusedError
+    found = Freelancer.from_row(row)
+    check_freelancer(ports, found, presented)
+    return found
+
+
+def freelancer_page(
+    ports: Ports,
+    freelancer: Freelancer,
+    problems: tuple[Problem, ...] = (),
+    typed: Mapping[str, str] | None = None,
+    *,
+    saved: bool = False,
+) -> Shown:
+    """What is open to a freelancer, first to be answered first, and the form that says until when they are away."""
+    shop, _ = read_shop(ports.store)
+    path = freelancer_path(ports, freelancer)
+    today = ports.now().astimezone(ZoneInfo(freelancer.hours.zone)).date()
+    view = FreelancerView(
+        frame=frame(ports, shop, freelancer.lang, path),
+        freelancer=freelancer,
+        action=path,
+        nonce=freelancer_nonce(ports, freelancer),
+        proposals=_open_proposals(ports, freelancer),
+        room=max(0, freelancer.capacity - freelancer.in_hand),
+        away=any(away.covers(today) for away in freelancer.away),
+        saved=saved,
+        problems=problems,
+        typed=typed or {},
+    )
+    return Shown(view, 422 if problems else 200)
+
+
+def _open_proposals(ports: Ports, freelancer: Freelancer) -> tuple[OpenProposal, ...]:
+    found = [gate for asked in freelancer.asked if (gate := _open_gate(ports, *asked)) is not None]
+    return tuple(_proposal(ports, gate) for gate in sorted(found, key=lambda gate: gate.deadline or gate.opened))
+
+
+def _open_gate(ports: Ports, order: str, gate: str) -> Gate | None:
+    """The row of the roster says what was asked; the gate says whether it still is, and whether its mail has left."""
+    try:
+        found = read_gate(ports, order, gate)
+    except GateNotFoundError:
+        return None
+    return found if found.status is Status.OPEN and found.mailed else None
+
+
+def _proposal(ports: Ports, gate: Gate) -> OpenProposal:
+    order = read_order(ports.store, gate.order)
+    return OpenProposal(
+        gate=gate,
+        order=order,
+        offer=read_offer(ports.store, order.offer, order.offer_version),
+        link=gate_link(ports, order, gate),
+        action=gate_path(ports, order, gate),
+        nonce=gate_nonce(ports, order, gate),
+        pay=int(gate.shown["pay"]),
+        due=letters.work_deadline(gate),
     )
 
 
@@ -481,7 +619,7 @@ def _margin(situation: Situation) -> int | None:
     if milestone is None or milestone.engagement is None:
         return None
     order, fee = situation.order, situation.order.fee or 0
-    cost = milestone.engagement.agreed + milestone.engagement.spent
+    cost = milestone.due + milestone.engagement.spent
     if not situation.milestones:
         return order.paid - fee - cost
     return milestone.price - fee * milestone.price // order.price - cost

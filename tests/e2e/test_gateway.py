@@ -127,6 +127,7 @@ def test_a_body_that_is_too_large_or_of_unknown_length_is_refused(gateway: Gatew
     large = ask(gateway, "POST", "/", headers=[("Content-Length", str(BODY_LIMIT + 1))])
     unknown = ask(gateway, "POST", "/", headers=[("Transfer-Encoding", "chunked")])
     assert (large[0], unknown[0], cloud.asked) == (413, 411, [])
+    assert json.loads(large[2]) == {"message": "Request Entity Too Large"}
 
 
 def test_the_mailbox_is_answered_here(gateway: Gateway) -> None:

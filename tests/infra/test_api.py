@@ -17,6 +17,7 @@ ROUTES = {
     "POST /o/{order}/{secret}/checkout": "open-checkout",
     "POST /o/{order}/{secret}": "answer-gate",
     "POST /g/{order}/{gate}/{secret}": "answer-gate",
+    "POST /f/{freelancer}/{secret}": "answer-gate",
     "POST /g/{order}/{gate}/{secret}/files": "permit-upload",
     "POST /hooks/stripe": "receive-stripe-event",
     "$default": "show-page",

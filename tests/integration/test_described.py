@@ -21,7 +21,10 @@ from ruamel.yaml import YAML
 from devstack.simulation.world import PUBLIC_URL, World, world_in_memory
 from relais.gate import Choice
 from relais.pages.render import GIVEN
-from relais.steps import deliver, show
+from relais.roster import Freelancer
+from relais.rows import freelancer_key
+from relais.steps import deliver, freelancer, show
+from relais.steps.links import freelancer_link
 from tests.support.gates import Waiting, at_every_gate
 
 ROOT = Path(__file__).parent.parent.parent
@@ -100,6 +103,7 @@ def test_the_described_forms_hold_the_fields_that_are_taken() -> None:
         ("OrderForm", deliver.ORDER_FIELDS),
         ("CheckoutForm", deliver.CHECKOUT_FIELDS),
         ("GateForm", deliver.GATE_FIELDS),
+        ("FreelancerForm", freelancer.FREELANCER_FIELDS),
         ("UploadForm", deliver.UPLOAD_FIELDS),
     ):
         assert (set(form(name)["properties"]), form(name)["additionalProperties"]) == (set(fields), False)
@@ -110,7 +114,13 @@ def test_the_described_forms_hold_the_fields_that_are_taken() -> None:
 def test_pages_post_only_what_is_described(world: World, waiting: list[Waiting]) -> None:
     """Every form of every page, at every gate: its address is described, and so is each of its fields."""
     seen = set()
-    for link in [f"{PUBLIC_URL}/offer/logo", *(one.link for one in waiting), *(one.journey.page for one in waiting)]:
+    ines = freelancer_link(world.ports, Freelancer.from_row(world.row(freelancer_key("ines-moreau"))))
+    for link in [
+        f"{PUBLIC_URL}/offer/logo",
+        ines,
+        *(one.link for one in waiting),
+        *(one.journey.page for one in waiting),
+    ]:
         for shown in world.get(link).forms:
             path = next(one for one in sorted(operations("post"), key=len) if _fits(one, urlsplit(shown.action).path))
             content = described()["paths"][path]["post"]["requestBody"]["$ref"].rpartition("/")[2]
@@ -121,7 +131,7 @@ def test_pages_post_only_what_is_described(world: World, waiting: list[Waiting])
                 allowed = taken["properties"].get(name, {}).get("enum")
                 assert allowed is None or name == "freelancer" or set(values) <= set(allowed), (name, values)
             seen.add(content)
-    assert seen == {"offer", "order", "checkout", "gate"}
+    assert seen == {"offer", "order", "checkout", "gate", "freelancer"}
 
 
 def _fits(template: str, path: str) -> bool:

@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 from relais.calendar import next_working_instant, within_working_hours
-from relais.gate import Choice, Gate, Kind, Role, Status, due_shard, jitter
+from relais.gate import Choice, Gate, Kind, Owed, Role, Status, due_shard, jitter
 from relais.metrics import Metric
+from relais.order import stamp
 from relais.pages.letters import write
 from relais.pages.views import LetterView, OrderView
 from relais.ports import MailRefusedError
@@ -611,6 +612,18 @@ def test_a_corrected_address_is_owed_its_link_where_nothing_is_asked(
     assert play.order.owes_address is None
     go_to(play, play.ports.at + timedelta(hours=3))
     assert len(told(play, "address")) == 1
+
+
+def test_a_fee_that_stripe_does_not_tell_is_asked_for_ever_more_seldom() -> None:
+    """An outage of days would be three hundred calls a day for each order; the fee only has to be booked some time."""
+    play, _ = begin(Kind.WORK)
+    play.ports.store.write(
+        Change(order_key(play.id), put={"owes_fee": "ch_unknown", "due": stamp(play.ports.at + timedelta(minutes=2))})
+    )
+    before = len(play.ports.background.acts)
+    go_to(play, play.ports.at + timedelta(days=2))
+    asked = [owed for _, owed in play.ports.background.acts[before:] if owed == Owed.FEE.value]
+    assert 6 <= len(asked) <= 40
 
 
 # Numbers of failures.md section 8 -------------------------------------------------------------------------------------

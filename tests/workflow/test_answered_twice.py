@@ -10,9 +10,14 @@ import pytest
 
 from devstack.simulation.world import GOOD_CARD, PUBLIC_URL, WEBHOOK_SECRET, World, catalogue, world_in_memory
 from devstack.stripe_sandbox.webhooks import signature
+from relais.act import ActKind
 from relais.gate import Status
+from relais.rows import Change
+from relais.steps import refund
+from relais.steps.acts import acts_of
 from relais.steps.catalog import apply
 from tests.support.journey import ANSWERS, CONSENT, Journey
+from tests.workflow.ways_out import _other_session
 
 
 @pytest.fixture
@@ -163,6 +168,27 @@ def test_events_out_of_order_and_twice_end_the_same(fast: World) -> None:
     fast.pass_time(hours=30)
     assert journey.stage == "brief"
     assert sorted(entry["kind"] for entry in journey.entries()) == ["charge_settled", "payment"]
+
+
+def test_two_who_find_a_payment_that_nobody_asked_for_give_it_back_once(fast: World) -> None:
+    """Webhook and clock may both find it unbooked: who comes second leaves it to the first."""
+    journey = Journey(fast).to_brief()
+    first = journey.order.session
+    journey.pay_url = _other_session(journey)
+    fast.ports.store.write(Change(journey.head, put={"session": first}))
+    fast.engine.breakers.append(_nobody_pays)
+    journey.pay()
+    (act,) = acts_of(fast.ports, journey.id, ActKind.REFUND, "00")
+    fast.engine.breakers.remove(_nobody_pays)
+    for _ in range(2):
+        refund._give_back_stray(fast.ports, journey.order, act)
+    assert len(fast.sandbox.platform.newest_first("refund")) == 1
+    assert sorted(entry["kind"] for entry in journey.entries()).count("stray_payment") == 1
+
+
+def _nobody_pays(name: str, _event: object) -> None:
+    if name == "run-act":
+        raise OSError
 
 
 def test_two_ticks_at_once_default_once(fast: World) -> None:

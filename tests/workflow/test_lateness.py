@@ -17,6 +17,7 @@ from relais.order import OrderStage
 from relais.steps.interrupt import cancel
 from relais.steps.lateness import ask_seller_of_late
 from tests.support.journey import Journey
+from tests.workflow.late import to_late
 from tests.workflow.scenarios import SELLER, finish
 from tests.workflow.ways_out import assert_given_back
 
@@ -32,17 +33,6 @@ def world() -> Iterator[World]:
 def sides(journey: Journey, kind: Kind) -> list[Gate]:
     """The side gates of a kind, oldest first."""
     return sorted((gate for gate in journey.gates if gate.id.kind is kind), key=lambda gate: gate.id.ordinal)
-
-
-def to_late(world: World) -> Journey:
-    """The working deadline has passed by two working hours: the seller is asked."""
-    journey = Journey(world).to_work()
-    deadline = journey.open_gate.deadline
-    assert deadline is not None
-    world.go_to(deadline + timedelta(minutes=30))
-    assert sides(journey, Kind.LATE) == []
-    world.go_to(deadline + timedelta(hours=17, minutes=30))  # two working hours: the next morning
-    return journey
 
 
 def to_missed(world: World) -> Journey:

@@ -34,16 +34,19 @@ from relais.cli.reading import (
 from relais.cli.stack import OperatorPorts, Stack, Stage
 from relais.cli.waits import Wait, waits_of
 from relais.errors import RelaisError
-from relais.gate import Gate, Kind, Role, Status
+from relais.gate import Gate, Kind, Role, Status, Via
+from relais.money import parse_amount
 from relais.offer import RefundCause
 from relais.order import Interrupt, Milestone, Order
 from relais.rows import Row
 from relais.steps import by_hand, interrupt, runs
 from relais.steps import reassign as steps_reassign
+from relais.steps.bonus import give_bonus
 from relais.steps.book import booked, latest
 from relais.steps.decisions import LostWhy, kept_when_lost
 from relais.steps.deliver import ADDRESS, ADDRESS_LIMIT
 from relais.steps.intake import correct_address
+from relais.steps.roster import By
 from relais.steps.situation import read_order, read_situation
 
 app = typer.Typer(
@@ -234,6 +237,7 @@ def _milestone_document(one: Milestone, times: Times) -> dict[str, Any]:
         else {
             "freelancer": engaged.freelancer,
             "agreed": engaged.agreed,
+            "bonus": one.bonus,
             "accepted_at": times.iso(engaged.accepted_at),
             "deadline": times.iso(engaged.deadline),
         },
@@ -268,6 +272,7 @@ def _gate_document(gate: Gate, times: Times) -> dict[str, Any]:
             "by": decision.by,
             "at": times.iso(decision.at),
             "via": decision.via.value,
+            "why": decision.why,
         },
     }
 
@@ -507,7 +512,7 @@ def _cancel_milestone(
     if not reason.strip():
         raise ReasonMissingError
     ports = Stack(stage).ports
-    head = read_order(ports.store, tidy(order))
+    head, _ = interrupt.cancellable_milestone(ports, tidy(order), number, by=Role.SELLER)
     if not yes and not as_json:
         typer.confirm(f"Cancel milestone {number} of order {head.id} and refund its share?", abort=True)
     ended = interrupt.cancel_milestone(
@@ -537,7 +542,7 @@ def _way_out(order: str, reason: str, cause: Cause, *, yes: bool, stage: Stage, 
     if not reason.strip():
         raise ReasonMissingError
     ports = Stack(stage).ports
-    head = read_order(ports.store, order)
+    head = interrupt.cancellable(ports, order)
     if not yes and not as_json:
         held = money(head.left, head.currency)
         typer.confirm(
@@ -584,6 +589,32 @@ def reassign(  # noqa: PLR0917 - likewise
         tell_json({"order": order, "milestone": milestone, "gate": str(gate.id), "why": why.value})
         return
     say(f"Milestone {milestone} of order {order} goes to somebody else: `relais order contract {order}` tells to whom.")
+
+
+@app.command(epilog='Example: relais order bonus 4f7k2m9q0abc 20.00 --reason "two days early, thank you"')
+@sentences
+def bonus(  # noqa: PLR0917 - likewise
+    order: OfOrder,
+    amount: Annotated[str, typer.Argument(help="How much, such as 20.00, in the order's currency.")],
+    reason: Annotated[str, typer.Option(help="Why: kept in the audit, and told to the freelancer with the bonus.")],
+    milestone: Annotated[str, typer.Option(help="For which milestone.")] = "01",
+    stage: OfStage = Stage.DEV,
+    as_json: AsJson = False,
+) -> None:
+    """Add a bonus to the pay of whoever does the work: they are told by mail, and it leaves with the payment.
+
+    Possible until the payment leaves, and up to what the client's payment leaves for it.
+    """
+    ports = Stack(stage).ports
+    currency = read_order(ports.store, order).currency
+    given = parse_amount(amount, currency)
+    before = give_bonus(ports, order, milestone, given, By("seller", Via.COMMAND, reason.strip()))
+    maker = before.engagement.freelancer if before.engagement is not None else ""
+    if as_json:
+        outcome = {"freelancer": maker, "bonus": given, "due": before.due + given, "currency": currency}
+        tell_json({"order": order, "milestone": milestone} | outcome)
+        return
+    say(f"{maker} is owed {money(before.due + given, currency)} for milestone {milestone} of order {order}.")
 
 
 @app.command(epilog="Example: relais order resume 4f7k2m9q0abc")

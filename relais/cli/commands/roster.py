@@ -16,6 +16,7 @@ from relais.steps import roster as step
 from relais.steps.decisions import LostWhy
 from relais.steps.reassign import NothingToReassignError, reassign
 from relais.steps.situation import read_freelancer, read_shop
+from relais.steps.trials import another_trial
 
 app = typer.Typer(no_args_is_help=True, help="The freelancers: list, show; approve, suspend, pause, resume, rate.")
 
@@ -86,7 +87,7 @@ def show(freelancer: Who, stage: OfStage = Stage.DEV, as_json: AsJson = False) -
         "Changes of the scores",
         ("When", "What", "Seen", "Cause", "Order", "Gate"),
         [
-            (times.shown(times.iso(one.at)), one.axis.value, _value(one), one.cause.value, one.order, one.gate)
+            (times.shown(times.iso(one.at)), one.axis.value, _value(one), _cause(one), one.order, one.gate)
             for one in events
         ],
     )
@@ -105,6 +106,10 @@ def show(freelancer: Who, stage: OfStage = Stage.DEV, as_json: AsJson = False) -
             for one in announcements
         ],
     )
+
+
+def _cause(event: Event) -> str:
+    return f"{event.cause.value} ({event.why.replace('_', ' ')})" if event.why else event.cause.value
 
 
 def _change(said: Announcement, times: Times) -> dict[str, Any]:
@@ -174,6 +179,16 @@ def _moved(ports: OperatorPorts, order: str, milestone: str, reason: str) -> boo
     except NothingToReassignError:
         return False
     return True
+
+
+@app.command(epilog='Example: relais roster trial leo-garnier --reason "the first brief was ours to blame"')
+@sentences
+def trial(freelancer: Who, reason: Reason, stage: OfStage = Stage.DEV, as_json: AsJson = False) -> None:
+    """Let a candidate be asked for one more trial order; they are told so by mail."""
+    ports = Stack(stage).ports
+    left = another_trial(ports, freelancer, _by(reason))
+    one = read_freelancer(ports.store, freelancer)
+    _done(ports, one, f"{one.key} may be asked for {left} more trial orders.", as_json=as_json)
 
 
 @app.command(epilog='Example: relais roster pause ines-moreau --until 2026-12-24 --reason "holidays, by phone"')
@@ -266,6 +281,7 @@ def _document(one: Freelancer, now: datetime, half_life: int) -> dict[str, Any]:
         "kind": one.kind.value,
         "standing": one.standing.value,
         "trusted": one.trusted,
+        "trials": one.trials,
         "languages": list(one.languages),
         "currency": one.currency,
         "rates": {rate.skill: rate.amount for rate in one.rates},

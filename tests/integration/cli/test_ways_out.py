@@ -89,6 +89,16 @@ def test_what_has_been_paid_out_cannot_be_called_back(world: Any, relais: Any, c
     assert world.raw() == before
 
 
+@pytest.mark.parametrize("command", ["cancel", "refund"])
+def test_nobody_is_asked_to_be_sure_of_what_cannot_be_done(world: Any, relais: Any, command: str) -> None:
+    """Whoever says yes to a question believes that it happens."""
+    world.complete()
+    said = relais("order", command, world.order, "--reason", WHY, given="y\n")
+    assert said.code == 1
+    assert "refund the client?" not in said.out + said.err
+    assert "nothing of it can be cancelled" in said.err
+
+
 def test_a_second_cancellation_finds_nothing_left_to_cancel(world: Any, relais: Any) -> None:
     """Pressed twice, decided once."""
     world.engage()

@@ -1,10 +1,12 @@
 import os
+import re
 from pathlib import Path
 
 import pytest
 
 from devstack import stack
 from devstack.stack import Addresses, PortsTakenError, PortUnusableError, ToolMissingError, check_tools, environment
+from relais.steps.webhook import PAID_EVENTS
 
 
 def test_ports_are_the_usual_ones_or_three_in_a_row() -> None:
@@ -84,3 +86,11 @@ def test_taken_ports_are_named(taken: tuple[int, ...], said: str) -> None:
     told = str(PortsTakenError(taken))
     assert said in told
     assert "make demo PORT=5000" in told
+
+
+def test_the_events_that_an_endpoint_is_told_to_send_are_those_that_are_acted_on() -> None:
+    """One that the README leaves out would be a payment that nobody is told of."""
+    acted_on = PAID_EVENTS | {"charge.updated"}
+    assert set(stack.SANDBOX_EVENTS) == acted_on
+    line = next(line for line in (stack.ROOT / "README.md").read_text("utf-8").splitlines() if "/hooks/stripe" in line)
+    assert set(re.findall(r"`((?:checkout|charge)\.[a-z_.]+)`", line)) == acted_on
