@@ -85,18 +85,16 @@ def late(situation: Situation, work: Gate, ports: Ports) -> Gate | None:
         choices=(Choice.WAIT, Choice.REASSIGN, Choice.SELF, Choice.REFUND),
         default=Default.ASK_CLIENT,
         shown={"missed": stamp(work.deadline)},
-        about=f"{work.id} {stamp(work.deadline)}{_round(ports, situation, work.deadline)}",
+        about=f"{work.id} {stamp(work.deadline)}{_round(ports, situation, work, work.deadline)}",
         beside=str(work.id),
     )
 
 
-def _round(ports: Ports, situation: Situation, deadline: datetime) -> str:
-    """Which asking about the same deadline stands now: the first has no number."""
-    before = [
-        gate
-        for gate in sides_of(ports, situation)
-        if gate.id.kind is Kind.LATE and gate.shown["missed"] == stamp(deadline)
-    ]
+def _round(ports: Ports, situation: Situation, work: Gate, deadline: datetime) -> str:
+    """Which asking about the same deadline stands now: the first has no number, one that was withdrawn is none."""
+    about = f"{work.id} {stamp(deadline)}"
+    asked_so = [gate for gate in sides_of(ports, situation) if gate.id.kind is Kind.LATE]
+    before = [gate for gate in asked_so if gate.about.startswith(about) and gate.status is not Status.WITHDRAWN]
     decided = [gate.decision.at for gate in before if gate.decision is not None]
     settled = len(decided) == len(before) > 0
     anew = settled and due_after(ASKED_AGAIN, max(decided), situation.shop.calendar) <= situation.now
