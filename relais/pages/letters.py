@@ -54,6 +54,7 @@ ASKING = frozenset(
         "work_late",
         "missed_date",
         "new_date",
+        "not_taken",
         "more_time",
         "question",
     }

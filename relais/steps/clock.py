@@ -19,6 +19,7 @@ from relais.gate import (
     OWED_AFTER,
     OWED_TRIES,
     Gate,
+    Kind,
     Owed,
     Role,
     Status,
@@ -49,7 +50,7 @@ from relais.steps.gates import (
 )
 from relais.steps.intake import tell_address
 from relais.steps.interrupt import sweep
-from relais.steps.lateness import ask_seller_of_late, seller_asked_at, watch_promises
+from relais.steps.lateness import ask_client_to_wait, ask_seller_of_late, seller_asked_at, watch_promises
 from relais.steps.payout import at_rest, tell_completed
 from relais.steps.reach import Reach, address_of, reach
 from relais.steps.roster import tell
@@ -483,6 +484,8 @@ def _remind(ports: Ports, situation: Situation, gate: Gate) -> None:
     if not _in_hours(calendar, situation.now):
         _claim(ports, key, as_read, min(due, next_working_instant(situation.now, calendar)))
         return
+    if gate.id.kind is Kind.PICK and gate.reminded is not None:
+        ask_client_to_wait(ports, gate)  # with the seller's second reminder, two working days after the question
     claim = Change(
         key,
         put={"due": stamp(due), "reminded": stamp(situation.now)},

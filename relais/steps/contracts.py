@@ -279,7 +279,7 @@ def _work(situation: Situation, link_key: str) -> Gate:
     engaged = _engaged(situation)
     freelancer, deadline = engaged.freelancer, engaged.engagement.deadline
     by_hand = engaged.engagement.by_hand
-    if engaged.milestone.version:
+    if engaged.milestone.version or _last_kind(situation) is Kind.PARK:  # what stood still with us is not their delay
         by_client = _last_kind(situation) in {Kind.ACCEPTANCE, Kind.SETTLEMENT}
         grace = AFTER_REVISION if by_client else AFTER_SENT_BACK
         deadline = max(deadline, due_after(grace, situation.now, freelancer.calendar))

@@ -709,9 +709,18 @@ def _punctual(situation: Situation, gate: Gate) -> tuple[Write, ...]:
     """Whether a version came by the working deadline that its gate names; the seller's own date judges nobody."""
     if gate.role is not Role.FREELANCER or gate.deadline is None:
         return ()
-    late = situation.now > gate.deadline
+    late = _late(situation, gate, gate.deadline)
     what = (score.LATE, Cause.LATE) if late else (score.ON_TIME, Cause.ON_TIME)
     return _scored(situation, gate, gate.owner, _Seen(Axis.PUNCTUALITY, *what))
+
+
+def _late(situation: Situation, gate: Gate, deadline: datetime) -> bool:
+    """Time that a freelancer spent waiting for us is not theirs: the mail that told of the work may have left late."""
+    maker = situation.freelancer
+    if situation.now <= deadline or maker is None or gate.asked is None:
+        return situation.now > deadline
+    waited = working_time(gate.opened, gate.asked, maker.calendar)
+    return working_time(deadline, situation.now, maker.calendar) > waited
 
 
 def _delivered(situation: Situation, gate: Gate, answer: Answer) -> Effects:

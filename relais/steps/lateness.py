@@ -85,18 +85,16 @@ def late(situation: Situation, work: Gate, ports: Ports) -> Gate | None:
         choices=(Choice.WAIT, Choice.REASSIGN, Choice.SELF, Choice.REFUND),
         default=Default.ASK_CLIENT,
         shown={"missed": stamp(work.deadline)},
-        about=f"{work.id} {stamp(work.deadline)}{_round(ports, situation, work.deadline)}",
+        about=f"{work.id} {stamp(work.deadline)}{_round(ports, situation, work, work.deadline)}",
         beside=str(work.id),
     )
 
 
-def _round(ports: Ports, situation: Situation, deadline: datetime) -> str:
-    """Which asking about the same deadline stands now: the first has no number."""
-    before = [
-        gate
-        for gate in sides_of(ports, situation)
-        if gate.id.kind is Kind.LATE and gate.shown["missed"] == stamp(deadline)
-    ]
+def _round(ports: Ports, situation: Situation, work: Gate, deadline: datetime) -> str:
+    """Which asking about the same deadline stands now: the first has no number, one that was withdrawn is none."""
+    about = f"{work.id} {stamp(deadline)}"
+    asked_so = [gate for gate in sides_of(ports, situation) if gate.id.kind is Kind.LATE]
+    before = [gate for gate in asked_so if gate.about.startswith(about) and gate.status is not Status.WITHDRAWN]
     decided = [gate.decision.at for gate in before if gate.decision is not None]
     settled = len(decided) == len(before) > 0
     anew = settled and due_after(ASKED_AGAIN, max(decided), situation.shop.calendar) <= situation.now
@@ -279,6 +277,24 @@ def more_time_answered(ports: Ports, situation: Situation, gate: Gate, given: An
 
 
 # The client's gate --------------------------------------------------------------------------------------------------
+
+
+def ask_client_to_wait(ports: Ports, pick: Gate) -> Gate | None:
+    """Nobody has taken an order and the seller has not decided for two working days: the client need not wait in vain.
+
+    They wait until a new date, or cancel free, as long as the seller has not picked (design: people 5b, pick).
+    """
+    return open_side(ports, pick.order, pick.id.milestone, partial(_not_taken, ports, str(pick.id)))
+
+
+def _not_taken(ports: Ports, pick_id: str, situation: Situation) -> Gate | None:
+    pick = read_gate(ports, situation.order.id, pick_id)
+    if pick.status is not Status.OPEN or _asked_now(ports, situation):
+        return None
+    later = promised_date(situation.now, situation.offer.policy.promise, situation.shop.calendar)
+    until = later if situation.promised is None else max(later, situation.promised)
+    gate = missed_date(situation, ports.link_keys.current, until, "pick")
+    return replace(gate, shown={**gate.shown, "why": "pick"}, about=f"pick {pick_id}", beside=pick_id)
 
 
 def missed_date(situation: Situation, link_key: str, until: datetime | None, why: str = "asked") -> Gate:

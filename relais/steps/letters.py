@@ -232,6 +232,8 @@ def _opening_key(situation: Situation, gate: Gate) -> str:
     if gate.id.kind is Kind.LATE:
         return "work_late"
     if gate.id.kind is Kind.CANCEL_LATE:
+        if gate.shown.get("why") == Kind.PICK.value:
+            return "not_taken"
         return "new_date" if "until" in gate.shown else "missed_date"
     if gate.id.kind is Kind.ACCEPTANCE and situation.milestone is not None and situation.milestone.revisions_used:
         return "revised"

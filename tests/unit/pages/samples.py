@@ -386,6 +386,7 @@ LETTERS = (
     "work_late",
     "missed_date",
     "new_date",
+    "not_taken",
     "cancelled_late",
     "more_time",
     "more_time_granted",
@@ -404,7 +405,7 @@ LETTERS = (
 )
 
 
-OF_DATES = ("missed_date", "new_date", "cancelled_late")
+OF_DATES = ("missed_date", "new_date", "not_taken", "cancelled_late")
 
 
 def frame(lang: str) -> Frame:
