@@ -60,7 +60,6 @@ WRITE_FILES = Grant(Resource.FILES, ("s3:PutObject",))
 MISS_FILES = Grant(Resource.BUCKET, ("s3:ListBucket",))
 
 MAIL = Grant(Resource.MAIL, ("ses:SendEmail",))
-ANSWER = Grant(Resource.MACHINE, ("states:SendTaskSuccess",))
 # An interrupted or parked gate fails its state.
 RESUME = Grant(Resource.MACHINE, ("states:SendTaskSuccess", "states:SendTaskFailure"))
 START = Grant(Resource.MACHINE, ("states:StartExecution",))
@@ -93,9 +92,10 @@ GRANTS: Mapping[str, tuple[Grant, ...]] = {
     # It has a payment given back that is not the order's, and so does the first state.
     "receive-stripe-event": (LOOK, WRITE, START, RUN_ACT, _secret(Resource.STRIPE_WEBHOOK)),
     "enter-order": (LOOK, LIST, WRITE, RUN_ACT, _secret(Resource.STRIPE_ENTER_ORDER)),
-    "open-proposal": OPEN,
+    # The seller who does late work themself takes it there, and never beside an interrupt.
+    "open-proposal": (*OPEN, ACCEPT),
     "open-gate": OPEN,
-    "answer-gate": (*TELL, ANSWER, ACCEPT, WRITE_FILES, *REPAIR),
+    "answer-gate": (*TELL, RESUME, ACCEPT, WRITE_FILES, *REPAIR),
     "permit-upload": (LOOK, WRITE_FILES, LINKS),
     # Its gates are the engine's own: nobody is written to.
     "run-act": (READ, WRITE, RESUME, LINKS, GIVE_UP, _secret(Resource.STRIPE_RUN_ACT)),

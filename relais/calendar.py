@@ -397,6 +397,20 @@ def due_after(rule: Duration, start: datetime, calendar: Calendar) -> datetime:
             assert_never(rule.unit)
 
 
+def later_by(instant: datetime, since: datetime, until: datetime, calendar: Calendar) -> datetime:
+    """Return an instant moved by the working time between two others: a date that stood still in between.
+
+    Raises NoWorkingHoursError.
+    """
+    waited = working_time(since, until, calendar)
+    return _forward(_utc(instant), waited, calendar) if waited else _utc(instant)
+
+
+def days_stood(since: datetime, until: datetime, calendar: Calendar) -> int:
+    """Return how many working days a promise that stood still moves by: less than half a day moves nothing."""
+    return int(working_time(since, until, calendar) / calendar.hours.working_day + 1 / 2)
+
+
 def promised_date(start: datetime, working_days: int, calendar: Calendar) -> datetime:
     """Return the evening of the n-th working day after the day of `start`, in the seller's calendar.
 

@@ -6,21 +6,12 @@ freelancer first, and everything to the seller, who decides.
 
 from __future__ import annotations
 
-import io
 import re
-import zipfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
-from xml.etree.ElementTree import ParseError, XMLParser, fromstring
 
-MOST_TEXT = 4 * 1024 * 1024
-"""Files up to this size are read for their words (bytes); what is inside an archive may be no larger."""
-PLAIN = frozenset({"txt", "md", "html", "htm", "csv"})
-PACKED = {"docx": "word/document.xml", "odt": "content.xml"}
-AUTHORED = {"docx": "docProps/core.xml", "odt": "meta.xml"}
-AUTHOR_TAGS = frozenset({"creator", "lastModifiedBy", "initial-creator"})
 SHORTEST_NAME = 4
 """A shorter part of a name says nothing: "Max" is also a word."""
 
@@ -93,36 +84,16 @@ def ending(name: str) -> str:
     return name.rpartition(".")[2].lower() if "." in name else ""
 
 
-def read_words(name: str, body: bytes) -> int | None:
-    """How many words a text file has; None where it is of a kind that is not read, or cannot be."""
-    kind = ending(name)
-    if kind in PLAIN:
-        text = body.decode("utf-8", errors="replace")
-        return _words(re.sub(r"<[^>]*>", " ", text) if kind in {"html", "htm"} else text)
-    if kind not in PACKED:
-        return None
-    inside = _member(body, PACKED[kind])
-    return None if inside is None else _words(" ".join(_texts(inside)))
-
-
-def read_authors(name: str, body: bytes) -> tuple[str, ...]:
-    """Who a document says made it: the author and whoever saved it last."""
-    inside = _member(body, AUTHORED[ending(name)]) if ending(name) in AUTHORED else None
-    if inside is None:
-        return ()
-    found = [one.text or "" for one in _tree(inside) if one.tag.rpartition("}")[2] in AUTHOR_TAGS]
-    return tuple(dict.fromkeys(text.strip() for text in found if text.strip()))
-
-
 def names_in(text: str, names: Iterable[str]) -> tuple[str, ...]:
     """Which people are named in a text: any part of their name that is long enough to mean them."""
     said = set(_parts(text))
     return tuple(name for name in names if said.intersection(_telling(name)))
 
 
-def look(
+def look(  # noqa: PLR0917 - what was handed in, and who may not be named in it
     asked: Automatic,
     files: tuple[str, ...],
+    links: tuple[str, ...],
     words: int | None,
     hidden: tuple[str, ...],
     authors: tuple[str, ...],
@@ -132,7 +103,7 @@ def look(
     `words` is the sum over the files that could be read, None where there was none. What is not as it should be comes
     first.
     """
-    found = [*_counted(asked, files), *_worded(asked, words), *_named(files, hidden, authors)]
+    found = [*_counted(asked, files), *_worded(asked, words), *_named((*files, *links), hidden, authors)]
     return tuple(sorted(found, key=lambda one: one.ok))
 
 
@@ -166,41 +137,9 @@ def _named(files: tuple[str, ...], hidden: tuple[str, ...], authors: tuple[str, 
     ]
 
 
-def _words(text: str) -> int:
-    return len(re.findall(r"[^\W_]+(?:['’-][^\W_]+)*", text))
-
-
 def _parts(text: str) -> list[str]:
     return [part.lower() for part in re.findall(r"[^\W\d_]+", text)]
 
 
 def _telling(name: str) -> set[str]:
     return {part for part in _parts(name) if len(part) >= SHORTEST_NAME}
-
-
-def _member(body: bytes, member: str) -> bytes | None:
-    """One file of an archive, if it is there and not larger than what is read."""
-    try:
-        with zipfile.ZipFile(io.BytesIO(body)) as archive:
-            if archive.getinfo(member).file_size > MOST_TEXT:
-                return None
-            with archive.open(member) as opened:
-                return opened.read(MOST_TEXT + 1)
-    except (zipfile.BadZipFile, KeyError, OSError, RuntimeError, NotImplementedError):
-        return None
-
-
-def _tree(inside: bytes) -> list[Any]:
-    """The elements of a document; none where it declares entities of its own, which may grow without end."""
-    if b"<!DOCTYPE" in inside or b"<!ENTITY" in inside:
-        return []
-    try:
-        return list(fromstring(inside, parser=XMLParser()).iter())  # noqa: S314 (no entities, bounded in size)
-    except ParseError:
-        return []
-
-
-def _texts(inside: bytes) -> list[str]:
-    """The words of a document by its paragraphs: the runs of one are one text."""
-    paragraphs = [one for one in _tree(inside) if one.tag.rpartition("}")[2] in {"p", "h"}]
-    return ["".join(part for part in one.itertext()) for one in paragraphs]

@@ -53,13 +53,18 @@ class Kind(StrEnum):
     CANCEL_LATE = "cancel_late"
     """The promised date is missed, or would be: the client waits or cancels alone."""
 
+    MORE_TIME = "more_time"
+    """The maker asks for another date: the seller answers."""
+    QUESTION = "question"
+    """Somebody asks, somebody else answers."""
+
     @property
     def side(self) -> bool:
         """Whether no state waits for it: its answer is one transaction, and nothing is resumed."""
         return self in SIDE
 
 
-SIDE = frozenset({Kind.STUCK, Kind.LATE, Kind.CANCEL_LATE})
+SIDE = frozenset({Kind.STUCK, Kind.LATE, Kind.CANCEL_LATE, Kind.MORE_TIME, Kind.QUESTION})
 """Side gates: a question beside the way, without a token and without a step of the definition (design: workflow 1)."""
 
 
@@ -121,6 +126,9 @@ class Choice(StrEnum):
     """The client's own word at a date that was missed; the gates are then answered with `CANCELLED`."""
     GO_ON = "go_on"
     """Silence at a side gate: all goes on as it is."""
+    GRANT = "grant"
+    REFUSE = "refuse"
+    ANSWER = "answer"
     REASSIGN = "reassign"
     PICK = "pick"
     GIVE_UP = "give_up"
@@ -159,6 +167,7 @@ class Default(StrEnum):
     TAKE = "take"
     ASK_CLIENT = "ask_client"
     GO_ON = "go_on"
+    REFUSE = "refuse"
 
 
 class Status(StrEnum):

@@ -12,6 +12,7 @@ from typing import Any
 
 from relais.calendar import Duration, Reminder, Rule
 from relais.cascade import Cascade
+from relais.checks import Automatic
 from relais.lift import Lift, Row, lift
 from relais.schedule import Start
 
@@ -29,10 +30,13 @@ _ACCEPTANCE = Rule.parse("7 d; 2 d, 5 d, last day")
 _REFUND_REQUEST = Rule.parse("3 wd; 1 wd, 2 wd")
 _SETTLEMENT = Rule.parse("7 d; 3 d, 6 d")
 _LATE = Rule.parse("4 wh")
+_MORE_TIME = Rule.parse("4 wh; half")
+_QUESTION = Rule.parse("2 wd; 1 wd")
 _HOLD_SPOKEN = Duration.parse("3 d")
 _CASCADE = Cascade()
 _HOLD_SILENT = Duration.parse("7 d")
 _AT_ONCE = Start()
+_NO_WISHES = Automatic()
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +193,8 @@ class Clocks:
     hold_spoken: Duration = _HOLD_SPOKEN
     hold_silent: Duration = _HOLD_SILENT
     late: Rule = _LATE
+    more_time: Rule = _MORE_TIME
+    question: Rule = _QUESTION
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,6 +244,7 @@ class OfferStatus(StrEnum):
 class Offer:
     """One version of what is sold. `price` and the expected `cost` are minor units of `currency` (lower case).
 
+    `checks` are what the seller looks at, `automatic` what is looked at by itself when a version is handed in.
     `units` is how many times a freelancer's rate for the skill the whole work is: ten articles at a rate per article.
     """
 
@@ -254,6 +261,7 @@ class Offer:
     what_you_get: tuple[Text, ...]
     brief: tuple[Question, ...]
     checks: tuple[Text, ...] = ()
+    automatic: Automatic = _NO_WISHES
     milestones: tuple[PlannedMilestone, ...] = ()
     clocks: Clocks = Clocks()
     extras: tuple[Extra, ...] = ()
@@ -319,6 +327,7 @@ class Offer:
             "what_you_get": [text.to_row() for text in self.what_you_get],
             "brief": [_question_row(question) for question in self.brief],
             "checks": [text.to_row() for text in self.checks],
+            "automatic": self.automatic.to_row(),
             "milestones": [_planned_row(plan, len(list(same))) for plan, same in groupby(self.milestones)],
             "clocks": _clocks_row(self.clocks),
             "extras": [_extra_row(extra) for extra in self.extras],
@@ -347,6 +356,7 @@ class Offer:
             what_you_get=tuple(Text.from_row(text) for text in now["what_you_get"]),
             brief=tuple(_question(question) for question in now["brief"]),
             checks=tuple(Text.from_row(text) for text in now["checks"]),
+            automatic=Automatic.from_row(now.get("automatic") or {}),
             milestones=tuple(
                 one for plan in now["milestones"] for one in (_planned(plan),) * int(plan.get("times", 1))
             ),
@@ -493,6 +503,8 @@ def _clocks_row(clocks: Clocks) -> Row:
         "refund_request": str(clocks.refund_request),
         "settlement": str(clocks.settlement),
         "late": str(clocks.late),
+        "more_time": str(clocks.more_time),
+        "question": str(clocks.question),
         "hold_spoken": str(clocks.hold_spoken),
         "hold_silent": str(clocks.hold_silent),
     }
@@ -509,7 +521,9 @@ def _clocks(row: Mapping[str, Any]) -> Clocks:
         acceptance=Rule.parse(row["acceptance"]),
         refund_request=Rule.parse(row.get("refund_request", str(_REFUND_REQUEST))),
         settlement=Rule.parse(row.get("settlement", str(_SETTLEMENT))),
-        late=Rule.parse(row["late"]) if "late" in row else _LATE,
+        late=Rule.parse(row.get("late", str(_LATE))),
+        more_time=Rule.parse(row.get("more_time", str(_MORE_TIME))),
+        question=Rule.parse(row.get("question", str(_QUESTION))),
         hold_spoken=Duration.parse(row["hold_spoken"]),
         hold_silent=Duration.parse(row["hold_silent"]),
     )

@@ -170,6 +170,8 @@ class Milestone:
     interrupt: Interrupt | None = None
     sides: int = 0
     """How many side gates were opened on it: they count apart from its ordinal."""
+    stood: datetime | None = None
+    """Up to when the time that its promised date stood still is counted."""
 
     @property
     def due(self) -> int:
@@ -406,6 +408,7 @@ def milestone_from_row(stored: Row) -> Milestone:
         began=instant(row.get("began")),
         interrupt=_interrupt(row.get("interrupt"), 0),
         sides=row.get("sides", 0),
+        stood=instant(row.get("stood")),
     )
 
 

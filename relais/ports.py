@@ -98,6 +98,9 @@ class Files(Protocol):
     def size(self, key: str) -> int | None:
         """The size in bytes, or nothing where there is no such object."""
 
+    def read(self, key: str) -> bytes:
+        """The content of an object that is known to be small."""
+
     def digest(self, key: str) -> str:
         """The SHA-256 of an object's content, in hexadecimal."""
 

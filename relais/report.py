@@ -30,6 +30,8 @@ class FindingKind(StrEnum):
     """The sum of what is booked is not what Stripe holds."""
     COVER = "cover"
     """Stripe's balance is smaller than what clients and freelancers are owed."""
+    REFUND_PENDING = "refund_pending"
+    """A refund has waited for money in the balance for longer than ten days."""
     REFUND_FAILED = "refund_failed"
     """A refund came back weeks later: the client is still owed it."""
     UNREADABLE = "unreadable"
@@ -49,8 +51,8 @@ class Finding:
 
     @property
     def is_difference(self) -> bool:
-        """Whether the books are wrong; short cover, and a debt that is open again, are states of the shop."""
-        return self.kind not in {FindingKind.COVER, FindingKind.REFUND_FAILED}
+        """Whether the books are wrong; short cover, and a debt that waits or is open again, are states of the shop."""
+        return self.kind not in {FindingKind.COVER, FindingKind.REFUND_FAILED, FindingKind.REFUND_PENDING}
 
     def to_row(self) -> dict[str, Any]:
         """The finding as a row keeps it."""

@@ -195,6 +195,11 @@ def brief_key(order: str) -> Key:
     return Key(f"O#{order}", "B#brief")
 
 
+def said_key(order: str, milestone: str, gate: int, part: str) -> Key:
+    """What was asked at a side gate, or answered (`part`), by its number; the words are kept in the bucket."""
+    return Key(f"O#{order}", f"Q#{milestone}#{gate:04d}#{part}")
+
+
 def session_key(session: str) -> Key:
     """Stripe's checkout session, leading to its order."""
     return Key(f"S#{session}", f"S#{session}")

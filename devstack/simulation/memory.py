@@ -232,6 +232,10 @@ class MemoryFiles:
         """The size in bytes."""
         return len(self.objects[key]) if key in self.objects else None
 
+    def read(self, key: str) -> bytes:
+        """The content."""
+        return self.objects[key]
+
     def digest(self, key: str) -> str:
         """The SHA-256 of the content."""
         return hashlib.sha256(self.objects[key]).hexdigest()

@@ -81,6 +81,10 @@ class S3Files:
                 return None
             raise
 
+    def read(self, key: str) -> bytes:
+        """The content of an object that is known to be small."""
+        return self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read()
+
     def digest(self, key: str) -> str:
         """The SHA-256 of an object's content, read in pieces."""
         digest = hashlib.sha256()

@@ -20,6 +20,7 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from relais.calendar import DEFAULT_ZONE, Away, Calendar, Duration, Hours, Reminder, Rule, Unit, due_after
 from relais.cascade import Cascade
+from relais.checks import Automatic
 from relais.errors import RelaisError
 from relais.margin import PriceTooLowError, Regime, bear_refunds, cover
 from relais.money import EXPONENTS, parse_amount
@@ -381,6 +382,16 @@ _USUAL = Clocks()
 _USUAL_BEARS = Bears()
 
 
+class _AutomaticSheet(_Sheet):
+    files: Annotated[int, Field(ge=0, le=100)] = 0
+    types: Annotated[tuple[Annotated[str, Field(pattern="^[a-z0-9]{1,8}$")], ...], Field(max_length=20)] = ()
+    least_words: Annotated[int, Field(ge=0, le=1_000_000)] = 0
+    most_words: Annotated[int, Field(ge=0, le=1_000_000)] = 0
+
+    def build(self) -> Automatic:
+        return Automatic(**{name: getattr(self, name) for name in type(self).model_fields})
+
+
 class _ClocksSheet(_Sheet):
     brief: _RuleText = _USUAL.brief
     proposal: _RuleText = _USUAL.proposal
@@ -392,6 +403,8 @@ class _ClocksSheet(_Sheet):
     refund_request: _RuleText = _USUAL.refund_request
     settlement: _RuleText = _USUAL.settlement
     late: _RuleText = _USUAL.late
+    more_time: _RuleText = _USUAL.more_time
+    question: _RuleText = _USUAL.question
     hold_spoken: _DurationText = _USUAL.hold_spoken
     hold_silent: _DurationText = _USUAL.hold_silent
 
@@ -473,6 +486,7 @@ class _OfferSheet(_Sheet):
     what_you_get: Annotated[tuple[_TextSheet, ...], Field(min_length=1, max_length=10)]
     brief: Annotated[tuple[_QuestionSheet, ...], Field(min_length=1, max_length=30)]
     checks: Annotated[tuple[_TextSheet, ...], Field(max_length=30)] = ()
+    automatic: _AutomaticSheet = Field(default_factory=_AutomaticSheet)
     milestones: Annotated[tuple[_MilestoneSheet, ...], Field(max_length=_MOST_MILESTONES)] = ()
     units: Annotated[int, Field(ge=1, le=100)] = 1
     clocks: _ClocksSheet = _ClocksSheet()
@@ -508,6 +522,7 @@ class _OfferSheet(_Sheet):
             what_you_get=tuple(text.build() for text in self.what_you_get),
             brief=tuple(question.build() for question in self.brief),
             checks=tuple(text.build() for text in self.checks),
+            automatic=self.automatic.build(),
             milestones=tuple(planned for milestone in self.milestones for planned in milestone.build())
             or (PlannedMilestone(self.title.build()),),
             clocks=self.clocks.build(),

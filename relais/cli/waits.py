@@ -77,6 +77,10 @@ def waiting_for(kind: Kind) -> tuple[Role, ...]:
             return (Role.SELLER, Role.CLIENT)
         case Kind.LATE:
             return (Role.CLIENT, Role.FREELANCER)
+        case Kind.MORE_TIME:
+            return (Role.FREELANCER,)
+        case Kind.QUESTION:
+            return (Role.SELLER, Role.FREELANCER)
         case Kind.CANCEL_LATE:
             return (Role.SELLER, Role.FREELANCER)
         case Kind.START:
@@ -116,6 +120,8 @@ def otherwise(gate: Gate) -> str:
             return "the sum that was proposed goes back to the client"
         case Default.ASK_CLIENT:
             return "the client is asked: wait, or cancel and be refunded"
+        case Default.REFUSE:
+            return "the date stays what it is, and whoever asked is told"
         case Default.GO_ON:
             return "all goes on as it is"
         case Default.CANCEL:

@@ -54,6 +54,9 @@ ASKING = frozenset(
         "work_late",
         "missed_date",
         "new_date",
+        "not_taken",
+        "more_time",
+        "question",
     }
 )
 """The mails that put a question: they say until when and what silence means. The others tell."""
@@ -175,7 +178,7 @@ def compose(view: LetterView) -> Letter:
         hello=_hello(view, lang),
         lead=(lead, *_after_lead(view, named)),
         facts=_facts(view, named),
-        note=view.note if view.role is not Role.CLIENT else None,
+        note=view.note if view.role is not Role.CLIENT or named == "question" else None,
         brief=view.brief if view.role is Role.FREELANCER and named in MAKING else (),
         terms=_terms(view, lang) if proposal else (),
         refunds=_refunds(view, lang) if proposal else (),

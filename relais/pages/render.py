@@ -81,8 +81,13 @@ GIVEN: Mapping[Kind, tuple[Choice, ...]] = {
     Kind.STUCK: (Choice.RESUME,),
     Kind.LATE: (Choice.WAIT, Choice.REASSIGN, Choice.SELF, Choice.REFUND),
     Kind.CANCEL_LATE: (Choice.WAIT, Choice.CANCEL),
+    Kind.MORE_TIME: (Choice.GRANT, Choice.REFUSE),
+    Kind.QUESTION: (Choice.ANSWER,),
 }
 """The answers that a person gives, in the order in which they are shown; a gate offers those of them that it routes."""
+
+LACKING = frozenset({"check_count", "check_types", "anyway_why"})
+"""What a version lacks that its maker may send all the same, with a reason."""
 
 NOTED = frozenset(
     {
@@ -96,6 +101,7 @@ NOTED = frozenset(
         Choice.FULL,
         Choice.PART,
         Choice.CONTEST,
+        Choice.ANSWER,
     }
 )
 """The answers that words may come with."""
@@ -564,6 +570,8 @@ def _gate_facts(view: GateView) -> dict[str, Any]:
         "chosen": tuple(_chosen(one, view, lang) for one in view.chosen),
         "soonest": f"{view.frame.now + timedelta(days=1):%Y-%m-%d}",
         "several": several_in_words(view.offer, view.gate, view.order.currency, lang, view.frame.zone),
+        "checked": tuple(one for at, one in enumerate(view.offer.checks) if not view.ticked or at in view.ticked),
+        "lacking": any(one.key in LACKING for one in view.problems),
         "park_why": park_reason(view.gate.shown.get("why"), lang),
         "candidates": tuple(_candidate(one, view, lang) for one in view.candidates),
         "declines": tuple(DeclineWhy),

@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from relais.announcement import Announcement
+from relais.checks import Found
 from relais.gate import Choice, Decision, Gate, Kind, Role
 from relais.offer import Offer, RefundCause
 from relais.order import Milestone, MilestoneStage, Order
@@ -125,6 +126,32 @@ class PartView:
 
 
 @dataclass(frozen=True, slots=True)
+class Said:
+    """Words of the order's thread: by whom, whether they are the reader's own, on the client's side or the maker's."""
+
+    by: Role
+    own: bool
+    at: datetime
+    text: str
+    answer: bool
+    to_client: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """A form beside a gate's own: to ask somebody, or for another date. `waiting` until when one sent before waits.
+
+    `flagged` names what would let people who are hidden from each other meet: it is sent when confirmed.
+    """
+
+    kind: Kind
+    to: Role
+    stops: bool = False
+    waiting: datetime | None = None
+    flagged: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class OrderView:
     """The order's own page for its client: to pay, being confirmed, brief, under way, to answer, completed, refunded.
 
@@ -151,8 +178,10 @@ class OrderView:
     address_bounced: bool = False
     answers: tuple[tuple[str, str], ...] = ()
     files: tuple[FileView, ...] = ()
+    links: tuple[str, ...] = ()
     refunded_at: datetime | None = None
     parts: tuple[PartView, ...] = ()
+    thread: tuple[Said, ...] = ()
     problems: tuple[Problem, ...] = ()
     typed: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
@@ -233,8 +262,11 @@ class GateView:
     may be picked by the seller, best first, `asked` says who was asked before and what they said, `own` is the seller
     where they can do it themself; `chosen` says to the seller why this freelancer was asked, and who came next. A
     freelancer is told how many `others` are open to them and the `room` they have left, on their `own_page`; `refund`
-    is what a choice of that name gives back, in minor units. Of a refund request `bearings` say what giving back all of
-    it comes to, for each cause, and `part` what the part that was typed does, to be confirmed.
+    is what a choice of that name gives back, in minor units. `links` came with the files, `withheld` is how many of
+    them are shown once the work is accepted, `found` what was looked at by itself when it was handed in, `ticked` the
+    points of the checklist, from 0, that the seller ticked (none were, where it is empty). Of a refund request
+    `bearings` say what giving back all of it comes to, for each cause, and `part` what the part that was typed does, to
+    be confirmed.
     """
 
     frame: Frame
@@ -254,6 +286,10 @@ class GateView:
     files: tuple[FileView, ...] = ()
     uploaded: tuple[FileView, ...] = ()
     delivery_note: str | None = None
+    links: tuple[str, ...] = ()
+    withheld: int = 0
+    found: tuple[Found, ...] = ()
+    ticked: tuple[int, ...] = ()
     note: str | None = None
     reasons: tuple[Reason, ...] = ()
     margin: int | None = None
@@ -268,6 +304,8 @@ class GateView:
     bearings: tuple[Bearing, ...] = ()
     part: tuple[int, Bearing] | None = None
     picked: Choice | None = None
+    thread: tuple[Said, ...] = ()
+    asking: tuple[Asking, ...] = ()
     typed: Mapping[str, str] = dataclasses.field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
     next_link: str | None = None

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from relais.gate import Gate, GateId, Owed
 from relais.ports import ConditionFailedError, Ports
-from relais.rows import merged
+from relais.rows import Write, merged
 from relais.steps.gates import owing, send_first
 from relais.steps.side import count, moot, opening_writes, sides_of
 from relais.steps.situation import Situation, read_situation
@@ -16,10 +16,17 @@ TRIES = 5
 """How often an opening or an answer is decided again when it meets another write; each is another one's success."""
 
 
-def open_side(ports: Ports, order: str, number: str, make: Callable[[Situation], Gate | None]) -> Gate | None:
+def open_side(
+    ports: Ports,
+    order: str,
+    number: str,
+    make: Callable[[Situation], Gate | None],
+    more: Callable[[Gate], tuple[Write, ...]] = lambda _: (),
+) -> Gate | None:
     """Open the side gate that `make` says for what stands there now; nothing where it says so, or it matters no more.
 
-    One about the same thing that was opened before is returned as it is. Its mail is sent, or owed.
+    One about the same thing that was opened before is returned as it is. `more` is written with it. Its mail is sent,
+    or owed.
     """
     for last in reversed(range(TRIES)):
         situation = read_situation(ports, order, number)
@@ -32,7 +39,7 @@ def open_side(ports: Ports, order: str, number: str, make: Callable[[Situation],
             return same
         (opened,) = numbered(situation, known, (gate,))
         try:
-            ports.store.write(*merged(*opening_writes(situation, (opened,))))
+            ports.store.write(*merged(*opening_writes(situation, (opened,)), *more(opened)))
         except ConditionFailedError:
             if not last:
                 raise

@@ -9,14 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 from relais.act import LEASE_SECONDS, Act, ActState, act_from_row
 from relais.calendar import Calendar, Duration, due_after, next_working_instant, within_working_hours
 from relais.gate import (
     DUE_SHARDS,
     HEARTBEAT,
+    OWED_AFTER,
     OWED_TRIES,
     Gate,
+    Kind,
     Owed,
     Role,
     Status,
@@ -47,13 +50,14 @@ from relais.steps.gates import (
 )
 from relais.steps.intake import tell_address
 from relais.steps.interrupt import sweep
-from relais.steps.lateness import ask_seller_of_late, seller_asked_at, watch_promises
+from relais.steps.lateness import ask_client_to_wait, ask_seller_of_late, seller_asked_at, watch_promises
 from relais.steps.payout import at_rest, tell_completed
 from relais.steps.reach import Reach, address_of, reach
 from relais.steps.roster import tell
 from relais.steps.runs import lived_long, next_run, roll_over, start_owed
 from relais.steps.side import moot, withdraw_moot, withdraw_side
 from relais.steps.situation import Situation, read_freelancer, read_situation
+from relais.steps.talking import promise_stands_still, stands_still
 
 PAGE = 50
 RESERVE_MS = 20_000
@@ -200,7 +204,7 @@ def _order(ports: Ports, order: Order) -> None:
         ports.store.write(Change(key, remove=("due", "due_shard"), guards=(equals("due", as_read),)))
         return
     look = now + (_until_fee(order, now) if order.owes_fee else HEARTBEAT)
-    _claim(ports, key, as_read, min(look, watch_promises(ports, order) or look))
+    _claim(ports, key, as_read, min(look, watch_promises(ports, order, partial(promise_stands_still, ports)) or look))
     if order.fee is None and order.stage is not OrderStage.DRAFT:
         ports.background.run_act(order.id, Owed.FEE.value)
     if not order.is_open:
@@ -271,6 +275,11 @@ def _gate(ports: Ports, gate: Gate) -> None:
     if owed and not (gate.posted and _tries(gate, Owed.MAIL) >= OWED_TRIES):
         _mail_again(ports, situation, gate)
         return
+    waits = stands_still(ports, situation, gate)
+    if waits is not None:
+        again = _after(waits.deadline or situation.now + HEARTBEAT, situation.now)
+        _claim(ports, gate_key(gate.order, str(gate.id)), stamp(gate.due or situation.now), again)
+        return
     known = reach(ports, situation, gate) if person_owned(gate) else Reach.REACHED
     if known is Reach.MOVED:
         _mail_again(ports, situation, gate)
@@ -280,6 +289,11 @@ def _gate(ports: Ports, gate: Gate) -> None:
         _silence(ports, situation, gate)
     else:
         _remind(ports, situation, gate)
+
+
+def _after(at: datetime, now: datetime) -> datetime:
+    """An instant that lies ahead: what is over by now is looked at again soon."""
+    return at if at > now else now + OWED_AFTER
 
 
 def _over(gate: Gate, now: datetime) -> bool:
@@ -471,6 +485,8 @@ def _remind(ports: Ports, situation: Situation, gate: Gate) -> None:
     if not _in_hours(calendar, situation.now):
         _claim(ports, key, as_read, min(due, next_working_instant(situation.now, calendar)))
         return
+    if gate.id.kind is Kind.PICK and gate.reminded is not None:
+        ask_client_to_wait(ports, gate)  # with the seller's second reminder, two working days after the question
     claim = Change(
         key,
         put={"due": stamp(due), "reminded": stamp(situation.now)},

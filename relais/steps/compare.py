@@ -5,15 +5,17 @@ Design: money D. The report stands on one row: the last comparison, its findings
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from relais import ledger
+from relais.act import ActKind, ActState, act_from_row
 from relais.metrics import Metric
-from relais.order import instant, stamp
+from relais.order import instant, is_order_id, stamp
 from relais.pages.views import Frame, ReportView
-from relais.ports import BankSilentError, ConditionFailedError, MailRefusedError, Ports
+from relais.ports import BankSilentError, ConditionFailedError, MailRefusedError, Ports, Store
 from relais.report import MOST_KEPT, Finding, FindingKind, booked_in_stripe, findings
 from relais.rows import REPORT_KEY, SHOP_KEY, Put, Row
 from relais.steps.book import booked, latest, months_between
@@ -22,6 +24,7 @@ from relais.steps.situation import shop_from
 
 REPORT_ROW_VERSION = 1
 LOWERED_AFTER = timedelta(days=1)
+PENDING_TOO_LONG = timedelta(days=10)
 TOLD_AGAIN = timedelta(days=7)
 """A finding that stays is told again so often; a new one at once."""
 
@@ -53,7 +56,7 @@ def compare(ports: Ports, *, since: datetime, first: bool) -> Report:
     held = _held(ports, entries)
     if first and held is not None:
         entries = (*entries, *_open_book(ports, entries, held))
-    found = findings(entries, unreadable, now=now, balance=held)
+    found = tuple(_told_apart(ports, findings(entries, unreadable, now=now, balance=held)))
     _count(ports, found)
     kept, kept_at = _keep_balance(ports, entries, before)
     report = Report(now, booked_in_stripe(entries), held, found, kept=kept, kept_at=kept_at)
@@ -61,6 +64,24 @@ def compare(ports: Ports, *, since: datetime, first: bool) -> Report:
     report = replace(report, told=told, told_at=told_at)
     ports.store.write(Put(REPORT_KEY, report_row(report), guards=()))
     return report
+
+
+def _told_apart(ports: Ports, found: Iterable[Finding]) -> Iterator[Finding]:
+    """A refund that waits for money in the balance is no difference; after ten days somebody should bring some."""
+    for one in found:
+        if one.kind is not FindingKind.MISSING or not waits_for_money(ports.store, one.reference):
+            yield one
+        elif one.since is not None and ports.now() - one.since > PENDING_TOO_LONG:
+            yield replace(one, kind=FindingKind.REFUND_PENDING)
+
+
+def waits_for_money(store: Store, operation: str) -> bool:
+    """Whether an operation is a refund that Stripe has taken and not made yet: it is not final (design: money D)."""
+    order = operation.partition(":")[0]
+    if not is_order_id(order):
+        return False
+    acts = map(act_from_row, store.query(f"O#{order}", f"A#{ActKind.REFUND.value}#"))
+    return any(act.operation == operation and act.state is ActState.DONE and not act.settled for act in acts)
 
 
 def _keep_balance(

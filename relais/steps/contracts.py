@@ -62,7 +62,7 @@ def contract(situation: Situation, kind: Kind, link_key: str) -> Gate:
             return _refund(situation, link_key)
         case Kind.PROPOSAL:
             raise ProposalNeedsRankingError(situation.order.id)
-        case Kind.STUCK | Kind.LATE | Kind.CANCEL_LATE:
+        case Kind.STUCK | Kind.LATE | Kind.CANCEL_LATE | Kind.MORE_TIME | Kind.QUESTION:
             raise NoStateWaitsError(kind)
         case _:
             assert_never(kind)
@@ -279,7 +279,7 @@ def _work(situation: Situation, link_key: str) -> Gate:
     engaged = _engaged(situation)
     freelancer, deadline = engaged.freelancer, engaged.engagement.deadline
     by_hand = engaged.engagement.by_hand
-    if engaged.milestone.version:
+    if engaged.milestone.version or _last_kind(situation) is Kind.PARK:  # what stood still with us is not their delay
         by_client = _last_kind(situation) in {Kind.ACCEPTANCE, Kind.SETTLEMENT}
         grace = AFTER_REVISION if by_client else AFTER_SENT_BACK
         deadline = max(deadline, due_after(grace, situation.now, freelancer.calendar))
@@ -471,6 +471,10 @@ def side_rule(clocks: Clocks, kind: Kind) -> Rule | None:
             return PARK_RULE
         case Kind.LATE:
             return clocks.late
+        case Kind.MORE_TIME:
+            return clocks.more_time
+        case Kind.QUESTION:
+            return clocks.question
         case _:
             return None
 

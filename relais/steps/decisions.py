@@ -228,7 +228,7 @@ def effects(situation: Situation, gate: Gate, answer: Answer) -> Effects:
         case Kind.WORK:
             return _delivered(situation, gate, answer)
         case Kind.REVIEW:
-            return Effects(add={"rounds": 1}) if answer.choice is Choice.REWORK else _approved(situation, gate, answer)
+            return Effects(add={"rounds": 1}) if answer.choice is Choice.REWORK else _reviewed(situation, gate, answer)
         case Kind.ACCEPTANCE:
             return _acceptance_answered(situation, answer)
         case Kind.REFUND_REQUEST:
@@ -245,7 +245,7 @@ def effects(situation: Situation, gate: Gate, answer: Answer) -> Effects:
             return _unparked(situation, answer)
         case Kind.HOLD:
             return Effects()
-        case Kind.STUCK | Kind.LATE | Kind.CANCEL_LATE:
+        case Kind.STUCK | Kind.LATE | Kind.CANCEL_LATE | Kind.MORE_TIME | Kind.QUESTION:
             raise ChoiceNotRoutedError(gate.id.kind, answer.choice)
         case _:
             assert_never(gate.id.kind)
@@ -666,6 +666,17 @@ def kept_of_part(situation: Situation, cause: RefundCause, amount: int) -> int:
     return due - lost * amount // milestone.held
 
 
+def _reviewed(situation: Situation, gate: Gate, answer: Answer) -> Effects:
+    """The seller's yes, with the points that were ticked: they stand on the version, for its client to read."""
+    approved, points = _approved(situation, gate, answer), answer.facts.get("ticked")
+    if situation.milestone is None or not points:
+        return approved
+    version = deliverable_key(gate.order, situation.milestone.number, situation.milestone.version)
+    return replace(
+        approved, writes=(*approved.writes, Change(version, put={"ticked": points}, guards=(present("pk"),)))
+    )
+
+
 def _approved(situation: Situation, gate: Gate, answer: Answer) -> Effects:
     """The seller's yes judges the work by how often it was sent back; an engine's yes judges nothing."""
     milestone = situation.milestone
@@ -698,9 +709,18 @@ def _punctual(situation: Situation, gate: Gate) -> tuple[Write, ...]:
     """Whether a version came by the working deadline that its gate names; the seller's own date judges nobody."""
     if gate.role is not Role.FREELANCER or gate.deadline is None:
         return ()
-    late = situation.now > gate.deadline
+    late = _late(situation, gate, gate.deadline)
     what = (score.LATE, Cause.LATE) if late else (score.ON_TIME, Cause.ON_TIME)
     return _scored(situation, gate, gate.owner, _Seen(Axis.PUNCTUALITY, *what))
+
+
+def _late(situation: Situation, gate: Gate, deadline: datetime) -> bool:
+    """Time that a freelancer spent waiting for us is not theirs: the mail that told of the work may have left late."""
+    maker = situation.freelancer
+    if situation.now <= deadline or maker is None or gate.asked is None:
+        return situation.now > deadline
+    waited = working_time(gate.opened, gate.asked, maker.calendar)
+    return working_time(deadline, situation.now, maker.calendar) > waited
 
 
 def _delivered(situation: Situation, gate: Gate, answer: Answer) -> Effects:
@@ -713,7 +733,7 @@ def _delivered(situation: Situation, gate: Gate, answer: Answer) -> Effects:
         "at": stamp(situation.now),
         "by": answer.by,
         "files": list(answer.facts["files"]),
-    } | ({"note": answer.note} if answer.note else {})
+    } | {name: value for name, value in _besides_files(answer).items() if value}
     return Effects(
         put={"version": version} | ({"early": True} if _early(situation, gate, version) else {}),
         writes=(
@@ -721,6 +741,12 @@ def _delivered(situation: Situation, gate: Gate, answer: Answer) -> Effects:
             *_punctual(situation, gate),
         ),
     )
+
+
+def _besides_files(answer: Answer) -> dict[str, Any]:
+    """What a version has besides its files: words, links, and what was found when it was looked at."""
+    facts = answer.facts
+    return {"note": answer.note, "links": list(facts.get("links", ())), "checks": list(facts.get("checks", ()))}
 
 
 def _early(situation: Situation, gate: Gate, version: int) -> bool:

@@ -11,11 +11,13 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from relais.gate import Choice, DeclineWhy, Gate, Kind, MalformedGateIdError, Role, Status, Via
-from relais.offer import Offer, Question, RefundCause
+from relais.offer import Offer, RefundCause
+from relais.offer import Question as Asked
 from relais.order import Order, OrderNotFoundError, OrderStage
 from relais.pages.views import Problem
 from relais.ports import Ports
@@ -39,6 +41,7 @@ from relais.steps.forms import (
 )
 from relais.steps.freelancer import post_freelancer
 from relais.steps.gates import AlreadyAnsweredError, ChoiceNotOfferedError, GateNotFoundError
+from relais.steps.handing_in import HANDING_IN_FIELDS, looked_at, read_links, required
 from relais.steps.intake import (
     OfferClosedError,
     brief_gate,
@@ -55,7 +58,7 @@ from relais.steps.interrupt import (
     NothingToCancelError,
     cancel_milestone,
 )
-from relais.steps.lateness import read_late
+from relais.steps.lateness import ask_more_time, read_deadline, read_late
 from relais.steps.links import (
     LinkRefusedError,
     NonceRefusedError,
@@ -67,10 +70,12 @@ from relais.steps.links import (
 )
 from relais.steps.picks import PICK_FIELDS, read_pick
 from relais.steps.reach import mark_posted
+from relais.steps.review import reasons, review_fields, ticked
 from relais.steps.settlement import SETTLEMENT_FIELDS, read_settlement
 from relais.steps.show import (
     Shown,
     Typed,
+    asking_of,
     file_name,
     gate_page,
     language,
@@ -82,11 +87,15 @@ from relais.steps.show import (
     order_page,
 )
 from relais.steps.situation import OfferNotFoundError, read_offer, read_situation
+from relais.steps.talking import Question, ask, flagged
 from relais.web import Request, Response, redirect
 
 OFFER_FIELDS = frozenset({"client_kind", "start_now", "ends_when_done", "lang"})
 ORDER_FIELDS = frozenset({"nonce", "action", "address", "file", "ready", "milestone"})
-GATE_FIELDS = frozenset({"nonce", "choice", "note", "file", "why"}) | PICK_FIELDS | SETTLEMENT_FIELDS
+ASK_FIELDS = frozenset({"ask", "stops", "anyway"})
+GATE_FIELDS = frozenset({"nonce", "choice", "note", "file", "why"}).union(
+    PICK_FIELDS, ASK_FIELDS, SETTLEMENT_FIELDS, HANDING_IN_FIELDS
+)
 CHECKOUT_FIELDS = frozenset({"nonce"})
 UPLOAD_FIELDS = frozenset({"nonce", "name", "size", "type"})
 FILES = frozenset({"file"})
@@ -99,7 +108,17 @@ UPLOAD_FOLDERS = 3
 MOST_UPLOADS = 120
 """More than any offer takes: those beyond are not even looked for."""
 MILESTONE = re.compile(r"[0-9]{2}")
-NOTE_NEEDED = frozenset({Choice.REWORK, Choice.REVISE, Choice.REASSIGN, Choice.REQUEST, Choice.PART, Choice.CONTEST})
+NOTE_NEEDED = frozenset(
+    {
+        Choice.REWORK,
+        Choice.REVISE,
+        Choice.REASSIGN,
+        Choice.REQUEST,
+        Choice.PART,
+        Choice.CONTEST,
+        Choice.ANSWER,
+    }
+)
 NOTELESS = frozenset({Kind.PARK, Kind.LATE})
 
 
@@ -265,7 +284,7 @@ def _post_brief(
     )
 
 
-def _answer_text(question: Question, fields: dict[str, str], lang: str) -> str:
+def _answer_text(question: Asked, fields: dict[str, str], lang: str) -> str:
     if fields.get(f"skip_{question.key}"):
         return "je ne sais pas, conseillez-moi" if lang == "fr" else "I don't know, advise me"
     return fields.get(f"q_{question.key}", "").strip()
@@ -321,8 +340,8 @@ def _measure(ports: Ports, keys: tuple[str, ...]) -> tuple[list[dict[str, Any]],
 
 def post_gate(ports: Ports, request: Request, opened: OpenedGate) -> Shown | Response:
     """An answer to a gate, by its link."""
-    check_fields(request, GATE_FIELDS, FILES)
     order, gate = opened.order, opened.gate
+    check_fields(request, GATE_FIELDS | _points(ports, order, gate), FILES)
     files = _own_files(request, f"files/{order.id}/{gate.id}/")
     typed = Typed((), request.typed(), files)
     if gate.status is not Status.OPEN or gate.id.kind is Kind.BRIEF:
@@ -331,23 +350,83 @@ def post_gate(ports: Ports, request: Request, opened: OpenedGate) -> Shown | Res
         check_gate_nonce(ports, order, gate, request.first("nonce"))
     except NonceRefusedError:
         return gate_page(ports, opened, typed=_with(typed, Problem("nonce_expired")))
+    if request.first("ask"):
+        return _post_ask(ports, request, opened, typed)
     chosen = request.first("choice")
     if chosen not in {choice.value for choice in gate.choices if choice is not Choice.LAPSED}:
         return gate_page(ports, opened, typed=_with(typed, Problem("choice_missing", "choice")))
-    choice, note = Choice(chosen), request.first("note")
-    uploads: list[dict[str, Any]] = []
-    problems = note_problems(note, required=choice in NOTE_NEEDED and gate.id.kind not in NOTELESS)
+    choice = Choice(chosen)
+    note, too_long = _words(ports, gate, choice, typed.fields)
+    handed: dict[str, Any] = {"files": []}
+    problems = too_long + note_problems(note, required=choice in NOTE_NEEDED and gate.id.kind not in NOTELESS)
     if choice is Choice.DELIVER:
-        uploads, missing = _delivered(ports, order, files)
+        handed, missing = _delivered(ports, gate, files, typed.fields)
         problems += missing
     facts, wrong = _besides(ports, order, gate, choice, typed.fields)
     problems += wrong
+    if gate.id.kind is Kind.QUESTION and request.first("anyway") != "yes":
+        problems += _meeting(ports, gate, note)
     if problems:
         mark_posted(ports, gate)
         return gate_page(ports, opened, typed=_with(typed, *problems))
     kept = keep_text(ports, order.id, f"note-{gate.id}", note) if note else None
     by = gate.owner if gate.role is Role.FREELANCER else gate.role.value
-    return _through_the_door(ports, gate, Answer(choice, by, Via.LINK, kept, {"files": uploads} | facts))
+    return _through_the_door(ports, gate, Answer(choice, by, Via.LINK, kept, handed | facts))
+
+
+def _points(ports: Ports, order: Order, gate: Gate) -> frozenset[str]:
+    """The fields of the checklist that a review is shown with."""
+    if gate.id.kind is not Kind.REVIEW:
+        return frozenset()
+    return review_fields(read_offer(ports.store, order.offer, order.offer_version))
+
+
+def _words(ports: Ports, gate: Gate, choice: Choice, typed: Mapping[str, str]) -> tuple[str, tuple[Problem, ...]]:
+    """The words that come with an answer; of a version sent back, each point with its reason before them."""
+    if gate.id.kind is not Kind.REVIEW or choice is Choice.APPROVE:
+        return typed.get("note", ""), ()
+    situation = read_situation(ports, gate.order, gate.id.milestone)
+    reader = situation.freelancer.lang if situation.freelancer else situation.shop.lang
+    return reasons(situation.offer, typed, reader)
+
+
+def _post_ask(ports: Ports, request: Request, opened: OpenedGate, typed: Typed) -> Shown | Response:
+    """A form beside the gate's own: a question, or the wish for another date."""
+    gate, note = opened.gate, request.first("note")
+    situation = read_situation(ports, gate.order, gate.id.milestone)
+    asked = request.first("ask")
+    if asked not in {one.kind.value for one in asking_of(ports, situation, gate) if one.waiting is None}:
+        return gate_page(ports, opened, typed=_with(typed, Problem("ask_waits", "ask")))
+    problems = note_problems(note, required=True)
+    until: datetime | None = None
+    if asked == Kind.MORE_TIME.value:
+        facts, wrong = read_deadline(situation, typed.fields.get("until", ""))
+        problems += wrong
+        until = None if wrong else datetime.fromisoformat(facts["until"])
+        if until is not None and gate.deadline is not None and until <= gate.deadline:
+            problems += (Problem("until_not_later", "until"),)
+    elif request.first("anyway") != "yes":
+        problems += _meeting(ports, gate, note)
+    if problems:
+        mark_posted(ports, gate)
+        own = (replace(one, field=f"{asked}_note") if one.field == "note" else one for one in problems)
+        return gate_page(ports, opened, typed=_with(typed, *own))
+    kept = keep_text(ports, gate.order, f"{asked}-{gate.id}", note)
+    if until is not None:
+        by_rule = ask_more_time(ports, gate, until, kept)
+        if by_rule is not None and by_rule.shown.get("by_rule") and by_rule.status is Status.OPEN:
+            given = Answer(Choice.GRANT, Role.ENGINE.value, Via.ENGINE)
+            answer(ports, read_situation(ports, gate.order, gate.id.milestone), by_rule, given)
+    else:
+        digest = kept.rpartition("-")[2]
+        ask(ports, Question(gate, kept, digest, stops=request.first("stops") == "yes"))
+    return redirect(f"{gate_path(ports, opened.order, gate)}#thread")
+
+
+def _meeting(ports: Ports, gate: Gate, note: str) -> tuple[Problem, ...]:
+    """What would let people who are hidden from each other meet: told before it is sent."""
+    situation = read_situation(ports, gate.order, gate.id.milestone)
+    return tuple(Problem(f"contact_{one.value}", "note") for one in flagged(ports, situation, gate, note))
 
 
 def _besides(
@@ -357,6 +436,8 @@ def _besides(
     match gate.id.kind:
         case Kind.PICK:
             return read_pick(ports, order, choice, typed)
+        case Kind.REVIEW:
+            return {"ticked": ticked(read_offer(ports.store, order.offer, order.offer_version), typed)}, ()
         case Kind.PROPOSAL:
             return _why_not(typed.get("why", ""))
         case Kind.LATE:
@@ -367,19 +448,28 @@ def _besides(
             return {}, ()
 
 
+def _delivered(
+    ports: Ports, gate: Gate, files: tuple[str, ...], typed: Mapping[str, str]
+) -> tuple[dict[str, Any], tuple[Problem, ...]]:
+    """What a freelancer hands in, with what was found when it was looked at, or what is wrong with it."""
+    situation = read_situation(ports, gate.order, gate.id.milestone)
+    links, wrong = read_links(typed)
+    if not files and not links:
+        return {}, (Problem("files_required", "file"), *wrong)
+    if len(files) > situation.offer.max_files:
+        return {}, (_too_many(situation.offer), *wrong)
+    uploads, missing = _measure(ports, files)
+    if missing or wrong:
+        return {}, (*missing, *wrong)
+    found = looked_at(ports, situation, uploads, links)
+    return {"files": uploads, "links": links, "checks": [one.to_row() for one in found]}, required(found, typed)
+
+
 def _why_not(why: str) -> tuple[dict[str, Any], tuple[Problem, ...]]:
     """Why a freelancer declines, where they say so; it is never asked for."""
     if not why:
         return {}, ()
     return ({"why": why}, ()) if why in set(DeclineWhy) else ({}, (Problem("why_unknown", "why"),))
-
-
-def _delivered(ports: Ports, order: Order, files: tuple[str, ...]) -> tuple[list[dict[str, Any]], tuple[Problem, ...]]:
-    """What a freelancer hands in, or what is wrong with it."""
-    offer = read_offer(ports.store, order.offer, order.offer_version)
-    if not files:
-        return [], (Problem("files_required", "file"),)
-    return ([], (_too_many(offer),)) if len(files) > offer.max_files else _measure(ports, files)
 
 
 def _through_the_door(ports: Ports, gate: Gate, given: Answer) -> Shown | Response:

@@ -15,10 +15,11 @@ from relais.steps import gates, letters
 from relais.steps.asking import TRIES, numbered
 from relais.steps.decisions import Answer, ChoiceNotRoutedError
 from relais.steps.gates import AlreadyAnsweredError, ChoiceNotOfferedError, default_choice, read_gate, send_first
-from relais.steps.lateness import late_answered, missed_date_answered
+from relais.steps.lateness import late_answered, missed_date_answered, more_time_answered
 from relais.steps.runs import resumed
 from relais.steps.side import Caused, closing_writes, moot, opening_writes, sides_of, withdraw_side
 from relais.steps.situation import Situation, read_situation
+from relais.steps.talking import question_answered
 
 
 def answer(ports: Ports, situation: Situation, gate: Gate, given: Answer) -> Gate:
@@ -79,6 +80,10 @@ def decided(ports: Ports, situation: Situation, gate: Gate, given: Answer) -> Ca
             return resumed(ports, situation)
         case Kind.LATE:
             return late_answered(ports, situation, gate, given)
+        case Kind.MORE_TIME:
+            return more_time_answered(ports, situation, gate, given)
+        case Kind.QUESTION:
+            return question_answered(ports, situation, gate, given)
         case Kind.CANCEL_LATE:
             return missed_date_answered(ports, situation, gate, given)
         case (

@@ -368,7 +368,7 @@ def send_first(ports: Ports, situation: Situation, gate: Gate) -> None:
 
 
 def _answers_itself(situation: Situation, gate: Gate) -> bool:
-    """Later versions go straight to the client where the offer reviews the first one only (design: people 4).
+    """Later versions of a trusted freelancer go straight to the client where the offer reviews the first one only.
 
     A milestone whose date has come while nobody had taken it yet begins at once.
     """
@@ -379,8 +379,9 @@ def _answers_itself(situation: Situation, gate: Gate) -> bool:
         return False
     by_hand = milestone.engagement is not None and milestone.engagement.by_hand  # the seller has seen it
     trial = milestone.engagement is not None and milestone.engagement.trial  # every version of a trial is looked at
-    first_only = situation.offer.policy.review is Review.FIRST_VERSION and not trial
-    return by_hand or (first_only and milestone.revisions_used > 0)
+    trusted = situation.freelancer is not None and situation.freelancer.trusted and not trial
+    first_only = situation.offer.policy.review is Review.FIRST_VERSION
+    return by_hand or (first_only and trusted and milestone.revisions_used > 0)
 
 
 def interruptible(situation: Situation, gate: Gate) -> bool:
@@ -602,6 +603,8 @@ def default_choice(gate: Gate) -> Choice | None:
             return Choice.TAKE
         case Default.ASK_CLIENT:
             return Choice.ASK_CLIENT
+        case Default.REFUSE:
+            return Choice.REFUSE
         case Default.GO_ON:
             return Choice.GO_ON
 

@@ -6,7 +6,7 @@ client's promised date missed by one working day gives the client the right to c
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from functools import partial
@@ -14,12 +14,14 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from relais.calendar import (
+    LEAST_RESERVE,
     Duration,
     add_working_days,
     due_after,
     previous_working_instant,
     promised_date,
     remind_at,
+    working_time,
 )
 from relais.gate import Choice, Default, Gate, Kind, Role, Status, due_shard, next_due
 from relais.offer import RefundCause
@@ -33,7 +35,7 @@ from relais.steps.decisions import Answer, ChoiceNotRoutedError, LostWhy, decisi
 from relais.steps.gates import find_gate, read_gate, resume
 from relais.steps.interrupt import cancel_milestone_writes, cancel_writes, sweep
 from relais.steps.picks import LONGEST_WAIT_DAYS, own
-from relais.steps.side import Caused, sides_of
+from relais.steps.side import Caused, count, sides_of
 from relais.steps.situation import Situation, read_milestones, read_shop, read_situation
 
 AFTER_DEADLINE = Duration.parse("2 wh")
@@ -83,18 +85,16 @@ def late(situation: Situation, work: Gate, ports: Ports) -> Gate | None:
         choices=(Choice.WAIT, Choice.REASSIGN, Choice.SELF, Choice.REFUND),
         default=Default.ASK_CLIENT,
         shown={"missed": stamp(work.deadline)},
-        about=f"{work.id} {stamp(work.deadline)}{_round(ports, situation, work.deadline)}",
+        about=f"{work.id} {stamp(work.deadline)}{_round(ports, situation, work, work.deadline)}",
         beside=str(work.id),
     )
 
 
-def _round(ports: Ports, situation: Situation, deadline: datetime) -> str:
-    """Which asking about the same deadline stands now: the first has no number."""
-    before = [
-        gate
-        for gate in sides_of(ports, situation)
-        if gate.id.kind is Kind.LATE and gate.shown["missed"] == stamp(deadline)
-    ]
+def _round(ports: Ports, situation: Situation, work: Gate, deadline: datetime) -> str:
+    """Which asking about the same deadline stands now: the first has no number, one that was withdrawn is none."""
+    about = f"{work.id} {stamp(deadline)}"
+    asked_so = [gate for gate in sides_of(ports, situation) if gate.id.kind is Kind.LATE]
+    before = [gate for gate in asked_so if gate.about.startswith(about) and gate.status is not Status.WITHDRAWN]
     decided = [gate.decision.at for gate in before if gate.decision is not None]
     settled = len(decided) == len(before) > 0
     anew = settled and due_after(ASKED_AGAIN, max(decided), situation.shop.calendar) <= situation.now
@@ -214,7 +214,87 @@ def read_deadline(situation: Situation, typed: str) -> tuple[dict[str, Any], tup
     return ({}, (problem,)) if until <= situation.now else ({"until": stamp(until)}, ())
 
 
+# More time ----------------------------------------------------------------------------------------------------------
+
+
+def ask_more_time(ports: Ports, work: Gate, until: datetime, text: str) -> Gate | None:
+    """The maker asks for another date; nothing where they wait for an answer already, or the work is over.
+
+    Within the reserve it is theirs by rule, once for each version: the promised date does not move (design: people 1).
+    """
+    return open_side(
+        ports,
+        work.order,
+        work.id.milestone,
+        lambda seen: more_time(ports, seen, read_gate(ports, work.order, str(work.id)), until, text),
+    )
+
+
+def more_time(ports: Ports, situation: Situation, work: Gate, until: datetime, text: str) -> Gate | None:
+    """The gate of another date that the maker asks for."""
+    about = f"{work.id} {stamp(until)}"
+    if work.status is not Status.OPEN or any(one.about != about for one in waiting_for_time(ports, situation)):
+        return None
+    by_rule = {"by_rule": True} if _within_reserve(ports, situation, work, until) else {}
+    return asked(
+        situation,
+        Kind.MORE_TIME,
+        ports.link_keys.current,
+        choices=(Choice.GRANT, Choice.REFUSE),
+        default=Default.REFUSE,
+        shown={"until": stamp(until), "text": text} | by_rule,
+        about=about,
+        beside=str(work.id),
+    )
+
+
+def waiting_for_time(ports: Ports, situation: Situation) -> list[Gate]:
+    """The maker's open wish for another date."""
+    sides = sides_of(ports, situation) if count(situation) else ()
+    return [gate for gate in sides if gate.id.kind is Kind.MORE_TIME and gate.status is Status.OPEN]
+
+
+def _within_reserve(ports: Ports, situation: Situation, work: Gate, until: datetime) -> bool:
+    """Whether enough is left before the promised date to look at the work; the rule gives so once for each version."""
+    if situation.promised is None or work.deadline is None or until <= work.deadline:
+        return False
+    given = any(one.beside == str(work.id) and one.shown.get("by_rule") for one in sides_of(ports, situation))
+    left = working_time(until, situation.promised, situation.shop.calendar) if until < situation.promised else None
+    return not given and left is not None and left >= LEAST_RESERVE
+
+
+def more_time_answered(ports: Ports, situation: Situation, gate: Gate, given: Answer) -> Caused:
+    """A yes moves the maker's date as the seller's own wait does; whoever asked is told."""
+    match given.choice:
+        case Choice.GRANT:
+            moved = _waits(ports, situation, datetime.fromisoformat(gate.shown["until"]))
+            late = [one for one in sides_of(ports, situation) if one.id.kind is Kind.LATE and one.status is Status.OPEN]
+            return replace(moved, writes=(*moved.writes, *map(withdraw, late)), tells=True)
+        case Choice.REFUSE:
+            return Caused(tells=True)
+        case _:
+            raise ChoiceNotRoutedError(gate.id.kind, given.choice)
+
+
 # The client's gate --------------------------------------------------------------------------------------------------
+
+
+def ask_client_to_wait(ports: Ports, pick: Gate) -> Gate | None:
+    """Nobody has taken an order and the seller has not decided for two working days: the client need not wait in vain.
+
+    They wait until a new date, or cancel free, as long as the seller has not picked (design: people 5b, pick).
+    """
+    return open_side(ports, pick.order, pick.id.milestone, partial(_not_taken, ports, str(pick.id)))
+
+
+def _not_taken(ports: Ports, pick_id: str, situation: Situation) -> Gate | None:
+    pick = read_gate(ports, situation.order.id, pick_id)
+    if pick.status is not Status.OPEN or _asked_now(ports, situation):
+        return None
+    later = promised_date(situation.now, situation.offer.policy.promise, situation.shop.calendar)
+    until = later if situation.promised is None else max(later, situation.promised)
+    gate = missed_date(situation, ports.link_keys.current, until, "pick")
+    return replace(gate, shown={**gate.shown, "why": "pick"}, about=f"pick {pick_id}", beside=pick_id)
 
 
 def missed_date(situation: Situation, link_key: str, until: datetime | None, why: str = "asked") -> Gate:
@@ -277,8 +357,11 @@ def promise_moved(situation: Situation, until: datetime) -> Caused:
     return Caused(put={"promised": stamp(until)}, writes=(Change(order_key(milestone.order), put=last),))
 
 
-def watch_promises(ports: Ports, order: Order) -> datetime | None:
-    """Give the client the right to cancel alone where a promised date is missed; returns when to look again."""
+def watch_promises(ports: Ports, order: Order, still: Callable[[Situation], bool]) -> datetime | None:
+    """Give the client the right to cancel alone where a promised date is missed; returns when to look again.
+
+    `still` says where a date stands still.
+    """
     if order.stage not in {OrderStage.ASSIGN, OrderStage.PICK, OrderStage.MILESTONES}:
         return None
     calendar = read_shop(ports.store)[0].calendar
@@ -287,7 +370,7 @@ def watch_promises(ports: Ports, order: Order) -> datetime | None:
         missed = add_working_days(promised, AFTER_PROMISE, calendar)
         if missed > ports.now():
             ahead.append(missed)
-        else:
+        elif not still(read_situation(ports, order.id, number)):
             open_side(ports, order.id, number, partial(_right, ports))
     return min(ahead, default=None)
 

@@ -8,7 +8,8 @@ from datetime import datetime
 
 from relais.announcement import Announcement
 from relais.calendar import due_after
-from relais.gate import Choice, Gate, GateId, Kind, Role, Via, gate_from_row
+from relais.errors import RelaisError
+from relais.gate import Choice, Gate, GateId, Kind, Role, Status, Via, gate_from_row
 from relais.offer import Question
 from relais.order import ORDER_LEVEL, Lost, Milestone
 from relais.pages.views import AnnouncementView, AskedBefore, Chosen, Frame, LetterView
@@ -35,7 +36,15 @@ def opening(ports: Ports, situation: Situation, gate: Gate) -> tuple[LetterView,
             return ()
         case _:
             letter = to_owner(ports, situation, gate, _opening_key(situation, gate))
-            return (replace(letter, facts=_proposed(gate)) if gate.id.kind is Kind.SETTLEMENT else letter,)
+            return (_with_words(ports, letter, gate),)
+
+
+def _with_words(ports: Ports, letter: LetterView, gate: Gate) -> LetterView:
+    """What a gate asks is read in its mail: a question, the reason of a wish for another date, a sum."""
+    if gate.id.kind is Kind.SETTLEMENT:
+        return replace(letter, facts=_proposed(gate))
+    text = gate.shown.get("text")
+    return letter if text is None else replace(letter, note=ports.files.get_text(text))
 
 
 def told(ports: Ports, situation: Situation, gate: Gate) -> tuple[LetterView, ...]:
@@ -43,14 +52,57 @@ def told(ports: Ports, situation: Situation, gate: Gate) -> tuple[LetterView, ..
     match gate.id.kind:
         case Kind.CANCEL_LATE:
             return (_to_seller(ports, situation, "cancelled_late", gate),)
+        case Kind.MORE_TIME:
+            granted = gate.decision is not None and gate.decision.choice is Choice.GRANT
+            return (_to_maker(ports, situation, gate, "more_time_granted" if granted else "more_time_refused"),)
+        case Kind.QUESTION:
+            return _answer_told(ports, situation, gate)
         case _:
             return ()
 
 
+def _answer_told(ports: Ports, situation: Situation, gate: Gate) -> tuple[LetterView, ...]:
+    """To whoever asked, with the words; to the client too, where a question of others moved their date."""
+    decision = gate.decision
+    words = None if decision is None or decision.note is None else ports.files.get_text(decision.note)
+    key = "unanswered" if words is None else "answer"
+    if gate.shown["by"] == Role.FREELANCER.value:
+        told = _to_maker(ports, situation, gate, key)
+        moved = "promised" in gate.shown
+        date = (_to_client(ports, situation, "date_moved", None),) if moved else ()
+        return (replace(told, note=words), *date)
+    source = read_one(ports, gate.order, gate.shown["from"])
+    asked = source if source is not None and source.status is Status.OPEN else gate
+    letter = _to_seller(ports, situation, key, asked)
+    return (replace(letter, note=words, link=letter.link if asked.role is Role.SELLER else None),)
+
+
+def _to_maker(ports: Ports, situation: Situation, gate: Gate, key: str) -> LetterView:
+    """To the freelancer from whose page a side gate was opened, with the way back to it."""
+    page = read_one(ports, gate.order, gate.beside or "")
+    if page is None:
+        raise PageGoneError(gate.order, str(gate.id))
+    letter = _to_freelancer(ports, situation, read_freelancer(ports.store, page.owner), key, page)
+    return replace(letter, brief=(), note=None)
+
+
+class PageGoneError(RelaisError):
+    """A side gate names a page that does not exist: a mistake in the table."""
+
+    def __init__(self, order: str, gate: str) -> None:
+        """Keep which."""
+        super().__init__(f"order {order}: gate {gate} names a page that is not there: see `relais order show {order}`")
+
+
+def read_one(ports: Ports, order: str, gate: str) -> Gate | None:
+    """A gate by its id, if there is one."""
+    row = ports.store.get(gate_key(order, gate))
+    return None if row is None else gate_from_row(row)
+
+
 def reminder(ports: Ports, situation: Situation, gate: Gate) -> LetterView:
     """The mail that reminds a gate's owner."""
-    letter = to_owner(ports, situation, gate, f"{_opening_key(situation, gate)}.reminder")
-    return replace(letter, facts=_proposed(gate)) if gate.id.kind is Kind.SETTLEMENT else letter
+    return _with_words(ports, to_owner(ports, situation, gate, f"{_opening_key(situation, gate)}.reminder"), gate)
 
 
 def _proposed(gate: Gate) -> dict[str, str | int]:
@@ -180,6 +232,8 @@ def _opening_key(situation: Situation, gate: Gate) -> str:
     if gate.id.kind is Kind.LATE:
         return "work_late"
     if gate.id.kind is Kind.CANCEL_LATE:
+        if gate.shown.get("why") == Kind.PICK.value:
+            return "not_taken"
         return "new_date" if "until" in gate.shown else "missed_date"
     if gate.id.kind is Kind.ACCEPTANCE and situation.milestone is not None and situation.milestone.revisions_used:
         return "revised"

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from relais.checks import Found
 from relais.gate import Choice, Gate, GateId, Kind, MalformedGateIdError, Role, Status, gate_from_row
 from relais.offer import Offer, OfferStatus, Release
 from relais.order import (
@@ -25,6 +26,7 @@ from relais.order import (
 )
 from relais.pages.views import (
     AnsweredView,
+    Asking,
     BriefView,
     FileView,
     Frame,
@@ -37,6 +39,7 @@ from relais.pages.views import (
     OrderView,
     PartView,
     Problem,
+    Said,
 )
 from relais.ports import Ports
 from relais.roster import Freelancer
@@ -47,6 +50,7 @@ from relais.steps import letters
 from relais.steps.gates import GateNotFoundError, read_gate
 from relais.steps.intake import brief_gate, current_offer, saved_brief
 from relais.steps.interrupt import droppable
+from relais.steps.lateness import waiting_for_time
 from relais.steps.links import (
     LinkRefusedError,
     OpenedGate,
@@ -66,7 +70,7 @@ from relais.steps.links import (
 from relais.steps.picks import candidates, own
 from relais.steps.reach import bounced
 from relais.steps.settlement import bearings, typed_part
-from relais.steps.side import moot
+from relais.steps.side import moot, sides_of
 from relais.steps.situation import (
     OfferNotFoundError,
     Situation,
@@ -76,10 +80,12 @@ from relais.steps.situation import (
     read_shop,
     read_situation,
 )
+from relais.steps.talking import may_ask, passed_back, thread, waiting_of
 from relais.web import Request
 
 View = IndexView | OfferView | OrderView | GateView | FreelancerView | AnsweredView | NoticeView
-IMAGES = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".svg")
+PREVIEWED = (".png", ".jpg", ".jpeg", ".gif", ".webp")
+IMAGES = (*PREVIEWED, ".svg")
 COMMON_DOMAINS = (
     "gmail.com",
     "orange.fr",
@@ -266,8 +272,10 @@ def order_page(ports: Ports, order: Order, request: Request, typed: Typed | None
         address_bounced=order.is_open and bounced(ports, order.client_email or ""),
         answers=() if draft or brief else _answers(ports, order),
         files=_released(ports, order, milestones),
+        links=_released_links(ports, order, milestones),
         refunded_at=_refunded_at(ports, order, milestones),
         parts=_parts(ports, order, milestones, path, request) if offer.several else (),
+        thread=() if draft else _thread(ports, order, milestones, Role.CLIENT, Role.CLIENT.value),
         problems=() if typed is None else typed.problems,
         typed={} if typed is None else typed.fields,
     )
@@ -315,7 +323,21 @@ def _answers(ports: Ports, order: Order) -> tuple[tuple[str, str], ...]:
 def client_gate(ports: Ports, order: Order, milestones: tuple[Milestone, ...]) -> Gate | None:
     """The open gate that waits for the client, first milestone first."""
     gates = (_asked_gate(ports, order, milestone) for milestone in milestones)
-    return next((gate for gate in gates if gate is not None), None)
+    found = next((gate for gate in gates if gate is not None), None)
+    return found or _side_gate(ports, order, milestones)
+
+
+def _side_gate(ports: Ports, order: Order, milestones: tuple[Milestone, ...]) -> Gate | None:
+    """What is asked of the client beside the way: a question before the choice about a date that was missed."""
+    numbers = [one.number for one in milestones if one.sides] + ([ORDER_LEVEL] if order.sides else [])
+    situations = [read_situation(ports, order.id, number) for number in numbers]
+    waiting = [
+        gate
+        for situation in situations
+        for gate in sides_of(ports, situation)
+        if gate.role is Role.CLIENT and gate.status is Status.OPEN and not moot(situation, gate)
+    ]
+    return min(waiting, key=lambda gate: (gate.id.kind is not Kind.QUESTION, gate.opened), default=None)
 
 
 def _asked_gate(ports: Ports, order: Order, milestone: Milestone) -> Gate | None:
@@ -352,13 +374,23 @@ def _parts(
 
 def _released(ports: Ports, order: Order, milestones: tuple[Milestone, ...]) -> tuple[FileView, ...]:
     """The final files: those of every milestone that its client accepted."""
-    accepted = {MilestoneStage.HOLD, MilestoneStage.PAYOUT, MilestoneStage.CLOSED}
     return tuple(
         view
         for milestone in milestones
-        if not milestone.undone and (milestone.stage in accepted or (milestone.parked_from in {"hold", "payout"}))
+        if _is_released(milestone)
         for view in delivered(ports, order.id, milestone, released=True)
     )
+
+
+def _released_links(ports: Ports, order: Order, milestones: tuple[Milestone, ...]) -> tuple[str, ...]:
+    """The links that came with them."""
+    rows = (_handed_in(ports, order.id, milestone) for milestone in milestones if _is_released(milestone))
+    return tuple(link for row in rows for link in row.get("links", ()))
+
+
+def _is_released(milestone: Milestone) -> bool:
+    accepted = {MilestoneStage.HOLD, MilestoneStage.PAYOUT, MilestoneStage.CLOSED}
+    return not milestone.undone and (milestone.stage in accepted or milestone.parked_from in {"hold", "payout"})
 
 
 def _refunded_at(ports: Ports, order: Order, milestones: tuple[Milestone, ...]) -> datetime | None:
@@ -400,8 +432,16 @@ def delivered(ports: Ports, order: str, milestone: Milestone, *, released: bool)
     return () if row is None else tuple(_file_view(ports, one, released=released) for one in row["files"])
 
 
+def _handed_in(ports: Ports, order: str, milestone: Milestone | None) -> Mapping[str, Any]:
+    """The row of the last version, or nothing."""
+    if milestone is None or not milestone.version:
+        return {}
+    return ports.store.get(deliverable_key(order, milestone.number, milestone.version)) or {}
+
+
 def _file_view(ports: Ports, file: Mapping[str, Any], *, released: bool) -> FileView:
-    image = file["name"].lower().endswith(IMAGES)
+    # A drawing is its own original: shown in full it would be given away before the yes.
+    image = file["name"].lower().endswith(IMAGES if released else PREVIEWED)
     return FileView(
         name=file["name"],
         size=file["size"],
@@ -440,6 +480,8 @@ def _gate_view(ports: Ports, situation: Situation, gate: Gate, typed: Typed) -> 
     released = seller or situation.offer.policy.release is Release.FILES
     looks = gate.id.kind in {Kind.REVIEW, Kind.ACCEPTANCE, Kind.REFUND_REQUEST, Kind.SETTLEMENT}
     before = gate.id.kind is Kind.WORK and milestone is not None and milestone.version > 0
+    handed = _handed_in(ports, order.id, milestone) if looks else {}
+    links = tuple(handed.get("links", ()))
     return GateView(
         frame=frame(ports, situation.shop, gate.lang, path),
         gate=gate,
@@ -459,8 +501,16 @@ def _gate_view(ports: Ports, situation: Situation, gate: Gate, typed: Typed) -> 
         if (looks or before) and milestone
         else (),
         uploaded=tuple(_uploaded(ports, key) for key in typed.files),
-        delivery_note=_delivery_note(ports, order.id, milestone) if looks else None,
-        note=letters.last_note(ports, situation) if gate.id.kind in {Kind.WORK, *SETTLED} else None,
+        delivery_note=ports.files.get_text(handed["note"]) if seller and "note" in handed else None,
+        links=links if released else (),
+        withheld=0 if released else len(links),
+        ticked=tuple(handed.get("ticked", ())),
+        found=tuple(Found.from_row(one) for one in handed.get("checks", ())) if seller else (),
+        note=letters.last_note(ports, situation)
+        if gate.id.kind in {Kind.WORK, *SETTLED}
+        else _asked_words(ports, gate),
+        thread=_thread(ports, order, () if milestone is None else (milestone,), gate.role, gate.owner),
+        asking=asking_of(ports, situation, gate),
         reasons=letters.reasons(gate),
         margin=_margin(situation) if seller else None,
         candidates=candidates(ports, situation.offer) if gate.id.kind is Kind.PICK else (),
@@ -473,10 +523,44 @@ def _gate_view(ports: Ports, situation: Situation, gate: Gate, typed: Typed) -> 
         refund=_refund_shown(situation, gate),
         bearings=bearings(situation, _held(situation)) if asked_back else (),
         part=typed_part(situation, typed.fields) if asked_back and typed.problems else None,
-        typed=typed.fields,
+        typed=typed.fields or _to_pass_on(ports, gate),
         problems=typed.problems,
         order_link=order_link(ports, order) if gate.role is Role.CLIENT else None,
     )
+
+
+def _to_pass_on(ports: Ports, gate: Gate) -> Mapping[str, str]:
+    """The client's answer to a question that was passed on, for the seller to send on in one press."""
+    text = None if gate.id.kind is not Kind.QUESTION else passed_back(ports, gate)
+    return {} if text is None else {"note": text}
+
+
+def asking_of(ports: Ports, situation: Situation, gate: Gate) -> tuple[Asking, ...]:
+    """The forms beside a gate's own: whom its owner may ask, and the maker's wish for another date."""
+    forms: list[Asking] = []
+    to = may_ask(gate)
+    if to is not None:
+        waits = next(iter(waiting_of(ports, situation, gate)), None)
+        until = None if waits is None else waits.deadline
+        forms.append(Asking(Kind.QUESTION, to, stops=gate.id.kind is Kind.WORK, waiting=until))
+    if gate.id.kind is Kind.WORK and gate.role is Role.FREELANCER and gate.status is Status.OPEN:
+        wished = next(iter(waiting_for_time(ports, situation)), None)
+        forms.append(Asking(Kind.MORE_TIME, Role.SELLER, waiting=None if wished is None else wished.deadline))
+    return tuple(forms)
+
+
+def _asked_words(ports: Ports, gate: Gate) -> str | None:
+    """The words that a question, or a wish for another date, came with."""
+    text = gate.shown.get("text")
+    return None if text is None else ports.files.get_text(text)
+
+
+def _thread(
+    ports: Ports, order: Order, milestones: tuple[Milestone, ...], reader: Role, owner: str
+) -> tuple[Said, ...]:
+    """What was asked and answered on the reader's side."""
+    talked = order.sides or any(one.sides for one in milestones)
+    return thread(ports, order, reader, owner) if talked else ()
 
 
 def open_freelancer(ports: Ports, key: str, presented: str) -> Freelancer:
@@ -547,13 +631,6 @@ def _proposal(ports: Ports, gate: Gate) -> OpenProposal:
 def _brief_files(ports: Ports, order: Order) -> tuple[FileView, ...]:
     row = ports.store.get(brief_key(order.id))
     return () if row is None else tuple(_file_view(ports, one, released=True) for one in row.get("files", []))
-
-
-def _delivery_note(ports: Ports, order: str, milestone: Milestone | None) -> str | None:
-    if milestone is None or not milestone.version:
-        return None
-    row = ports.store.get(deliverable_key(order, milestone.number, milestone.version))
-    return None if row is None or "note" not in row else ports.files.get_text(row["note"])
 
 
 def _margin(situation: Situation) -> int | None:

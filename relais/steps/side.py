@@ -59,15 +59,16 @@ UNWOUND = frozenset({OrderStage.UNWIND, OrderStage.CLOSE, OrderStage.COMPLETED})
 class Caused:
     """What an answer to a side gate does: in its own transaction, and after it.
 
-    `put` to `guards` concern the row of the order or milestone that it stands on; `opens` are further side gates of the
-    same; `tells`: mails about the answer are owed (`letters.told`); `then` goes on with what the commit owes: the rows
-    say so as well, and the clock does it where this one failed.
+    `put` to `guards` concern the row of the order or milestone that it stands on; `shows` is added to what the gate
+    shows; `opens` are further side gates of the same; `tells`: mails about the answer are owed (`letters.told`); `then`
+    goes on with what the commit owes: the rows say so as well, and the clock does it where this one failed.
     """
 
     put: Mapping[str, Any] = field(default_factory=dict)
     remove: tuple[str, ...] = ()
     guards: tuple[Guard, ...] = ()
     writes: tuple[Write, ...] = ()
+    shows: Mapping[str, Any] = field(default_factory=dict)
     opens: tuple[Gate, ...] = ()
     tells: bool = False
     then: Callable[[], object] | None = None
@@ -101,7 +102,9 @@ def closing_writes(situation: Situation, gate: Gate, answer: Answer, caused: Cau
     offered = equals("due", stamp(gate.due)) if silence and gate.due else contains("choices", answer.choice.value)
     close = Change(
         gate_key(gate.order, str(gate.id)),
-        put={"status": Status.ANSWERED.value, "decision": decision_row(decision)} | (told if caused.tells else {}),
+        put={"status": Status.ANSWERED.value, "decision": decision_row(decision)}
+        | (told if caused.tells else {})
+        | ({"shown": {**gate.shown, **caused.shows}} if caused.shows else {}),
         remove=("desk", "desk_due", *(() if caused.tells else ("owes", "due", "due_shard"))),
         guards=(equals("status", Status.OPEN.value), offered),
     )
@@ -138,7 +141,7 @@ def moot(situation: Situation, gate: Gate) -> bool:
 
 def _over(gate: Gate) -> frozenset[MilestoneStage]:
     """The stages of a milestone at which its side gate matters no more: a date that was missed, once there is work."""
-    return SEEN if gate.id.kind is Kind.CANCEL_LATE else ENDED
+    return SEEN if gate.id.kind in {Kind.CANCEL_LATE, Kind.QUESTION} else ENDED
 
 
 def withdraw_moot(ports: Ports, order: str, number: str = ORDER_LEVEL) -> int:

@@ -148,7 +148,9 @@ def test_only_who_finds_money_to_be_moved_may_call_the_function_that_moves_it(se
 
 
 @pytest.mark.parametrize(
-    ("index", "readers"), [(DUE, {"tick-clock", "reconcile"}), (DESK, set()), (BOOK, {"reconcile"})], ids=str
+    ("index", "readers"),
+    [(DUE, {"tick-clock", "reconcile"}), (DESK, set()), (BOOK, {"reconcile"})],
+    ids=["due", "desk", "book"],
 )
 def test_an_index_is_granted_by_name_and_for_queries_alone(service: Stack, index: Any, readers: set[str]) -> None:
     """Nothing scans, and an index that no function reads is granted to none."""

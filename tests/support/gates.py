@@ -22,6 +22,13 @@ class Waiting:
     link: str
 
 
+def ask(journey: Journey, asked: str, page: str = "work", **fields: str) -> None:
+    """Send the form beside a gate's own."""
+    forms = journey.world.get(journey.world.link(page, journey.id)).forms
+    form = next(form for form in forms if form.fields.get("ask") == asked)
+    assert journey.world.send(form, note="Une raison", **fields).status == 303
+
+
 def at_every_gate(world: World) -> list[Waiting]:
     """One order at each gate, at the client's last choice as well, and one that is not paid yet.
 
@@ -32,6 +39,11 @@ def at_every_gate(world: World) -> list[Waiting]:
     late, missed = Journey(world).to_work(), Journey(world).to_work()
     world.pass_time(days=4, hours=1)  # two working hours after the working deadline
     missed.answer("late", "wait", until="2026-12-10")
+    wished, doubtful, answering = (Journey(world).to_work() for _ in range(3))
+    ask(wished, "more_time", until="2026-12-24")
+    ask(doubtful, "question")
+    ask(answering, "question")
+    ask(answering, "question", page="question")
     stuck = Journey(world).to_work()
     for _ in range(4):
         world.ports.machine.stop(stuck.id, stuck.order.run, "test")
@@ -50,6 +62,8 @@ def at_every_gate(world: World) -> list[Waiting]:
     reached = {
         Kind.LATE: late,
         Kind.CANCEL_LATE: missed,
+        Kind.MORE_TIME: wished,
+        Kind.QUESTION: doubtful,
         Kind.STUCK: stuck,
         Kind.PARK: parked,
         Kind.PICK: picking,
@@ -69,6 +83,7 @@ def at_every_gate(world: World) -> list[Waiting]:
     world.send(world.get(brief.page).form("q_name"), **answers, action="save")
     return [
         *gates,
+        Waiting("question", answering, world.link("question", answering.id)),
         Waiting("acceptance", last, world.link("acceptance", last.id)),
         Waiting("brief", brief, brief.page),
         Waiting("address", reached[Kind.WORK], reached[Kind.WORK].page),

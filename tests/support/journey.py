@@ -145,8 +145,8 @@ class Journey:
 
     @property
     def open_gate(self) -> Gate:
-        """The one open gate."""
-        found = [gate for gate in self.gates if gate.status is Status.OPEN]
+        """The one open gate that a state of the definition waits at."""
+        found = [gate for gate in self.gates if gate.status is Status.OPEN and not gate.id.kind.side]
         assert len(found) == 1, [(str(gate.id), gate.status.value) for gate in self.gates]
         return found[0]
 

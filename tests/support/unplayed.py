@@ -12,6 +12,7 @@ CALLED_BACK = "the order is cancelled in the instant in which the gate opens"
 NEW_ADDRESS = "the client's address is corrected: the open question is mailed anew"
 AT_A_DEFAULT = "silence is answered by the clock, or what somebody owes is done by it"
 STUCK = "an order that several runs brought no further: its next run"
+GIVEN_AWAY = "the work is given back, or given to somebody else: its state fails"
 NO_REVIEW = "the offer reviews first versions only: later ones are approved as they are opened"
 NOBODY_LEFT = "there is nobody left to propose to: the gate answers itself"
 RIGHTED = "a payment that is not the order's is given back"
@@ -52,6 +53,12 @@ UNPLAYED = (
         "everybody_declines_and_the_seller_picks",
         "states:SendTaskSuccess",
     ),
+    _of(
+        "open-proposal",
+        "the seller does late work themself",
+        "late_work_goes_to_the_seller",
+        "dynamodb:ConditionCheckItem",
+    ),
     _of("open-proposal", CALLED_BACK, "called_back_at_openings", "states:SendTaskFailure"),
     _of("open-proposal", OBJECT_GONE, "texts_removed", "s3:ListBucket"),
     _of("open-gate", "a whole order parks", "openings_that_fail_for_good", "dynamodb:Query"),
@@ -60,6 +67,7 @@ UNPLAYED = (
     _of("open-gate", OBJECT_GONE, "texts_removed", "s3:ListBucket"),
     _of("answer-gate", NEW_ADDRESS, "address_corrected", "ses:SendEmail"),
     _of("answer-gate", OBJECT_GONE, "files_never_sent", "s3:ListBucket"),
+    _of("answer-gate", GIVEN_AWAY, "given_up", "states:SendTaskFailure"),
     _of("answer-gate", STUCK, "stuck_order", "states:StartExecution", "states:StopExecution"),
     _of("run-act", "a movement of money ends badly: its gate parks", "account_not_ready", "states:SendTaskFailure"),
     _of("run-act", PUT_AWAY, None, "sqs:SendMessage"),

@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 import zipfile
 
-from relais.checks import MOST_TEXT, Automatic, Check, Found, look, names_in, read_authors, read_words
+from relais.checks import Automatic, Check, Found, look, names_in
+from relais.documents import MOST_TEXT, read_authors, read_words
 
 INES = "Inès Moreau"
 
@@ -64,15 +65,15 @@ def test_what_is_wrong_comes_first_and_what_is_not_asked_is_not_looked_at() -> N
     """The seller reads red first; an offer without wishes has no checks but those of hidden names."""
     asked = Automatic(files=3, types=("svg", "png"), least_words=900, most_words=1100)
     files = ("a.svg", "moreau.pdf")
-    assert [(one.check, one.ok, one.found) for one in look(asked, files, 1000, (INES,), (INES,))] == [
+    assert [(one.check, one.ok, one.found) for one in look(asked, files, (), 1000, (INES,), (INES,))] == [
         (Check.COUNT, False, "2"),
         (Check.TYPES, False, "png"),
         (Check.NAMES, False, "moreau.pdf"),
         (Check.AUTHORS, False, INES),
         (Check.WORDS, True, "1000"),
     ]
-    assert look(Automatic(), files, None, (), ()) == ()
-    assert [one.ok for one in look(Automatic(least_words=5), files, None, (), ())] == [False]
+    assert look(Automatic(), files, (), None, (), ()) == ()
+    assert [one.ok for one in look(Automatic(least_words=5), files, (), None, (), ())] == [False]
 
 
 def test_wishes_and_findings_survive_their_rows() -> None:

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relais.calendar import Away, Duration, Hours, Reminder, Rule
+from relais.checks import Automatic
 from relais.lift import RowVersionError, lift
 from relais.margin import Regime
 from relais.offer import (
@@ -69,6 +70,7 @@ offers = st.builds(
     what_you_get=st.lists(texts, max_size=3).map(tuple),
     brief=st.lists(questions, max_size=3).map(tuple),
     checks=st.lists(texts, max_size=3).map(tuple),
+    automatic=st.builds(Automatic, st.integers(0, 9), st.lists(words, max_size=2).map(tuple), st.integers(0, 9)),
     milestones=st.lists(st.tuples(planned, st.integers(1, 3)), max_size=3).map(
         lambda kinds: tuple(one for one, times in kinds for _ in range(times))
     ),

@@ -11,12 +11,19 @@ from datetime import datetime, timedelta
 import pytest
 
 from devstack.simulation.world import World, world_in_memory
-from relais.gate import Gate, Kind, Status
+from relais.gate import Choice, Gate, Kind, Status, Via
 from relais.offer import RefundCause
 from relais.order import OrderStage
+from relais.rows import Change, gate_key
+from relais.steps.asking import open_side
+from relais.steps.decisions import Answer
+from relais.steps.door import answer
+from relais.steps.gates import AlreadyAnsweredError
 from relais.steps.interrupt import cancel
-from relais.steps.lateness import ask_seller_of_late
+from relais.steps.lateness import ask_seller_of_late, late
+from relais.steps.situation import read_situation
 from tests.support.journey import Journey
+from tests.workflow.late import to_late
 from tests.workflow.scenarios import SELLER, finish
 from tests.workflow.ways_out import assert_given_back
 
@@ -32,17 +39,6 @@ def world() -> Iterator[World]:
 def sides(journey: Journey, kind: Kind) -> list[Gate]:
     """The side gates of a kind, oldest first."""
     return sorted((gate for gate in journey.gates if gate.id.kind is kind), key=lambda gate: gate.id.ordinal)
-
-
-def to_late(world: World) -> Journey:
-    """The working deadline has passed by two working hours: the seller is asked."""
-    journey = Journey(world).to_work()
-    deadline = journey.open_gate.deadline
-    assert deadline is not None
-    world.go_to(deadline + timedelta(minutes=30))
-    assert sides(journey, Kind.LATE) == []
-    world.go_to(deadline + timedelta(hours=17, minutes=30))  # two working hours: the next morning
-    return journey
 
 
 def to_missed(world: World) -> Journey:
@@ -259,3 +255,50 @@ def test_work_that_never_comes_is_asked_about_until_somebody_decides(world: Worl
     assert len(again) > asked
     assert len({gate.about for gate in again}) == len(again)
     assert len([gate for gate in again if gate.status is Status.OPEN]) <= 1
+
+
+def test_two_openings_at_once_are_one_after_the_other(world: World) -> None:
+    """The second meets the counter of the first, looks again, and finds the question asked."""
+    journey = to_late(world)
+    (asked,) = sides(journey, Kind.LATE)
+    world.ports.store.write(*_never_asked(journey, asked))
+    work = next(gate for gate in journey.gates if gate.id.kind is Kind.WORK)
+    before, meeting = len(world.mails), [True]
+
+    def meets(_: Gate) -> tuple[Change, ...]:
+        if meeting:
+            meeting.clear()
+            ask_seller_of_late(world.ports, work)
+        return ()
+
+    opened = open_side(world.ports, journey.id, "01", lambda seen: late(seen, work, world.ports), meets)
+    assert opened is not None
+    assert [(str(gate.id), gate.status) for gate in sides(journey, Kind.LATE)] == [
+        (str(asked.id), Status.WITHDRAWN),
+        (str(opened.id), Status.OPEN),
+    ]
+    assert len(world.mails) == before + 1
+
+
+def _never_asked(journey: Journey, asked: Gate) -> tuple[Change, ...]:
+    """The question is gone, as if it had been about something else."""
+    return (Change(gate_key(journey.id, str(asked.id)), put={"status": "withdrawn", "about": "something else"}),)
+
+
+@pytest.mark.parametrize("first", ["clock", "seller"])
+def test_of_a_person_and_the_clock_at_once_one_decides(world: World, first: str) -> None:
+    """Both read the gate open; the second to write is told what was decided, and changes nothing."""
+    journey = to_late(world)
+    (gate,) = sides(journey, Kind.LATE)
+    read = read_situation(world.ports, journey.id, "01")
+    answers = {
+        "clock": Answer(Choice.ASK_CLIENT, "clock", Via.CLOCK),
+        "seller": Answer(Choice.REASSIGN, "seller", Via.LINK),
+    }
+    second = next(one for one in answers if one != first)
+    answer(world.ports, read, gate, answers[first])
+    with pytest.raises(AlreadyAnsweredError) as told:
+        answer(world.ports, read, gate, answers[second])
+    assert told.value.gate.decision is not None
+    assert told.value.gate.decision.by == first
+    assert len(sides(journey, Kind.CANCEL_LATE)) == (first == "clock")

@@ -15,8 +15,10 @@ from devstack.simulation.world import MONDAY, World, world_in_memory
 from devstack.stripe_sandbox.wire import Request as StripeRequest
 from relais.ledger import Entry, trial_balance
 from relais.metrics import Metric
+from relais.offer import RefundCause
 from relais.report import FindingKind, booked_in_stripe
 from relais.rows import REPORT_KEY, Change, Key
+from relais.steps import interrupt
 from relais.steps import reconcile as step
 from relais.steps.compare import Report, report_from_row
 from tests.support.journey import Journey
@@ -333,3 +335,25 @@ def test_a_minimum_that_somebody_set_by_hand_is_raised_and_never_lowered(world: 
     world.pass_time(days=2)
     look(world)
     assert world.sandbox.platform.minimum == {"eur": 90_000}
+
+
+def test_a_refund_that_waits_for_money_is_no_difference_until_it_has_waited_too_long(world: World) -> None:
+    """The fee stays with Stripe, so a young shop lacks 4.60 euros for its first refund: it waits, and is told."""
+    journey = Journey(world).to_work()
+    world.pass_time(hours=1)
+    interrupt.cancel(world.ports, journey.id, by="seller", cause=RefundCause.BRIEF_NOT_MET, reason="test")
+    world.settle()
+    world.pass_time(days=4)
+    since = len(world.mails)
+    look(world)
+    (refund,) = world.sandbox.state()["objects"]["refund"]
+    assert (refund["status"], report(world).findings) == ("pending", ())
+    world.pass_time(days=8)
+    look(world)
+    (found,) = report(world).findings
+    assert (found.kind, found.amount, found.order) == (FindingKind.REFUND_PENDING, 29_000, journey.id)
+    assert len([one for one in world.mails[since:] if "comptes" in one.subject]) == 1
+    lever(world, "top-ups", b'{"amount": 1000}')
+    world.pass_time(days=1)
+    look(world)
+    assert report(world).findings == ()

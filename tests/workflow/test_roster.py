@@ -10,10 +10,11 @@ import pytest
 from devstack.simulation.pages import Mail
 from devstack.simulation.world import World, world_in_memory
 from relais.announcement import Announcement
-from relais.gate import Via
+from relais.gate import Kind, Status, Via
 from relais.offer import RefundCause
+from relais.order import stamp
 from relais.roster import Freelancer, Rate, Standing
-from relais.rows import Change, freelancer_key, offer_key
+from relais.rows import Change, freelancer_key, gate_key, offer_key
 from relais.score import Score
 from relais.steps import roster
 from relais.steps.bonus import BonusImpossibleError, BonusTooHighError, give_bonus
@@ -25,7 +26,7 @@ from relais.steps.roster import By
 from relais.steps.trials import another_trial
 from tests.support.journey import Journey
 from tests.support.people import hire
-from tests.workflow.cascades import in_hand, proposals, to_two_at_once
+from tests.workflow.cascades import in_hand, proposals, to_pick, to_two_at_once
 from tests.workflow.scenarios import finish
 
 MAKER = "ines@moreau-graphisme.example"
@@ -564,3 +565,74 @@ def test_the_sellers_own_order_is_a_trial_first_of_all(world: World) -> None:
     journey.pay(email="Claire@atelier-mistral.example")
     journey.hand_in_brief()
     assert journey.open_gate.owner == "nora"
+
+
+# --- nobody takes it: the client need not wait in vain ----------------------------------------------------------------
+
+MARIE = "marie@gmail.com"
+
+
+def not_taken(world: World) -> Journey:
+    """Two working days after the seller was asked to pick."""
+    journey = to_pick(world)
+    world.go_to(world.now() + timedelta(days=1, hours=1))
+    assert not any("attend encore" in mail.subject for mail in world.mails)
+    world.go_to(world.now() + timedelta(days=1))
+    return journey
+
+
+def test_the_client_is_told_after_two_working_days_and_waits_until_a_new_date(world: World) -> None:
+    """A yes makes it the promised date; asked once, and the seller still decides (people 5b, pick)."""
+    journey = not_taken(world)
+    promised = journey.order.promised
+    assert sum("attend encore" in mail.subject for mail in mails_to(world, MARIE, 0)) == 1
+    page = world.get(world.link("cancel_late", journey.id)).text
+    assert "Personne n’a encore pu prendre votre commande" in page
+    journey.answer("cancel_late", "wait")
+    assert journey.order.promised is not None
+    assert promised is not None
+    assert journey.order.promised > promised
+    assert journey.stage == "pick"
+    journey.answer("pick", "self")
+    assert journey.stage == "work"
+
+
+def test_the_client_who_does_not_want_to_wait_is_refunded(world: World) -> None:
+    """Free, and at once: nothing of the work was done."""
+    journey = not_taken(world)
+    journey.answer("cancel_late", "cancel")
+    world.pass_time(days=2)
+    assert (journey.order.stage.value, journey.order.refunded) == ("completed", 29_000)
+    assert in_hand(world) == {}
+
+
+def test_the_question_ends_with_the_sellers_pick(world: World) -> None:
+    """Whoever opens the link afterwards is told that it matters no more; no date has moved."""
+    journey = not_taken(world)
+    link, promised = world.link("cancel_late", journey.id), journey.order.promised
+    journey.answer("pick", "self")
+    world.pass_time(minutes=5)
+    assert 'name="choice"' not in world.get(link).body
+    assert journey.order.promised == promised
+    assert [gate for gate in journey.gates if gate.id.kind is Kind.CANCEL_LATE and gate.status is Status.OPEN] == []
+
+
+# --- time spent waiting for others ------------------------------------------------------------------------------------
+
+
+def punctuality(world: World) -> list[int]:
+    rows = [row for row in world.rows("F#ines-moreau") if row["sk"].startswith("S#")]
+    return [row["value"] for row in rows if row["axis"] == "punctuality"]
+
+
+@pytest.mark.parametrize(("late_by", "seen"), [(12, [100]), (15, [0])])
+def test_a_mail_that_left_late_does_not_make_the_work_late(world: World, late_by: int, seen: list[int]) -> None:
+    """Hours in which nobody had told them of the work are given back, and no more than those (people 5)."""
+    journey = Journey(world).to_work()
+    gate = journey.open_gate
+    key = gate_key(gate.order, str(gate.id))
+    world.ports.store.write(Change(key, put={"asked": stamp(gate.opened + timedelta(hours=5))}))
+    assert gate.deadline is not None
+    world.move_to(gate.deadline + timedelta(days=3, hours=6 + late_by))  # the next Monday
+    journey.deliver()
+    assert punctuality(world) == seen

@@ -31,7 +31,7 @@ from relais.pages.letters import finding_in_words
 from relais.ports import Ports, Store
 from relais.rows import Row
 from relais.steps.book import booked, latest
-from relais.steps.compare import Report, read_report
+from relais.steps.compare import Report, read_report, waits_for_money
 from relais.steps.situation import read_order
 
 app = typer.Typer(no_args_is_help=True, help="Show and check what was booked.")
@@ -378,7 +378,13 @@ def _check(ports: Ports, scope: _Scope, comparison: _Comparison) -> tuple[tuple[
     entries, unreadable = ledger.read(scope.rows)
     ended = frozenset(one.id for one in scope.orders if one.stage is OrderStage.COMPLETED)
     found = ledger.check(entries, now=ports.now(), ended=ended, transactions=comparison.transactions)
-    return entries, (*unreadable, *found)
+    wrong = [one for one in found if not _waits(ports.store, one)]
+    return entries, (*unreadable, *wrong)
+
+
+def _waits(store: Store, one: Difference) -> bool:
+    """Whether an item in clearing is a refund that waits for money in the balance."""
+    return one.kind is ledger.DifferenceKind.CLEARING and waits_for_money(store, one.reference)
 
 
 def _check_document(

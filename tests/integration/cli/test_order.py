@@ -131,7 +131,7 @@ def test_the_contract_names_who_acts_for_whom_until_when_and_what_otherwise(worl
     assert wait["gate"] == "01-acceptance-0003"
     assert (wait["who"], wait["for"], wait["until"]) == ("client", ["freelancer"], "2026-12-04T18:00:00+01:00")
     assert len(wait["reminders"]) == 3
-    assert (wait["default"], wait["reached"], wait["choices"]) == ("accept", True, ["accept", "revise"])
+    assert (wait["default"], wait["reached"], wait["choices"]) == ("accept", True, ["accept", "revise", "request"])
     assert "accept" in wait["otherwise"]
     said = relais("order", "contract", world.order).out
     assert all(word in said for word in ("Fri 04 Dec 2026 18:00", "silence accepts", "freelancer"))

@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import product
 
 from relais.calendar import Away, Hours
+from relais.checks import Check, Found
 from relais.gate import Choice, Decision, Default, Gate, GateId, Kind, Role, Status, Via
 from relais.offer import (
     Disclosure,
@@ -25,6 +26,7 @@ from relais.order import Engagement, Milestone, MilestoneStage, Order, OrderStag
 from relais.pages.render import Page
 from relais.pages.views import (
     AnsweredView,
+    Asking,
     Bearing,
     BriefView,
     Chosen,
@@ -37,6 +39,7 @@ from relais.pages.views import (
     OfferView,
     OrderView,
     Problem,
+    Said,
 )
 from relais.performer import Performer
 from relais.roster import Freelancer, Rate, Reason, Standing
@@ -272,6 +275,8 @@ OWNERS = {
     Kind.STUCK: (Role.SELLER, "seller", Default.STAY),
     Kind.LATE: (Role.SELLER, "seller", Default.ASK_CLIENT),
     Kind.CANCEL_LATE: (Role.CLIENT, "client", Default.GO_ON),
+    Kind.MORE_TIME: (Role.SELLER, "seller", Default.REFUSE),
+    Kind.QUESTION: (Role.SELLER, "seller", Default.GO_ON),
 }
 ROUTED = {
     Kind.BRIEF: (Choice.HAND_IN,),
@@ -303,6 +308,8 @@ ROUTED = {
     Kind.STUCK: (Choice.RESUME,),
     Kind.LATE: (Choice.WAIT, Choice.REASSIGN, Choice.SELF, Choice.REFUND),
     Kind.CANCEL_LATE: (Choice.WAIT, Choice.CANCEL),
+    Kind.MORE_TIME: (Choice.GRANT, Choice.REFUSE),
+    Kind.QUESTION: (Choice.ANSWER,),
 }
 ASKED = (
     Kind.PROPOSAL,
@@ -316,16 +323,28 @@ ASKED = (
     Kind.STUCK,
     Kind.LATE,
     Kind.CANCEL_LATE,
+    Kind.MORE_TIME,
+    Kind.QUESTION,
 )
+FOUND = tuple(Found(check, ok, "3", "2") for check in Check for ok in (False, True))
 BEARINGS = tuple(Bearing(cause, PAY, PRICE - PAY) for cause in (RefundCause.BRIEF_NOT_MET, RefundCause.SELLER_FAULT))
-NOTELESS = {Kind.PICK, Kind.PARK, Kind.STUCK, Kind.LATE, Kind.CANCEL_LATE}
+NOTELESS = {Kind.PICK, Kind.PARK, Kind.STUCK, Kind.LATE, Kind.CANCEL_LATE, Kind.MORE_TIME}
 """The kinds that have a page of their own."""
 SHOWN: dict[Kind, dict[str, str | int]] = {
     Kind.SETTLEMENT: {"amount": 6_000, "proposal": "part"},
     Kind.LATE: {"missed": "2026-11-30T16:00:00+00:00"},
+    Kind.MORE_TIME: {"until": "2026-12-10T17:00:00+00:00", "text": "texts/x/more_time"},
+    Kind.QUESTION: {"by": "freelancer", "from": "01-work-0003", "with": "ines-moreau", "text": "texts/x/question"},
     Kind.CANCEL_LATE: {"promised": "2026-12-04T17:00:00+00:00", "until": "2026-12-10T17:00:00+00:00"},
 }
 """What a kind shows besides."""
+THREAD = (
+    Said(Role.FREELANCER, own=False, at=NOW, text="Le mot doit-il rester ?", answer=False, to_client=False),
+    Said(Role.SELLER, own=True, at=NOW, text="Oui.", answer=True, to_client=False),
+)
+ASKING = (Asking(Kind.QUESTION, Role.SELLER, stops=True), Asking(Kind.MORE_TIME, Role.SELLER))
+NOTED = {Kind.WORK, Kind.QUESTION, Kind.MORE_TIME, Kind.REFUND_REQUEST, Kind.SETTLEMENT}
+ASKING_CLIENT = (Asking(Kind.QUESTION, Role.CLIENT),)
 NOTICES = (
     "dead_link",
     "not_found",
@@ -367,7 +386,15 @@ LETTERS = (
     "work_late",
     "missed_date",
     "new_date",
+    "not_taken",
     "cancelled_late",
+    "more_time",
+    "more_time_granted",
+    "more_time_refused",
+    "question",
+    "answer",
+    "unanswered",
+    "date_moved",
     "refunded",
     "cancelled",
     "taken",
@@ -378,7 +405,7 @@ LETTERS = (
 )
 
 
-OF_DATES = ("missed_date", "new_date", "cancelled_late")
+OF_DATES = ("missed_date", "new_date", "not_taken", "cancelled_late")
 
 
 def frame(lang: str) -> Frame:
@@ -448,7 +475,10 @@ def gate_view(lang: str, kind: Kind, **changed: object) -> GateView:
         brief_files=(FileView("devanture.jpg", 2_400_000, "O/up/9", f"{HOME}/f/9"),),
         files=(LOGO, SOURCE) if kind in {Kind.REVIEW, Kind.ACCEPTANCE, Kind.REFUND_REQUEST, Kind.SETTLEMENT} else (),
         delivery_note="Voici la première piste." if kind is Kind.REVIEW else None,
-        note="Le vert est trop clair." if kind in {Kind.WORK, Kind.REFUND_REQUEST, Kind.SETTLEMENT} else None,
+        links=("https://exemple.fr/maquette",) if kind is Kind.REVIEW else (),
+        withheld=2 if kind is Kind.ACCEPTANCE else 0,
+        found=FOUND if kind is Kind.REVIEW else (),
+        note="Le vert est trop clair." if kind in NOTED else None,
         reasons=REASONS,
         margin=15_540 if kind is Kind.REVIEW else None,
         candidates=CANDIDATES if kind is Kind.PICK else (),
@@ -610,6 +640,10 @@ def pages(lang: str) -> Iterator[tuple[str, Page]]:
                 gate=replace(gate(kind, lang), deadline=None, reminders=(), shown={}),
             ),
         )
+    for kind, asking in ((Kind.WORK, ASKING), (Kind.REVIEW, ASKING_CLIENT)):
+        yield f"gate-{kind}-asking", gate_view(lang, kind, thread=THREAD, asking=asking)
+        waits = tuple(replace(one, waiting=NOW) for one in asking)
+        yield f"gate-{kind}-waiting", gate_view(lang, kind, thread=THREAD, asking=waits)
     yield (
         "gate-park-order",
         gate_view(lang, Kind.PARK, gate=replace(gate(Kind.PARK, lang, order_level=True), choices=(Choice.RETRY,))),

@@ -1,0 +1,293 @@
+"""Questions: from whoever makes the work to the seller, from the seller to the client; a thread on the pages of both.
+
+Words are kept in the bucket; rows, logs and mails' subjects hold none. While a question that stops the work waits, the
+dates stand still: they move by the working time that it took. Design: people sections 1, 2 and 5b.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from relais.calendar import Duration, days_stood, due_after, later_by, promised_date
+from relais.contact import Contact, contacts_in
+from relais.gate import Choice, Default, Gate, GateId, Kind, Role, Status, due_shard, gate_from_row, next_due
+from relais.offer import Disclosure
+from relais.order import Order, engagement_row, stamp
+from relais.pages.views import Said
+from relais.ports import Ports
+from relais.roster import Freelancer
+from relais.rows import Change, Put, Row, Write, absent, equals, gate_key, said_key
+from relais.steps.asking import open_side
+from relais.steps.contracts import asked
+from relais.steps.decisions import Answer
+from relais.steps.gates import read_gate
+from relais.steps.lateness import promise_moved
+from relais.steps.side import Caused, count, sides_of
+from relais.steps.situation import Situation, read_freelancer
+
+ASKS_SELLER = frozenset({Kind.PROPOSAL, Kind.WORK})
+"""From these pages the freelancer may ask the seller."""
+ASKS_CLIENT = frozenset({Kind.REVIEW, Kind.PICK, Kind.LATE, Kind.QUESTION})
+"""From these the seller may ask the client; from a freelancer's question it is passed on."""
+PASS_BACK = Duration.parse("1 wd")
+QUESTION, ANSWER = "1", "2"
+"""The parts of a question's rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question on its way: the page it is asked from, where its words are kept, whether the work stops for it."""
+
+    page: Gate
+    text: str
+    digest: str
+    stops: bool
+
+
+def may_ask(gate: Gate) -> Role | None:
+    """Whom the owner of an open gate may ask from its page."""
+    if gate.status is not Status.OPEN:
+        return None
+    if gate.role is Role.FREELANCER and gate.id.kind in ASKS_SELLER:
+        return Role.SELLER
+    return Role.CLIENT if gate.role is Role.SELLER and gate.id.kind in ASKS_CLIENT else None
+
+
+def ask(ports: Ports, asking: Question) -> Gate | None:
+    """Put a question, once however often it is sent; nothing where another one of this page still waits.
+
+    The rows of the thread and of the gate are one transaction.
+    """
+    page = asking.page
+
+    def words(gate: Gate) -> tuple[Write, ...]:
+        said = _said(gate, QUESTION, asking.text, page, gate.opened)
+        return (said, *_waits_for(page, gate))
+
+    return open_side(ports, page.order, page.id.milestone, lambda seen: question(ports, seen, asking), words)
+
+
+def question(ports: Ports, situation: Situation, asking: Question) -> Gate | None:
+    """The gate of a question; nothing where the page's own gate is over, or another question of it waits."""
+    page = asking.page
+    to = may_ask(page)
+    about = f"{page.id} {asking.digest}"
+    if to is None or any(one.about != about for one in waiting_of(ports, situation, page)):
+        return None
+    return asked(
+        situation,
+        Kind.QUESTION,
+        ports.link_keys.current,
+        role=to,
+        choices=(Choice.ANSWER,),
+        default=Default.GO_ON,
+        about=about,
+        beside=str(page.id) if page.role is Role.FREELANCER else None,
+        shown={"from": str(page.id), "by": page.role.value, "with": with_whom(page, to), "text": asking.text}
+        | ({"stops": True} if asking.stops else {}),
+    )
+
+
+def with_whom(page: Gate, to: Role) -> str:
+    """On which side of the order's thread it stands: the client's, or that of one freelancer."""
+    return Role.CLIENT.value if to is Role.CLIENT else page.owner
+
+
+def waiting_of(ports: Ports, situation: Situation, page: Gate) -> list[Gate]:
+    """The questions asked from a gate's page that are not answered yet."""
+    if not count(situation):
+        return []
+    found = [gate for gate in sides_of(ports, situation) if gate.id.kind is Kind.QUESTION]
+    return [gate for gate in found if gate.status is Status.OPEN and gate.shown.get("from") == str(page.id)]
+
+
+def _said(gate: Gate, part: str, text: str, by: Gate, at: datetime) -> Put:
+    row = {
+        "v": 1,
+        "at": stamp(at),
+        "by": by.role.value,
+        "owner": by.owner,
+        "with": gate.shown["with"],
+        "text": text,
+        "gate": str(gate.id),
+    }
+    return Put(said_key(gate.order, gate.id.milestone, gate.id.ordinal, part), row)
+
+
+def _waits_for(page: Gate, gate: Gate) -> tuple[Write, ...]:
+    """A freelancer's question that is passed on waits for the client's answer, and then for the seller's."""
+    if page.id.kind is not Kind.QUESTION or gate.deadline is None:
+        return ()
+    later = {"deadline": stamp(gate.deadline), "reminders": [], "desk_due": stamp(gate.deadline)}
+    return (Change(gate_key(page.order, str(page.id)), put=later, guards=(equals("status", Status.OPEN.value),)),)
+
+
+# The answer ---------------------------------------------------------------------------------------------------------
+
+
+def question_answered(ports: Ports, situation: Situation, gate: Gate, given: Answer) -> Caused:
+    """The answer, or the silence: the thread grows, the dates that stood still move, whoever asked is told."""
+    said = (
+        (_said(gate, ANSWER, given.note, gate, situation.now), *_back_to_seller(ports, situation, gate))
+        if given.choice is Choice.ANSWER and given.note
+        else ()
+    )
+    moved = _moved(ports, situation, gate)
+    return replace(moved, writes=(*moved.writes, *said), tells=True)
+
+
+def _back_to_seller(ports: Ports, situation: Situation, gate: Gate) -> tuple[Write, ...]:
+    """A question that was passed on is the seller's again: a working day to pass the answer on."""
+    if not is_passed_on(gate):
+        return ()
+    source = read_gate(ports, gate.order, gate.shown["from"])
+    if source.status is not Status.OPEN:
+        return ()
+    until = due_after(PASS_BACK, situation.now, situation.shop.calendar)
+    put = {"deadline": stamp(until), "desk_due": stamp(until)}
+    return (Change(gate_key(gate.order, str(source.id)), put=put, guards=(equals("status", Status.OPEN.value),)),)
+
+
+def is_passed_on(gate: Gate) -> bool:
+    """Whether a question to the client is a freelancer's."""
+    return gate.id.kind is Kind.QUESTION and GateId.parse(gate.shown["from"]).kind is Kind.QUESTION
+
+
+def stops(gate: Gate) -> bool:
+    """Whether the work cannot go on before the answer."""
+    return bool(gate.shown.get("stops"))
+
+
+def _holds_promise(gate: Gate) -> bool:
+    """Whether the client's date stands still: it waits for the client, or the work is stopped."""
+    return gate.role is Role.CLIENT or stops(gate)
+
+
+def stands_still(ports: Ports, situation: Situation, gate: Gate) -> Gate | None:
+    """The open question because of which the clock of an open gate stands still.
+
+    A proposal's waits for every question of it, the work's for one that stops it.
+    """
+    if not count(situation) or gate.id.kind not in ASKS_SELLER:
+        return None
+    own = [one for one in _waiting(ports, situation) if one.beside == str(gate.id)]
+    return next((one for one in own if gate.id.kind is Kind.PROPOSAL or stops(one)), None)
+
+
+def promise_stands_still(ports: Ports, situation: Situation) -> bool:
+    """Whether the client's date is not missed yet, whatever the calendar says."""
+    return bool(count(situation)) and any(map(_holds_promise, _waiting(ports, situation)))
+
+
+def _waiting(ports: Ports, situation: Situation) -> list[Gate]:
+    sides = sides_of(ports, situation)
+    return [gate for gate in sides if gate.id.kind is Kind.QUESTION and gate.status is Status.OPEN]
+
+
+def _moved(ports: Ports, situation: Situation, gate: Gate) -> Caused:
+    """The dates that stood still because of this question, each by the working time of whose date it is."""
+    asker = _asker(ports, gate)
+    waited = () if asker is None else _shifted(situation, asker, gate.opened, read_freelancer(ports.store, asker.owner))
+    put: dict[str, Any] = {}
+    milestone, freelancer = situation.milestone, situation.freelancer
+    if stops(gate) and milestone is not None and milestone.engagement is not None and freelancer is not None:
+        later = later_by(milestone.engagement.deadline, gate.opened, situation.now, freelancer.calendar)
+        put = {"engagement": engagement_row(replace(milestone.engagement, deadline=later))}
+    promise = _promise_moved(ports, situation, gate) if milestone is not None and _holds_promise(gate) else Caused()
+    return replace(promise, put={**put, **promise.put}, writes=(*promise.writes, *waited))
+
+
+def _asker(ports: Ports, gate: Gate) -> Gate | None:
+    """The open gate whose clock stood still while the question waited."""
+    if gate.beside is None:
+        return None
+    asker = read_gate(ports, gate.order, gate.beside)
+    still = asker.id.kind is Kind.PROPOSAL or stops(gate)
+    return asker if still and asker.status is Status.OPEN else None
+
+
+def _shifted(situation: Situation, gate: Gate, since: datetime, owner: Freelancer) -> tuple[Write, ...]:
+    """A gate's deadline and the reminders that are left, later by what its owner's clock stood still."""
+    if gate.deadline is None:
+        return ()
+    ahead = [at if at <= since else later_by(at, since, situation.now, owner.calendar) for at in gate.reminders]
+    later = replace(
+        gate,
+        deadline=later_by(gate.deadline, since, situation.now, owner.calendar),
+        reminders=tuple(ahead),
+        mailed=True,
+    )
+    put = {"deadline": stamp(later.deadline or situation.now), "reminders": [stamp(at) for at in ahead]}
+    due = next_due(later, situation.now)
+    if gate.mailed and due is not None:
+        put |= {"due": stamp(due), "due_shard": due_shard(gate.order)}
+    return (Change(gate_key(gate.order, str(gate.id)), put=put, guards=(equals("status", Status.OPEN.value),)),)
+
+
+def _promise_moved(ports: Ports, situation: Situation, gate: Gate) -> Caused:
+    """The client's date, by whole working days; time in which two questions waited counts once."""
+    milestone, promised = situation.milestone, situation.promised
+    if milestone is None or promised is None:
+        return Caused()
+    opened = [one.opened for one in _waiting(ports, situation) if _holds_promise(one)]
+    since = min((gate.opened, *opened))
+    if milestone.stood is not None:
+        since = max(since, milestone.stood)
+    guard = absent("stood") if milestone.stood is None else equals("stood", stamp(milestone.stood))
+    days = days_stood(since, situation.now, situation.shop.calendar)
+    later = promised_date(promised, days, situation.shop.calendar)
+    moved = promise_moved(situation, later) if days else Caused()
+    return replace(
+        moved,
+        put={**moved.put, "stood": stamp(situation.now)},
+        guards=(guard,),
+        shows={"promised": stamp(later)} if days else {},
+    )
+
+
+def passed_back(ports: Ports, gate: Gate) -> str | None:
+    """What the client answered to a freelancer's question, while it is the seller's to pass on."""
+    if gate.role is not Role.SELLER:
+        return None
+    rows = [gate_from_row(row) for row in ports.store.query(f"O#{gate.order}", f"G#{gate.id.milestone}#question#")]
+    notes = [one.decision.note for one in rows if one.shown["from"] == str(gate.id) and one.decision is not None]
+    return next((ports.files.get_text(note) for note in reversed(notes) if note is not None), None)
+
+
+# The thread ---------------------------------------------------------------------------------------------------------
+
+
+def thread(ports: Ports, order: Order, role: Role, owner: str) -> tuple[Said, ...]:
+    """What was asked and answered, oldest first, of the sides that a reader belongs to: the seller reads all."""
+    mine = Role.CLIENT.value if role is Role.CLIENT else owner
+    rows = ports.store.query(f"O#{order.id}", "Q#")
+    read = [row for row in rows if role is Role.SELLER or row["with"] == mine]
+    return tuple(_read(ports, row, role) for row in sorted(read, key=lambda row: (row["at"], row["sk"])))
+
+
+def _read(ports: Ports, row: Row, reader: Role) -> Said:
+    by = Role(row["by"])
+    return Said(
+        by=by,
+        own=by is reader,
+        at=datetime.fromisoformat(row["at"]),
+        text=ports.files.get_text(row["text"]) or "",
+        answer=row["sk"].endswith(f"#{ANSWER}"),
+        to_client=row["with"] == Role.CLIENT.value,
+    )
+
+
+def flagged(ports: Ports, situation: Situation, page: Gate, text: str) -> tuple[Contact, ...]:
+    """What of a message its reader may not know; nothing where the offer tells people's names."""
+    if situation.offer.policy.disclosure is Disclosure.BY_NAME:
+        return ()
+    rows = ports.store.query("ROSTER", "R#")
+    makers = tuple(row["name"] for row in rows if _concerned(situation, page, row["key"]))
+    return contacts_in(text, (situation.order.client_name or "", *makers))
+
+
+def _concerned(situation: Situation, page: Gate, key: str) -> bool:
+    engaged = situation.freelancer
+    return key in {page.owner, page.shown.get("with"), engaged.key if engaged is not None else ""}
