@@ -55,7 +55,7 @@ from relais.steps.payout import at_rest, tell_completed
 from relais.steps.reach import Reach, address_of, reach
 from relais.steps.roster import tell
 from relais.steps.runs import lived_long, next_run, roll_over, start_owed
-from relais.steps.side import moot, withdraw_side
+from relais.steps.side import moot, withdraw_moot, withdraw_side
 from relais.steps.situation import Situation, read_freelancer, read_situation
 from relais.steps.talking import promise_stands_still, stands_still
 
@@ -315,6 +315,7 @@ def _resume_again(ports: Ports, gate: Gate) -> None:
     if tries > 1:  # the first repeat comes two minutes after the decision, the second four minutes later
         ports.counter.count(Metric.RESUME_OVERDUE)
     resume(ports, gate)
+    withdraw_moot(ports, gate.order, gate.id.milestone)  # whoever answered may have died before it
     if tries > RESUMES_BEFORE_NEXT_RUN:
         row = ports.store.get(order_key(gate.order))
         if row is not None:

@@ -38,7 +38,9 @@ from relais.schedule import Start
 from relais.steps import interrupt
 from relais.steps.catalog import apply
 from relais.steps.decisions import LostWhy
+from relais.steps.lateness import seller_asked_at
 from relais.steps.reassign import NothingToReassignError, reassign
+from relais.steps.situation import read_situation
 from tests.support.journey import Journey
 from tests.support.people import hire
 
@@ -285,8 +287,8 @@ def in_two(world: World) -> None:
 
 def silent(journey: Doomed, kind: str) -> None:
     """Nobody answers until the clock does."""
-    gate = journey.open_gate
-    assert (gate.id.kind.value, gate.deadline is not None) == (kind, True)
+    (gate,) = (one for one in journey.gates if one.status is Status.OPEN and one.id.kind.value == kind)
+    assert gate.deadline is not None
     over = (gate.deadline or journey.world.now()) + timedelta(minutes=11)
     wait(journey, over, lambda: journey.world.now() >= over and _settled(journey, gate))
 
@@ -306,10 +308,19 @@ def silences(journey: Doomed) -> None:
     take(journey, *WORK)
     journey.fuse.armed = True
     silent(journey, "work")
+    the_seller_is_asked(journey)
     take(journey, deliver)
     silent(journey, "review")
     take(journey, approve)
     silent(journey, "acceptance")
+
+
+def the_seller_is_asked(journey: Doomed) -> None:
+    """Two working hours after the date: late work has a gate of its own, which the delivery closes."""
+    asks = seller_asked_at(journey.open_gate, read_situation(journey.world.ports, journey.id, "01"))
+    assert asks is not None
+    late = lambda: [gate for gate in journey.gates if gate.id.kind is Kind.LATE and gate.mailed]  # noqa: E731
+    wait(journey, asks + timedelta(minutes=11), lambda: len(late()) == 1)
 
 
 def nobody_picks(journey: Doomed) -> None:
@@ -520,7 +531,9 @@ def accept(journey: Journey) -> object:
 
 STEPS: tuple[Callable[[Journey], object], ...] = (*WORK, *REWORK, approve, revise, deliver, approve, accept)
 """The demo's order, from the proposal to the client's yes."""
-MOVING = re.compile(r"(cs_test|pi|ch|txn|tr|re)_\w+|[0-9a-f]{12,}(?=-)|\d{4}-\d\d-\d\dT[\d:.+]+")
+MOVING = re.compile(
+    r"(cs_test|pi|ch|txn|tr|re)_\w+|[0-9a-f]{12,}(?=-)|\d{4}-\d\d-\d\dT[\d:.+]+|\d{1,2}\xa0h(\xa0\d\d)?"
+)
 
 
 REMINDED = "Rappel"
@@ -543,7 +556,7 @@ def result(journey: Journey) -> CameTo:
                 return value
 
     rows = [plain(row) for row in world.rows(f"O#{journey.id}") if not row["sk"].startswith("T#")]
-    reminders = Counter(mail.subject for mail in world.mails if mail.subject.startswith(REMINDED))
+    reminders = Counter(plain(mail.subject) for mail in world.mails if mail.subject.startswith(REMINDED))
     letters: dict[tuple[str, ...], set[str]] = {}
     for mail in world.mails:
         if mail.subject.startswith(REMINDED):
