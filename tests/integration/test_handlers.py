@@ -32,6 +32,8 @@ def test_every_function_does_its_part_behind_the_real_adapters() -> None:
         came_back = {"bounceType": "Permanent", "bouncedRecipients": [{"emailAddress": "gone@example.org"}]}
         made.engine.call("record-bounce", {"detail": {"eventType": "Bounce", "bounce": came_back}})
         assert made.ports.store.get(bounce_key("gone@example.org")) is not None
+        looked = made.engine.call("reconcile", {})
+        assert looked
         assert set(made.engine.calls) == set(HANDLERS)
         shard = due_shard(journey.id).removeprefix("D#")
         booked = made.ports.store.book(f"{MONDAY:%Y-%m}", shard)
