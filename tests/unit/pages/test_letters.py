@@ -22,51 +22,53 @@ READERS = (Role.CLIENT, Role.FREELANCER, Role.SELLER)
 KEYS = tuple(key + suffix for key, suffix in product((*samples.LETTERS, "never_heard_of"), ("", ".reminder")))
 OF_THE_CLIENT = ("Marie", "Quatremer", samples.CLIENT_EMAIL, "290", "155")
 OF_THE_FREELANCER = ("Inès", "Moreau", samples.FREELANCER.email, samples.FREELANCER.phone, "130\u00a0€", "€130")
-ALL = tuple(product(words.LANGUAGES, KEYS, READERS))
 
 
 def whole(mail: Mail) -> str:
     return f"{mail.subject}\n{mail.text}\n{mail.html}"
 
 
-@pytest.mark.parametrize(("lang", "key", "role"), ALL)
-def test_every_mail_can_be_written_for_every_reader(lang: str, key: str, role: Role) -> None:
+@pytest.mark.parametrize(("lang", "role"), tuple(product(words.LANGUAGES, READERS)))
+def test_every_mail_can_be_written_for_every_reader(lang: str, role: Role) -> None:
     """No mail fails for want of words; the text twin says what the HTML says, with the one link."""
-    view = samples.letter_view(lang, key, role)
-    mail = write(view)
-    document = Document(mail.html)
-    assert not document.open
-    assert mail.to == view.to
-    assert mail.subject
-    assert mail.subject.isprintable() or "\u00a0" in mail.subject
-    for said in (compose(view).hello, *compose(view).lead, compose(view).button):
-        assert said in mail.text
-        assert said in " ".join(document.text)
-    assert view.link
-    assert view.link in mail.text
-    assert view.link in [link["href"] for link in document.all("a")]
-    assert samples.SHOP.email in mail.text
+    for key in KEYS:
+        view = samples.letter_view(lang, key, role)
+        mail = write(view)
+        document = Document(mail.html)
+        assert not document.open, key
+        assert mail.to == view.to, key
+        assert mail.subject, key
+        assert mail.subject.isprintable() or "\u00a0" in mail.subject, key
+        for said in (compose(view).hello, *compose(view).lead, compose(view).button):
+            assert said in mail.text, key
+            assert said in " ".join(document.text), key
+        assert view.link, key
+        assert view.link in mail.text, key
+        assert view.link in [link["href"] for link in document.all("a")], key
+        assert samples.SHOP.email in mail.text, key
 
 
-@pytest.mark.parametrize(("lang", "key"), tuple(product(words.LANGUAGES, KEYS)))
-def test_a_freelancer_is_told_nothing_of_the_client(lang: str, key: str) -> None:
+@pytest.mark.parametrize("lang", words.LANGUAGES)
+def test_a_freelancer_is_told_nothing_of_the_client(lang: str) -> None:
     """Neither price, name nor address; nor the title and date that the client was sold (design: people 1 and 6 C)."""
-    said = whole(write(samples.letter_view(lang, key, Role.FREELANCER)))
     promised = words.when(samples.ORDER.promised or samples.NOW, lang, samples.ZONE, "day")
-    for secret in (*OF_THE_CLIENT, promised, samples.OFFER.title.in_(lang)):
-        assert secret not in said, secret
+    for key in KEYS:
+        said = whole(write(samples.letter_view(lang, key, Role.FREELANCER)))
+        for secret in (*OF_THE_CLIENT, promised, samples.OFFER.title.in_(lang)):
+            assert secret not in said, (key, secret)
 
 
-@pytest.mark.parametrize(("lang", "key", "disclosure"), tuple(product(words.LANGUAGES, KEYS, Disclosure)))
-def test_a_client_is_told_nothing_of_the_freelancer(lang: str, key: str, disclosure: Disclosure) -> None:
+@pytest.mark.parametrize(("lang", "disclosure"), tuple(product(words.LANGUAGES, Disclosure)))
+def test_a_client_is_told_nothing_of_the_freelancer(lang: str, disclosure: Disclosure) -> None:
     """Neither pay, address nor working date; the name only where the offer discloses it."""
     offer = replace(samples.OFFER, policy=replace(samples.OFFER.policy, disclosure=disclosure))
-    said = whole(write(samples.letter_view(lang, key, Role.CLIENT, offer=offer)))
-    named = samples.FREELANCER.name in said
-    assert named is (disclosure is Disclosure.BY_NAME)
-    rest = said.replace(samples.FREELANCER.name, "")
-    for secret in (*OF_THE_FREELANCER, words.when(samples.WORK_DEADLINE, lang, samples.ZONE, "day")):
-        assert secret not in rest, secret
+    for key in KEYS:
+        said = whole(write(samples.letter_view(lang, key, Role.CLIENT, offer=offer)))
+        named = samples.FREELANCER.name in said
+        assert named is (disclosure is Disclosure.BY_NAME), key
+        rest = said.replace(samples.FREELANCER.name, "")
+        for secret in (*OF_THE_FREELANCER, words.when(samples.WORK_DEADLINE, lang, samples.ZONE, "day")):
+            assert secret not in rest, (key, secret)
 
 
 @pytest.mark.parametrize(
