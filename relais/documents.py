@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-import zipfile
 from typing import Any
-from xml.etree.ElementTree import ParseError, XMLParser, fromstring
 
 from relais.checks import ending
 
@@ -45,6 +43,8 @@ def _words(text: str) -> int:
 
 def _member(body: bytes, member: str) -> bytes | None:
     """One file of an archive, if it is there and not larger than what is read."""
+    import zipfile  # no other answer needs it, and every cold start would load it
+
     try:
         with zipfile.ZipFile(io.BytesIO(body)) as archive:
             if archive.getinfo(member).file_size > MOST_TEXT:
@@ -59,6 +59,8 @@ def _tree(inside: bytes) -> list[Any]:
     """The elements of a document; none where it declares entities of its own, which may grow without end."""
     if b"<!DOCTYPE" in inside or b"<!ENTITY" in inside:
         return []
+    from xml.etree.ElementTree import ParseError, XMLParser, fromstring  # likewise
+
     try:
         return list(fromstring(inside, parser=XMLParser()).iter())  # noqa: S314 (no entities, bounded in size)
     except ParseError:

@@ -205,7 +205,7 @@ class MalformedGateIdError(RelaisError):
         self.text = text
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class GateId:
     """Milestone (`00` for the order itself), kind and ordinal.
 
@@ -243,7 +243,7 @@ class GateId:
         return self.milestone == ORDER_LEVEL
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Decision:
     """A gate's answer: what, by whom, when, how; the audit of it.
 
@@ -258,7 +258,7 @@ class Decision:
     why: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Gate:
     """A gate as it stands in the table."""
 

@@ -71,7 +71,7 @@ class OrderNotFoundError(RelaisError):
         self.order = order
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Engagement:
     """One freelancer bound to one milestone at an agreed cost; the only truth about who does it.
 
@@ -95,7 +95,7 @@ class Engagement:
         return self.kind in {Performer.SELF, Performer.OUTSIDE}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Lost:
     """Who had the work before it went to somebody else, why, and what they are paid all the same (minor units)."""
 
@@ -106,7 +106,7 @@ class Lost:
     trial: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Interrupt:
     """A decision on an order that every open gate is answered with, or on one milestone (design: workflow section 2).
 
@@ -121,7 +121,7 @@ class Interrupt:
     note: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Milestone:
     """One deliverable's life inside an order. `left_to_send` is what of the agreed cost no act has reserved yet.
 
@@ -194,7 +194,7 @@ class Milestone:
         return self.starts is not None and self.began is None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Order:
     """One purchase. The money pots are remainders under conditions, never counters under a version."""
 

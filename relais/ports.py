@@ -13,7 +13,7 @@ from relais.metrics import Metric
 if TYPE_CHECKING:
     from relais.bank import Movement
     from relais.link import LinkKeys
-    from relais.pages.views import AnyLetter
+    from relais.pages.letter_views import AnyLetter
     from relais.rows import Key, Row, Write
 
 

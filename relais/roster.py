@@ -48,7 +48,7 @@ _TIERS: Mapping[Performer, int] = {Performer.FREELANCER: 0, Performer.AGENCY: 1}
 """Whom the ranking may choose, and in which order."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Rate:
     """What a freelancer asks for one piece of work of a skill, in minor units."""
 
@@ -56,7 +56,7 @@ class Rate:
     amount: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Terms:
     """What is agreed with somebody, which the catalogue's file and commands may both change."""
 
@@ -82,7 +82,7 @@ class Terms:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Difference:
     """Where the file says something else than a command did: `what` it is about, what each says, which one `holds`."""
 
@@ -95,7 +95,7 @@ class Difference:
 FILE, COMMAND = "file", "command"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class RateRise:
     """When a rate rises by itself, and by how much.
 
@@ -118,7 +118,7 @@ class RateRise:
         return cls(int(row["after"]), int(row["above"]), int(row["by"]), int(row["most"]))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Freelancer:
     """One row of the roster. `in_hand` counts the engagements under way: nobody goes above `capacity`.
 
@@ -322,7 +322,7 @@ def _days_hold(base: set[Away], now: set[Away], file: set[Away]) -> tuple[tuple[
     return tuple(sorted(kept, key=Away.to_row)), tuple(sorted(differences, key=lambda one: (one.file, one.command)))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Trial:
     """Work that a candidate may be asked for: up to `most` (minor units, as a rate), `first` of all or last."""
 
@@ -330,7 +330,7 @@ class Trial:
     first: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Reason:
     """One number behind a ranking, such as Reason("quality", 474): stored with the choice and shown as "why her?"."""
 
@@ -338,7 +338,7 @@ class Reason:
     value: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Ranked:
     """One freelancer who may be asked, with the pay that would be proposed (minor units) and the reasons.
 

@@ -17,8 +17,8 @@ from typing import Any
 from devstack.simulation.pages import Mail
 from relais.adapters.keys import BOOK, DESK, DUE, INDEXES, PK, SK, Index
 from relais.order import stamp
+from relais.pages.letter_views import AnyLetter
 from relais.pages.letters import write
-from relais.pages.views import AnyLetter
 from relais.ports import ConditionFailedError
 from relais.rows import Change, Check, Guard, Key, Put, Row, Test, Write
 

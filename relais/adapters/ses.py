@@ -13,7 +13,7 @@ from relais.ports import MailRefusedError
 if TYPE_CHECKING:
     from mypy_boto3_sesv2 import SESV2Client
 
-    from relais.pages.views import AnyLetter, Mail
+    from relais.pages.letter_views import AnyLetter, Mail
 
 
 class SesMailer:

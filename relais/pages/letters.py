@@ -15,6 +15,7 @@ from relais.gate import Kind, Role
 from relais.money import format_amount
 from relais.offer import Disclosure, RefundCause
 from relais.pages import words
+from relais.pages.letter_views import AnnouncementView, AnyLetter, LetterView, Mail, ReportView
 from relais.pages.render import (
     bears_in_words,
     environment,
@@ -28,7 +29,6 @@ from relais.pages.render import (
     speech,
     why_you,
 )
-from relais.pages.views import AnnouncementView, AnyLetter, LetterView, Mail, ReportView
 from relais.performer import Performer
 from relais.report import Finding
 

@@ -21,11 +21,11 @@ from relais.money import shares
 from relais.offer import Bears, Disclosure, FreelancerPaid, Offer, OfferStatus, RefundCause, Review
 from relais.order import Milestone, MilestoneStage, Order, OrderStage
 from relais.pages import words
+from relais.pages.letter_views import Frame
 from relais.pages.views import (
     AnsweredView,
     BriefView,
     Chosen,
-    Frame,
     FreelancerView,
     GateView,
     IndexView,

@@ -1,7 +1,8 @@
 """What pages and mails are given to show. Steps fill these; templates read them and nothing else.
 
 Amounts are minor units with their currency; times are UTC and printed in `Frame.zone`. Links are whole addresses made
-by the steps.
+by the steps. They hold what people typed and who they are: none has a `repr` that could be printed, and each cold start
+is spared making one.
 
 Forms post these fields; `typed` everywhere holds them by the same names, as they were posted or saved: offer
 `client_kind` (consumer|business), `start_now`, `ends_when_done` ("yes"), `lang`; checkout `nonce`; address `nonce`,
@@ -22,33 +23,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from relais.announcement import Announcement
 from relais.checks import Found
 from relais.gate import Choice, Decision, Gate, Kind, Role
 from relais.offer import Offer, RefundCause
 from relais.order import Milestone, MilestoneStage, Order
-from relais.report import Finding
+from relais.pages.letter_views import Frame
 from relais.roster import Freelancer, Reason
-from relais.shop import Shop
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """What surrounds every page and mail: shop, language, zone, public address, the page's own path.
-
-    `other_lang` is the address of the same page in the other language, where there is one.
-    """
-
-    shop: Shop
-    lang: str
-    zone: str
-    home: str
-    path: str
-    now: datetime
-    other_lang: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Problem:
     """What is wrong with what was typed: words by `key` filled with `facts`, beside the input `field`."""
 
@@ -57,7 +40,7 @@ class Problem:
     facts: Mapping[str, str | int] = dataclasses.field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class FileView:
     """A file. `url` is absent where it is not released yet, `preview` where no image can be shown."""
 
@@ -68,7 +51,7 @@ class FileView:
     preview: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class IndexView:
     """The shop's front page: its open offers."""
 
@@ -76,7 +59,7 @@ class IndexView:
     offers: tuple[Offer, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class OfferView:
     """Screen A: the offer. `delivered_by`: if the brief is answered today; `typed`: what a refused form held."""
 
@@ -89,7 +72,7 @@ class OfferView:
     typed: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class BriefView:
     """Screen B, inside the order's page: the brief to fill in, what was saved, until when, what it starts."""
 
@@ -105,7 +88,7 @@ class BriefView:
     problems: tuple[Problem, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class PartView:
     """One of several milestones on the order's page: where it is, its dates, what waits there for the client.
 
@@ -125,7 +108,7 @@ class PartView:
     dropping: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Said:
     """Words of the order's thread: by whom, whether they are the reader's own, on the client's side or the maker's."""
 
@@ -137,7 +120,7 @@ class Said:
     to_client: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Asking:
     """A form beside a gate's own: to ask somebody, or for another date. `waiting` until when one sent before waits.
 
@@ -151,7 +134,7 @@ class Asking:
     flagged: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class OrderView:
     """The order's own page for its client: to pay, being confirmed, brief, under way, to answer, completed, refunded.
 
@@ -186,7 +169,7 @@ class OrderView:
     typed: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class OpenProposal:
     """A proposal among those that are open to a freelancer, with the address and nonce of its own form.
 
@@ -203,7 +186,7 @@ class OpenProposal:
     due: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class FreelancerView:
     """A freelancer's own page: what is open to them, how much they can still take, when they are away.
 
@@ -223,7 +206,7 @@ class FreelancerView:
     typed: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class AskedBefore:
     """Somebody who was asked and did not take it: how that ended, why, and the words that came with it."""
 
@@ -233,7 +216,7 @@ class AskedBefore:
     note: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Chosen:
     """Somebody of the ranking that a proposal was made from, with the numbers behind it; the first was asked."""
 
@@ -242,7 +225,7 @@ class Chosen:
     reasons: tuple[Reason, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Bearing:
     """Who bears a refund of a cause: what the freelancer is `paid` all the same, and what is `left` to the seller."""
 
@@ -251,7 +234,7 @@ class Bearing:
     left: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class GateView:
     """One gate's page, one template for all of them: facts, what to look at, the choices, what silence means.
 
@@ -312,7 +295,7 @@ class GateView:
     order_link: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class AnsweredView:
     """A gate that was answered (or withdrawn): what was decided, by whom, when, and where to go on.
 
@@ -332,7 +315,7 @@ class AnsweredView:
     coming: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class NoticeView:
     """A friendly page of its own: dead link, not found, refused form, too large, trouble. `key` names the words."""
 
@@ -341,84 +324,3 @@ class NoticeView:
     status: int
     facts: Mapping[str, str | int] = dataclasses.field(default_factory=dict)
     back: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class LetterView:
-    """A mail. `key` names its words; `link` is the one button's address; `deadline` the reader's own date.
-
-    Keys: `brief`, `proposal`, `work`, `rework`, `revision`, `review`, `acceptance`, `accepted`, `to_pay` (to the
-    freelancer: accepted, will be paid), `reduced` (to the freelancer: a part was given back, `pay` is what is left),
-    `settled` (to the client: a part was given back, the rest is accepted), `settlement`, `contested`, `unanswered` (to
-    the client: what the seller proposes on a refund request, `facts` hold its `amount`), `paid`, `completed`,
-    `parked`, `late`, `pick`, `stuck`, `taken` (to the
-    freelancer: another was faster), `lost` (to the freelancer whose work goes on without them: `facts` hold `why`),
-    `revised` (a version after a change that the client asked for), `address`, `unreached` (to the seller: `facts` hold
-    the `kind` and `role` of the gate and the `address` that no mail reaches), `refunded` (to the client: `facts` hold
-    the `amount` in minor units, its `currency` where it is not the order's, the `cause`),
-    `cancelled` (to the freelancer: `pay` is what is paid all the same, 0 if nothing is due, None if nobody was engaged;
-    `facts` may hold the `cause`), and `<key>.reminder` for a reminder. The client's date is the promised one, the
-    freelancer's the working one. What may be shown depends on the reader (`role`), as on `GateView`.
-    """
-
-    frame: Frame
-    key: str
-    role: Role
-    to: str
-    link: str | None
-    order: Order
-    offer: Offer
-    gate: Gate | None = None
-    milestone: Milestone | None = None
-    freelancer: Freelancer | None = None
-    pay: int | None = None
-    pay_by: datetime | None = None
-    deadline: datetime | None = None
-    brief: tuple[tuple[str, str], ...] = ()
-    note: str | None = None
-    reasons: tuple[Reason, ...] = ()
-    facts: Mapping[str, str | int] = dataclasses.field(default_factory=dict)
-    own_page: str | None = None
-    others: int = 0
-    room: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class AnnouncementView:
-    """A mail of a change between the shop and a freelancer, to whom it concerns."""
-
-    frame: Frame
-    said: Announcement
-    to: str
-    freelancer: Freelancer
-    own_page: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Mail:
-    """A mail ready to be sent: plain text beside HTML, in the reader's language."""
-
-    to: str
-    subject: str
-    text: str
-    html: str
-
-
-@dataclass(frozen=True, slots=True)
-class ReportView:
-    """The mail that tells the seller where the ledger and Stripe do not agree: about no order, to nobody else.
-
-    `findings` are those that are told one by one, `more` how many others there are. `booked` and `held` are what we and
-    Stripe say is in the account, by currency in minor units; `held` is None where it could not be read for sure.
-    """
-
-    frame: Frame
-    to: str
-    findings: tuple[Finding, ...]
-    more: int
-    booked: Mapping[str, int]
-    held: Mapping[str, int] | None
-
-
-AnyLetter = LetterView | AnnouncementView | ReportView
-"""Whatever can be sent."""

@@ -9,10 +9,10 @@ from datetime import datetime
 from relais.announcement import Announcement
 from relais.calendar import due_after
 from relais.errors import RelaisError
-from relais.gate import Choice, Gate, GateId, Kind, Role, Status, Via, gate_from_row
+from relais.gate import Choice, Gate, GateId, Kind, Role, Status, gate_from_row
 from relais.offer import Question
-from relais.order import ORDER_LEVEL, Lost, Milestone
-from relais.pages.views import AnnouncementView, AskedBefore, Chosen, Frame, LetterView
+from relais.order import Lost, Milestone
+from relais.pages.letter_views import AnnouncementView, Frame, LetterView
 from relais.ports import Ports
 from relais.roster import Freelancer, Reason
 from relais.rows import brief_key, gate_key
@@ -349,49 +349,6 @@ def reasons(gate: Gate | None) -> tuple[Reason, ...]:
         return ()
     mine = [one for one in gate.shown.get("ranking", []) if one["who"] == gate.owner]
     return tuple(Reason(key, value) for one in mine for key, value in one["why"].items())
-
-
-def ranking_of(ports: Ports, situation: Situation) -> tuple[Chosen, ...]:
-    """The ranking that the engaged freelancer was asked by: theirs first, then who came next. Empty where none was."""
-    milestone = situation.milestone
-    if milestone is None or milestone.engagement is None:
-        return ()
-    who = milestone.engagement.freelancer
-    numbers = dict.fromkeys((situation.number, ORDER_LEVEL))
-    rows = [row for number in numbers for row in ports.store.query(f"O#{situation.order.id}", f"G#{number}#proposal#")]
-    accepted = [gate for gate in map(gate_from_row, rows) if gate.owner == who and _said_yes(gate)]
-    if not accepted:
-        return ()
-    ranked = accepted[-1].shown.get("ranking", [])
-    names = {row["key"]: row["name"] for row in ports.store.query("ROSTER", "R#")}
-    found = sorted(ranked, key=lambda one: one["who"] != who)
-    return tuple(
-        Chosen(names.get(one["who"], one["who"]), one["points"], tuple(Reason(*pair) for pair in one["why"].items()))
-        for one in found
-        if who in {other["who"] for other in ranked}
-    )
-
-
-def asked_before(ports: Ports, situation: Situation) -> tuple[AskedBefore, ...]:
-    """Who was asked for this work and did not take it: what they said, or that they said nothing."""
-    rows = ports.store.query(f"O#{situation.order.id}", f"G#{situation.number}#proposal#")
-    gates = [gate for gate in map(gate_from_row, rows) if gate.role is Role.FREELANCER and gate.decision is not None]
-    names = {row["key"]: row["name"] for row in ports.store.query("ROSTER", "R#")} if gates else {}
-    return tuple(_asked_before(ports, gate, names.get(gate.owner, gate.owner)) for gate in gates)
-
-
-def _asked_before(ports: Ports, gate: Gate, name: str) -> AskedBefore:
-    decision = gate.decision
-    if decision is None or decision.choice is not Choice.AGAIN:
-        return AskedBefore(name, "withdrawn", "", None)
-    if decision.by != gate.owner:
-        return AskedBefore(name, "lapsed" if decision.via is Via.CLOCK else "withdrawn", "", None)
-    note = None if decision.note is None else ports.files.get_text(decision.note)
-    return AskedBefore(name, "declined", decision.why or "", note)
-
-
-def _said_yes(gate: Gate) -> bool:
-    return gate.decision is not None and gate.decision.choice is Choice.ACCEPTED
 
 
 def pay_by(situation: Situation) -> datetime:

@@ -17,7 +17,7 @@ from relais.errors import RelaisError
 from relais.gate import HEARTBEAT, OWED_AFTER, Choice, Gate, GateId, Kind, Owed, Role, Status, Via, due_shard
 from relais.metrics import Metric
 from relais.order import ORDER_LEVEL, Milestone, MilestoneStage, Order, OrderStage, milestone_from_row, stamp
-from relais.pages.views import LetterView
+from relais.pages.letter_views import LetterView
 from relais.ports import ConditionFailedError, Ports
 from relais.rows import (
     Change,

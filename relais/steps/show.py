@@ -24,12 +24,12 @@ from relais.order import (
     is_order_id,
     milestone_from_row,
 )
+from relais.pages.letter_views import Frame
 from relais.pages.views import (
     AnsweredView,
     Asking,
     BriefView,
     FileView,
-    Frame,
     FreelancerView,
     GateView,
     IndexView,
@@ -47,6 +47,7 @@ from relais.rows import brief_key, deliverable_key, freelancer_key, gate_key
 from relais.schedule import schedule
 from relais.shop import Shop
 from relais.steps import letters
+from relais.steps.chosen import asked_before, ranking_of
 from relais.steps.gates import GateNotFoundError, read_gate
 from relais.steps.intake import brief_gate, current_offer, saved_brief
 from relais.steps.interrupt import droppable
@@ -514,9 +515,9 @@ def _gate_view(ports: Ports, situation: Situation, gate: Gate, typed: Typed) -> 
         reasons=letters.reasons(gate),
         margin=_margin(situation) if seller else None,
         candidates=candidates(ports, situation.offer) if gate.id.kind is Kind.PICK else (),
-        chosen=letters.ranking_of(ports, situation) if gate.id.kind is Kind.REVIEW else (),
+        chosen=ranking_of(ports, situation) if gate.id.kind is Kind.REVIEW else (),
         own=own(ports) if gate.id.kind in {Kind.PICK, Kind.LATE} else None,
-        asked=letters.asked_before(ports, situation) if gate.id.kind is Kind.PICK else (),
+        asked=asked_before(ports, situation) if gate.id.kind is Kind.PICK else (),
         others=letters.other_proposals(maker_row, gate) if maker_row else 0,
         room=max(0, maker_row.capacity - maker_row.in_hand) if maker_row else 0,
         own_page=freelancer_link(ports, maker_row) if maker_row else None,

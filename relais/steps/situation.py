@@ -44,7 +44,7 @@ class OfferNotFoundError(RelaisError):
         self.slug = slug
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class OnSale:
     """An offer in the shop's window: which version is current, and whether it can be bought."""
 
@@ -53,7 +53,7 @@ class OnSale:
     status: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Situation:
     """An order as one of its gates sees it."""
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from devstack.simulation.memory import MemoryFiles, MemoryStore
 from relais.link import LinkKeys
-from relais.pages.views import AnnouncementView, LetterView
+from relais.pages.letter_views import AnnouncementView, LetterView
 from relais.ports import ChargeSeen, PaidSession, Sent, SessionRequest, Settings, Settlement, Store
 
 MONDAY = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)

@@ -16,8 +16,9 @@ from relais.calendar import next_working_instant, within_working_hours
 from relais.gate import Choice, Gate, Kind, Owed, Role, Status, due_shard, jitter
 from relais.metrics import Metric
 from relais.order import stamp
+from relais.pages.letter_views import LetterView
 from relais.pages.letters import write
-from relais.pages.views import LetterView, OrderView
+from relais.pages.views import OrderView
 from relais.ports import MailRefusedError
 from relais.roster import Freelancer
 from relais.rows import Change, Put, address_hash, bounce_key, freelancer_key, gate_key, order_key

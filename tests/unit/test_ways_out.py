@@ -11,7 +11,8 @@ import pytest
 
 from relais.gate import Choice, Gate, GateId, Kind, due_shard
 from relais.offer import RefundCause
-from relais.pages.views import AnsweredView, GateView, LetterView, OrderView
+from relais.pages.letter_views import LetterView
+from relais.pages.views import AnsweredView, GateView, OrderView
 from relais.ports import MailRefusedError
 from relais.roster import Freelancer
 from relais.rows import Put, freelancer_key

@@ -23,7 +23,7 @@ from relais.cli import app
 from relais.cli.catalog import Catalog, load
 from relais.gate import Choice, Status, Via, gate_from_row
 from relais.link import LinkKeys
-from relais.pages.views import AnyLetter
+from relais.pages.letter_views import AnyLetter
 from relais.ports import ChargeSeen, PaidSession, Ports, Sent, SessionRequest, Settings, Settlement
 from relais.rows import order_key
 from relais.steps.assign import open_proposal

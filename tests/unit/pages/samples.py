@@ -23,6 +23,7 @@ from relais.offer import (
     Text,
 )
 from relais.order import Engagement, Milestone, MilestoneStage, Order, OrderStage
+from relais.pages.letter_views import Frame, LetterView
 from relais.pages.render import Page
 from relais.pages.views import (
     AnsweredView,
@@ -31,10 +32,8 @@ from relais.pages.views import (
     BriefView,
     Chosen,
     FileView,
-    Frame,
     GateView,
     IndexView,
-    LetterView,
     NoticeView,
     OfferView,
     OrderView,

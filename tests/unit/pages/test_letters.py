@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from relais.gate import Kind, Role
 from relais.offer import Disclosure, RefundCause
 from relais.pages import words
+from relais.pages.letter_views import Mail
 from relais.pages.letters import compose, write
-from relais.pages.views import Mail
 from relais.performer import Performer
 from tests.unit.pages import samples
 from tests.unit.pages.document import HOSTILE, Document
