@@ -184,9 +184,8 @@ def test_a_module_that_reaches_outward_is_found(module: str, source: str) -> Non
     ("module", "source"),
     [
         ("relais.order", "from relais.money import shares\nimport decimal"),
-        ("relais.steps.intake", "from relais.pages.views import OfferView\nfrom relais import order")(
-            "relais.pages.render", "import jinja2\nfrom relais.pages import views"
-        ),
+        ("relais.steps.intake", "from relais.pages.views import OfferView\nfrom relais import order"),
+        ("relais.pages.render", "import jinja2\nfrom relais.pages import views"),
         ("relais.adapters.stripe", "import stripe\nimport os\nfrom relais.ports import Store"),
         ("relais.wiring", "from relais.adapters import dynamodb\nfrom relais.steps import intake"),
         ("functions.intake.show_page", "from relais import wiring\nfrom aws_lambda_powertools import Logger"),
