@@ -50,7 +50,7 @@ class ActState(StrEnum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Act:
     """One movement of money. `operation` is its name for ever; the idempotency key adds the generation."""
 

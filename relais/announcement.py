@@ -33,7 +33,7 @@ class Topic(StrEnum):
     TRIAL_FAILED = "trial_failed"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Announcement:
     """One change: of whom, what, by whom, how, when and why; `role` is told by mail.
 

@@ -51,7 +51,7 @@ _HELD = frozenset(
 """What Stripe keeps back and releases: both halves carry one item, so that they meet in clearing."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Movement:
     """A balance transaction, with what its source says it was for. Minor units of `currency`, signed as Stripe signs.
 
@@ -92,7 +92,7 @@ class Movement:
         return _row(self).kind is not EntryKind.UNKNOWN
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class _Row:
     """What an entry of a type is, where its amount goes, where its fee goes, and what it is about in clearing."""
 

@@ -95,7 +95,7 @@ class Unit(StrEnum):
     DAYS = "d"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Duration:
     """A number of working hours, working days, hours or days. Written "8 wh", "5 wd", "24 h", "7 d"."""
 
@@ -127,7 +127,7 @@ class Anchor(StrEnum):
     LAST_DAY = "last day"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Reminder:
     """When somebody is reminded: after the opening, before the deadline, half-way, or when the last day opens."""
 
@@ -158,7 +158,7 @@ class Reminder:
             raise ReminderFormatError(text) from error
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Rule:
     """A gate's clock: how long it stays open and when its owner is reminded. Written "7 d; 2 d, 5 d, last day"."""
 
@@ -178,7 +178,7 @@ class Rule:
         return cls(Duration.parse(deadline), tuple(Reminder.parse(word) for word in words))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Span:
     """Working time within a day, in minutes since midnight on the person's wall clock; `end` may be 1440."""
 
@@ -186,7 +186,7 @@ class Span:
     end: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Away:
     """Whole days on which a person does not work, both ends included, in the person's zone."""
 
@@ -215,7 +215,7 @@ Week = tuple[tuple[Span, ...], ...]
 _OFFICE_WEEK: Week = ((Span(9 * 60, 18 * 60),),) * 5 + ((),) * 2
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Hours:
     """A week of working hours: seven tuples of spans, Monday first; `holidays` says that French ones are kept free.
 
@@ -261,7 +261,7 @@ class Hours:
         return timedelta(minutes=sum(lengths)) / len(lengths)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Calendar:
     """When a person works: the hours of the week less the away dates."""
 

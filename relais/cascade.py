@@ -10,7 +10,7 @@ from relais.performer import Performer
 from relais.roster import Ranked
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Cascade:
     """The rounds of asking, frozen with the order's policy.
 

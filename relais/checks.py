@@ -30,7 +30,7 @@ REQUIRED = frozenset({Check.COUNT, Check.TYPES})
 """What the freelancer is told before sending: anything else the seller sees."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Automatic:
     """What an offer asks of every version: how many files at least, of which types (lower case), how many words."""
 
@@ -60,7 +60,7 @@ class Automatic:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Found:
     """One check: whether it is as it should be, what was asked and what was found, as numbers or short lists."""
 

@@ -113,7 +113,7 @@ FEES_TAKE_PERCENT = 5
 """Of a client's money no fee of Stripe's takes more: 3.25 % and 0.25 € at most (design: money A 9)."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Account:
     """A named pot of the chart; `subject` is the order, freelancer or affiliate it belongs to.
 
@@ -183,7 +183,7 @@ def dispute_held(order: str) -> Account:
     return Account("dispute_held", order)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Posting:
     """One movement of one account, in minor units: a debit is positive, a credit negative."""
 
@@ -223,7 +223,7 @@ class EntryKind(StrEnum):
     OPENING = "opening"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Entry:
     """A balanced set of postings with a reference that is unique for ever; never changed once written.
 
@@ -451,7 +451,7 @@ class DifferenceKind(StrEnum):
     BANK_AMOUNT = "bank_amount"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Difference:
     """One thing that is not as it must be, with the sum it is about (minor units) and a sentence that explains it."""
 
@@ -462,7 +462,7 @@ class Difference:
     sentence: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class BankTransaction:
     """What Stripe says of one balance transaction: its net in minor units, signed as Stripe signs it."""
 
@@ -513,7 +513,7 @@ def _repeated(entries: Iterable[Entry]) -> Iterable[Difference]:
             yield Difference(DifferenceKind.REPEATED, reference, 0, "", sentence)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Uncleared:
     """What one item has left in clearing: an amount that one side moved and the other did not (minor units)."""
 
@@ -571,7 +571,7 @@ def _other_half(one: Uncleared) -> str:
     return "our amount and Stripe's are not the same"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Cover:
     """What is there for others, and what they are owed, in minor units of one currency (design: money A 1).
 

@@ -28,7 +28,7 @@ class UnknownLinkKeyError(RelaisError):
         self.key_id = key_id
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class LinkKeys:
     """The keys that links are made with: the current one for new links, older ones to read links already mailed."""
 

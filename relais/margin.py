@@ -73,7 +73,7 @@ class CardRegion(StrEnum):
     INTERNATIONAL = "international"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class CardRate:
     """What Stripe takes of a card payment from a day on: hundredths of a percent, and minor units of the currency."""
 
@@ -92,7 +92,7 @@ class Regime(StrEnum):
     BIC_SERVICES = "bic services"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class ChargeRate:
     """A social charge on receipts from a day on, in hundredths of a percent."""
 
@@ -117,7 +117,7 @@ CHARGE_RATES = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Margin:
     """What the client paid, what Stripe took, what the freelancer gets, in minor units; `margin` is what is left."""
 

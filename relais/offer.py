@@ -39,7 +39,7 @@ _AT_ONCE = Start()
 _NO_WISHES = Automatic()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Text:
     """The same words in French and in English."""
 
@@ -60,7 +60,7 @@ class Text:
         return cls(*row)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Question:
     """One question of the brief; `example` is the answer shown below it. `files` asks for files instead of words."""
 
@@ -72,7 +72,7 @@ class Question:
     files: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Extra:
     """Something that may be added to an offer. Kept as data: nothing sells it yet. Price and cost in minor units."""
 
@@ -84,7 +84,7 @@ class Extra:
     promise: Duration | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class PlannedMilestone:
     """One deliverable that the offer promises; `weight` is its share of the price (design: money B, shares).
 
@@ -156,7 +156,7 @@ class FreelancerPaid(StrEnum):
     PRO_RATA = "pro rata"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Bears:
     """Who bears a refund, by cause: what the freelancer is paid all the same (design: people 5)."""
 
@@ -173,7 +173,7 @@ class Bears:
         return paid
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Clocks:
     """The deadlines and reminders of the gates; an offer may change any number (design: people 5b).
 
@@ -197,7 +197,7 @@ class Clocks:
     question: Rule = _QUESTION
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class SpeedBonus:
     """What is added to the pay, in minor units, for a first version that needs no rework and came early.
 
@@ -208,7 +208,7 @@ class SpeedBonus:
     amount: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Policy:
     """What binds seller, client and freelancer from the day of purchase.
 
@@ -240,7 +240,7 @@ class OfferStatus(StrEnum):
     DRAFT = "draft"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Offer:
     """One version of what is sold. `price` and the expected `cost` are minor units of `currency` (lower case).
 

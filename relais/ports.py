@@ -127,7 +127,7 @@ class Mailer(Protocol):
         """Write and send one mail. Raises `MailRefusedError`."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class PaidSession:
     """A checkout session as Stripe says it is now, with what its payment is known by. Amounts in minor units."""
 
@@ -144,7 +144,7 @@ class PaidSession:
     charge: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Settlement:
     """A balance transaction. `amount`, `fee` and `net` in minor units of `currency`."""
 
@@ -159,7 +159,7 @@ class Settlement:
     available_on: datetime
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class ChargeSeen:
     """A charge as Stripe says it is now."""
 
@@ -168,7 +168,7 @@ class ChargeSeen:
     settlement: Settlement | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Sent:
     """A transfer or refund that Stripe accepted; a refund has no destination. `settlement` may not be known yet."""
 
@@ -207,7 +207,7 @@ class TryAgainError(RelaisError):
         self.cause = cause
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class SessionRequest:
     """What a checkout session is asked for. Everything in it is frozen with its key."""
 
@@ -257,7 +257,7 @@ class Payments(Protocol):
         """
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Movements:
     """A page of Stripe's balance transactions, oldest first; `more` newer ones follow."""
 
@@ -265,7 +265,7 @@ class Movements:
     more: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class PastEvent:
     """An event that Stripe keeps: what it told then, whether or not it ever reached us."""
 
@@ -330,7 +330,7 @@ class Counter(Protocol):
         """Add to a metric."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Settings:
     """What a deployment says of itself."""
 

@@ -38,7 +38,7 @@ class FindingKind(StrEnum):
     """An entry of ours that is none."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Finding:
     """One thing that somebody should look at: how much, of what, since when. Minor units, never negative."""
 

@@ -37,7 +37,7 @@ class Test(StrEnum):
     CONTAINS = "contains"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Guard:
     """A condition on one attribute; every guard of every write of a transaction must hold, or nothing is written."""
 
@@ -46,7 +46,7 @@ class Guard:
     value: Any = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Put:
     """A whole new row. Without other guards it must not exist yet."""
 
@@ -55,7 +55,7 @@ class Put:
     guards: tuple[Guard, ...] = (Guard("pk", Test.ABSENT),)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Change:
     """Attributes of one row set, added to or removed, under guards."""
 
@@ -66,7 +66,7 @@ class Change:
     guards: tuple[Guard, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Check:
     """Guards on a row that is not written itself."""
 

@@ -49,7 +49,7 @@ class After(StrEnum):
     PREVIOUS = "previous"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Start:
     """When a milestone starts: a wait in days or working days, then the next such day of the week (Monday is 0)."""
 
@@ -89,7 +89,7 @@ class Start:
         return cls(anchors[before.strip()], length, weekday)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Dates:
     """One milestone's dates: `starts` is None where it begins with the order; `promised` is the client's date."""
 

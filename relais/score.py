@@ -45,7 +45,7 @@ class Cause(StrEnum):
     APPROVED = "approved"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Score:
     """A mean and how many observations it rests on. The mean is an integer: hundredths of a star, or percent."""
 
@@ -53,7 +53,7 @@ class Score:
     count: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Tally:
     """The weighted sum of the values seen on one axis, and the sum of their weights."""
 
@@ -61,7 +61,7 @@ class Tally:
     weight: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Event:
     """One change of a score: what was seen (`value`), why, about which gate of which order."""
 

@@ -15,7 +15,7 @@ ROW_VERSION = 1
 _LIFTS: Mapping[int, Lift] = {}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Shop:
     """Who sells. `sender` is the verified address of all mails, `vat` the mention beside every price.
 

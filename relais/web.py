@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from relais.order import is_order_id
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Request:
     """What a browser or Stripe asks. Header names are lower case; a form field may stand several times."""
 
@@ -39,7 +39,7 @@ class Request:
         return {name: values[0] for name, values in self.form.items() if values and name != "nonce"}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Response:
     """What goes back. Pages and texts; no binary ever."""
 

@@ -384,7 +384,7 @@ def _once(problems: tuple[Problem, ...]) -> tuple[Problem, ...]:
     return tuple(problem for at, problem in enumerate(problems) if problem not in problems[:at])
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class MoneyBack:
     """What a client gets back, in minor units of the order's currency: of the `whole` order, or of a part of it.
 
@@ -611,7 +611,7 @@ def _freelancer_facts(view: FreelancerView) -> dict[str, Any]:
     }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Weighed:
     """One line of a ranking: what is looked at, what was seen, the points it gave."""
 
@@ -620,7 +620,7 @@ class Weighed:
     points: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class ChosenLines:
     """Somebody of a ranking, with the lines that add up to their points."""
 
@@ -662,7 +662,7 @@ def _can_be_given(view: GateView, choice: Choice) -> bool:
     return choice is not Choice.SELF or view.own is not None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Candidate:
     """A freelancer as the seller picks one: the facts in a line, what speaks against it in another."""
 

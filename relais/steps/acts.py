@@ -53,7 +53,7 @@ NOT_FOUND = "not_found"
 """Why a large act is a person's to decide: no list shows it a day after it was sent."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Done:
     """Stripe took it. The balance transaction may not be known yet."""
 
@@ -61,14 +61,14 @@ class Done:
     settlement: Settlement | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Ended:
     """Stripe refused it for good under this key, or nobody knows: the act says which."""
 
     act: Act
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Later:
     """Nothing happened: somebody else sends, or Stripe did not begin. The clock comes back."""
 

@@ -117,7 +117,7 @@ def _room(gate: Gate) -> Write:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class _History:
     """Who was asked about this work so far: everybody ever, and each asking since the seller was last asked.
 

@@ -62,7 +62,7 @@ class Step(StrEnum):
     """A freelancer whom the catalogue has no longer: not asked any more; engagements go on."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class AppliedOffer:
     """An offer and the version that is now on sale (of a withdrawn one: the last that was)."""
 
@@ -72,7 +72,7 @@ class AppliedOffer:
     step: Step
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class AppliedFreelancer:
     """A freelancer, what became of their row, and where the file and what was changed by command did not agree."""
 
@@ -81,7 +81,7 @@ class AppliedFreelancer:
     differences: tuple[Difference, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Applied:
     """What applying a catalogue did."""
 

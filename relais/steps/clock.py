@@ -75,7 +75,7 @@ TICK_LATE = timedelta(minutes=15)
 """Hours bind the stored instant, not the tick: one that comes this late is still in time (design: people section 1)."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Tick:
     """What one tick did: rows settled, rows that failed and stay due, shards left for the next call."""
 

@@ -29,7 +29,7 @@ TOLD_AGAIN = timedelta(days=7)
 """A finding that stays is told again so often; a new one at once."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Report:
     """The last comparison: when, what is booked and what Stripe holds by currency, and what does not agree."""
 

@@ -241,7 +241,7 @@ def by_seller(situation: Situation, seller: Freelancer, link_key: str) -> Gate:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class _Engaged:
     milestone: Milestone
     engagement: Engagement

@@ -85,7 +85,7 @@ class ChoiceNotRoutedError(RelaisError):
         self.choice = choice
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Answer:
     """An answer on its way through the door. `note` is the key of the words that came with it.
 
@@ -99,7 +99,7 @@ class Answer:
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Effects:
     """What an answer does besides being recorded: to the row it advances, and to others."""
 
@@ -435,7 +435,7 @@ def _said_no(situation: Situation, gate: Gate, answer: Answer) -> tuple[Write, .
     return _scored(situation, gate, gate.owner, declined, back=True)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class _Seen:
     axis: Axis
     value: int

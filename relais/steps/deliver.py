@@ -483,7 +483,7 @@ def _through_the_door(ports: Ports, gate: Gate, given: Answer) -> Shown | Respon
     return redirect(gate_path(ports, situation.order, decided))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Permits:
     """Uploads allowed, and those refused with the reason; each says which it is of those asked for, from 0."""
 

@@ -127,7 +127,7 @@ class ChoiceNotOfferedError(RelaisError):
         self.choice = choice
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class GateCall:
     """What a state of the definition passes to the function that opens its gate. The list only grows."""
 

@@ -317,7 +317,7 @@ def brief_gate(ports: Ports, order: Order) -> Gate | None:
     return gate if gate is not None and gate.status is Status.OPEN else None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class SavedBrief:
     """What was typed so far."""
 

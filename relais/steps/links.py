@@ -34,7 +34,7 @@ class NonceRefusedError(RelaisError):
         super().__init__("this form is too old: it is shown again, send it once more")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class OpenedGate:
     """A gate whose link was presented, with its order."""
 

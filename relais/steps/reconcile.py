@@ -36,7 +36,7 @@ RESERVE_MS = 20_000
 SHOP = "shop"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Mark:
     """How far the book was read. `base` is where the next look begins, `cursor` where an unfinished one goes on.
 
@@ -53,7 +53,7 @@ class Mark:
     revision: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Look:
     """What one look did: lines read, entries that had been missing, events fed, whether the end was reached."""
 

@@ -90,7 +90,7 @@ class ReasonUnusableError(RelaisError):
         super().__init__(f"say why in at most {LONGEST_REASON} characters: the reason is kept and told")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class By:
     """Who changes something, how, and why."""
 

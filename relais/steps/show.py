@@ -106,7 +106,7 @@ MOST_SLIPS = 2
 """Of the finger, in the domain of an address."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Shown:
     """A page to be rendered, with its status."""
 
@@ -231,7 +231,7 @@ def open_gate_link(ports: Ports, order_id: str, gate_id: str, presented: str) ->
     return OpenedGate(order, gate)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Typed:
     """A form that comes back: what is wrong, and everything that was typed. `of_brief`.
 

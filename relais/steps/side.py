@@ -55,7 +55,7 @@ SEEN = ENDED | {
 UNWOUND = frozenset({OrderStage.UNWIND, OrderStage.CLOSE, OrderStage.COMPLETED})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Caused:
     """What an answer to a side gate does: in its own transaction, and after it.
 

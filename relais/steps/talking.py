@@ -36,7 +36,7 @@ QUESTION, ANSWER = "1", "2"
 """The parts of a question's rows."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Question:
     """A question on its way: the page it is asked from, where its words are kept, whether the work stops for it."""
 

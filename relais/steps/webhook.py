@@ -21,7 +21,7 @@ from relais.steps.strays import stray_act
 from relais.web import Request, Response
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class StripeEvent:
     """An event as its signature vouches for it: a hint to look, never a fact to book."""
 
