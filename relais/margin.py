@@ -13,6 +13,7 @@ from relais.errors import RelaisError
 from relais.ledger import BONUS, CARD_FEE, WORK, Entry, trial_balance
 from relais.money import decimal_text
 from relais.offer import Offer
+from relais.shop import Regime
 
 _PERCENT = 10_000
 REFUNDS_EXPECTED = 1_000
@@ -83,13 +84,6 @@ class CardRate:
     percent: int
     fixed: int
     source: str
-
-
-class Regime(StrEnum):
-    """How the seller's turnover is charged (micro-entrepreneur)."""
-
-    BNC = "bnc"
-    BIC_SERVICES = "bic services"
 
 
 @dataclass(frozen=True, slots=True, repr=False)

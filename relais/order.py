@@ -445,3 +445,9 @@ def engagement_row(engagement: Engagement) -> dict[str, Any]:
         "kind": engagement.kind.value,
         **({"trial": True} if engagement.trial else {}),
     } | (bought if engagement.kind is Performer.OUTSIDE else {})
+
+
+def droppable(order: Order, milestone: Milestone) -> bool:
+    """Whether a client may still drop a milestone: it waits for its date and nobody has called it back."""
+    waits = order.stage is OrderStage.MILESTONES and milestone.stage is MilestoneStage.START
+    return waits and milestone.interrupt is None and order.interrupt_seq <= milestone.handled

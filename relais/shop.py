@@ -2,17 +2,24 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 from relais.calendar import Away, Calendar, Hours
 from relais.lift import Lift, Row, lift
-from relais.margin import Regime
 from relais.offer import Text
 from relais.roster import RateRise
 from relais.score import HALF_LIFE_DAYS
 
 ROW_VERSION = 1
 _LIFTS: Mapping[int, Lift] = {}
+
+
+class Regime(StrEnum):
+    """How the seller's turnover is charged (micro-entrepreneur)."""
+
+    BNC = "bnc"
+    BIC_SERVICES = "bic services"
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -22,7 +22,7 @@ from relais.calendar import DEFAULT_ZONE, Away, Calendar, Duration, Hours, Remin
 from relais.cascade import Cascade
 from relais.checks import Automatic
 from relais.errors import RelaisError
-from relais.margin import PriceTooLowError, Regime, bear_refunds, cover
+from relais.margin import PriceTooLowError, bear_refunds, cover
 from relais.money import EXPONENTS, parse_amount
 from relais.offer import (
     Bears,
@@ -45,7 +45,7 @@ from relais.performer import Performer
 from relais.roster import Freelancer, Rate, RateRise, Standing
 from relais.schedule import Start, schedule
 from relais.score import HALF_LIFE_DAYS, Score
-from relais.shop import Shop
+from relais.shop import Regime, Shop
 
 _MOST_PROPOSAL_AFTER = 8
 _MOST_MILESTONES = 25

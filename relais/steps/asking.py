@@ -9,8 +9,8 @@ from relais.gate import Gate, GateId, Owed
 from relais.ports import ConditionFailedError, Ports
 from relais.rows import Write, merged
 from relais.steps.gates import owing, send_first
-from relais.steps.side import count, moot, opening_writes, sides_of
-from relais.steps.situation import Situation, read_situation
+from relais.steps.side import opening_writes
+from relais.steps.situation import Situation, moot, read_situation, sides_of, sides_opened
 
 TRIES = 5
 """How often an opening or an answer is decided again when it meets another write; each is another one's success."""
@@ -53,7 +53,7 @@ def open_side(
 def numbered(situation: Situation, known: Iterable[Gate], gates: tuple[Gate, ...]) -> tuple[Gate, ...]:
     """New gates with the next numbers and the mail that they owe; `known` are those that were opened before."""
     used = max((gate.id.ordinal for gate in known), default=0)
-    first = max(used, count(situation)) + 1
+    first = max(used, sides_opened(situation)) + 1
     return tuple(
         owing(replace(gate, id=GateId(situation.number, gate.id.kind, number)), situation.now)
         for number, gate in enumerate(gates, start=first)

@@ -18,23 +18,21 @@ from relais.ports import ConditionFailedError, Ports
 from relais.roster import Freelancer, Ranked, Reason, Standing, Trial, rank
 from relais.rows import Change, Put, Write, asked_name, below_attribute, differs, equals, freelancer_key, gate_key
 from relais.steps.contracts import by_seller, exhausted, proposal, waiting
-from relais.steps.decisions import Answer, interrupted
+from relais.steps.decisions import Answer
 from relais.steps.gates import (
     GateCall,
     answer,
     answer_token,
     create,
     fence,
-    find_gate,
     keep_token,
     owing,
-    read_gate,
     resume_decided,
     rivals_of,
     send_first,
 )
 from relais.steps.reassign import settle_lost
-from relais.steps.situation import Situation, read_situation
+from relais.steps.situation import Situation, find_gate, interrupted, read_gate, read_situation
 
 
 def open_proposal(ports: Ports, call: GateCall) -> None:

@@ -12,9 +12,9 @@ from relais.money import format_amount
 from relais.order import Milestone, MilestoneStage
 from relais.ports import ConditionFailedError, Ports
 from relais.rows import Change, Check, Write, absent, equals, order_key
-from relais.steps.decisions import entry_put, interrupted, not_interrupted
+from relais.steps.decisions import entry_put, not_interrupted
 from relais.steps.roster import By, ReasonUnusableError, usable
-from relais.steps.situation import Situation, read_situation
+from relais.steps.situation import Situation, interrupted, read_situation
 
 BEFORE_PAYOUT = frozenset({MilestoneStage.WORK, MilestoneStage.REVIEW, MilestoneStage.ACCEPTANCE, MilestoneStage.HOLD})
 

@@ -38,16 +38,7 @@ from relais.steps.acts import SETTLES_WITHIN
 from relais.steps.contracts import counted_anew, terms_put
 from relais.steps.decisions import Answer
 from relais.steps.door import answer, tell_answer
-from relais.steps.gates import (
-    AlreadyAnsweredError,
-    default_choice,
-    end,
-    person_owned,
-    read_gate,
-    resume,
-    send_opening,
-    tell_taken,
-)
+from relais.steps.gates import AlreadyAnsweredError, default_choice, end, person_owned, resume, send_opening, tell_taken
 from relais.steps.intake import tell_address
 from relais.steps.interrupt import sweep
 from relais.steps.lateness import ask_client_to_wait, ask_seller_of_late, seller_asked_at, watch_promises
@@ -55,8 +46,8 @@ from relais.steps.payout import at_rest, tell_completed
 from relais.steps.reach import Reach, address_of, reach
 from relais.steps.roster import tell
 from relais.steps.runs import lived_long, next_run, roll_over, start_owed
-from relais.steps.side import moot, withdraw_moot, withdraw_side
-from relais.steps.situation import Situation, read_freelancer, read_situation
+from relais.steps.side import withdraw_moot, withdraw_side
+from relais.steps.situation import Situation, moot, read_freelancer, read_gate, read_situation
 from relais.steps.talking import promise_stands_still, stands_still
 
 PAGE = 50

@@ -29,8 +29,8 @@ from relais.gate import (
     due_shard,
 )
 from relais.money import shares
-from relais.offer import FreelancerPaid, RefundCause
-from relais.order import Engagement, Interrupt, Milestone, MilestoneStage, OrderStage, engagement_row, stamp
+from relais.offer import RefundCause
+from relais.order import Engagement, Milestone, MilestoneStage, OrderStage, engagement_row, stamp
 from relais.performer import Performer
 from relais.ports import Store
 from relais.roster import Freelancer, tally_names, works_name
@@ -59,7 +59,7 @@ from relais.rows import (
 )
 from relais.schedule import Dates, schedule
 from relais.score import Axis, Cause
-from relais.steps.situation import Situation
+from relais.steps.situation import Situation, kept_share, unhandled
 
 REASSIGNABLE = frozenset({Kind.WORK, Kind.REVIEW, Kind.ACCEPTANCE, Kind.PARK})
 """The gates at which the work can go to somebody else: before its acceptance."""
@@ -339,19 +339,6 @@ def _rivals_closed(situation: Situation, answer: Answer, rivals: tuple[Gate, ...
 def not_interrupted(situation: Situation) -> Guard:
     """On the order's head: no interrupt that this milestone has not handled (design: workflow section 2)."""
     return equals("interrupt_seq", (situation.milestone or situation.order).handled)
-
-
-def interrupted(situation: Situation) -> bool:
-    """Whether there is an interrupt that this milestone, or the order itself, has not handled."""
-    return unhandled(situation) is not None
-
-
-def unhandled(situation: Situation) -> Interrupt | None:
-    """The interrupt that has not been handled yet: the order's before the milestone's own."""
-    order, milestone = situation.order, situation.milestone
-    if order.interrupt_seq > (milestone or order).handled:
-        return order.interrupt
-    return None if milestone is None else milestone.interrupt
 
 
 def entry_put(entry: ledger.Entry) -> Put:
@@ -640,30 +627,6 @@ def kept_when_lost(situation: Situation, why: LostWhy) -> int:
         case _:
             assert_never(why)
     return kept_share(kept, agreed)
-
-
-def kept_share(kept: FreelancerPaid, agreed: int) -> int:
-    """The part of the agreed cost that is kept (minor units); nothing counts as delivered yet in a pro-rata."""
-    match kept:
-        case FreelancerPaid.FULL:
-            return agreed
-        case FreelancerPaid.HALF:
-            return agreed - agreed // 2
-        case FreelancerPaid.NOTHING | FreelancerPaid.PRO_RATA:
-            return 0
-
-
-def kept_of_part(situation: Situation, cause: RefundCause, amount: int) -> int:
-    """What stays due to the freelancer when `amount` of what a milestone holds is given back (minor units).
-
-    Who bears a part bears it in proportion: of a third, a third of what the whole would take (design: people 5).
-    """
-    milestone = situation.milestone
-    if milestone is None or milestone.held <= 0:
-        return 0
-    due = milestone.left_to_send
-    lost = due - kept_share(situation.offer.policy.bears.on(cause), due)
-    return due - lost * amount // milestone.held
 
 
 def _reviewed(situation: Situation, gate: Gate, answer: Answer) -> Effects:

@@ -40,17 +40,9 @@ from relais.steps.forms import (
     shown_name,
 )
 from relais.steps.freelancer import post_freelancer
-from relais.steps.gates import AlreadyAnsweredError, ChoiceNotOfferedError, GateNotFoundError
+from relais.steps.gates import AlreadyAnsweredError, ChoiceNotOfferedError
 from relais.steps.handing_in import HANDING_IN_FIELDS, looked_at, read_links, required
-from relais.steps.intake import (
-    OfferClosedError,
-    brief_gate,
-    checkout,
-    correct_address,
-    draft,
-    keep_text,
-    save_brief,
-)
+from relais.steps.intake import OfferClosedError, checkout, correct_address, draft
 from relais.steps.interrupt import (
     InterruptMetError,
     MilestoneBegunError,
@@ -86,8 +78,9 @@ from relais.steps.show import (
     open_order,
     order_page,
 )
-from relais.steps.situation import OfferNotFoundError, read_offer, read_situation
+from relais.steps.situation import GateNotFoundError, OfferNotFoundError, brief_gate, read_offer, read_situation
 from relais.steps.talking import Question, ask, flagged
+from relais.steps.texts import keep_text, save_brief
 from relais.web import Request, Response, redirect
 
 OFFER_FIELDS = frozenset({"client_kind", "start_now", "ends_when_done", "lang"})
@@ -408,7 +401,9 @@ def _post_ask(ports: Ports, request: Request, opened: OpenedGate, typed: Typed) 
     elif request.first("anyway") != "yes":
         problems += _meeting(ports, gate, note)
     if problems:
-        mark_posted(ports, gate)
+        if note.strip():
+            # A scanner that presses the button of an empty form is not the owner (decision 0005).
+            mark_posted(ports, gate)
         own = (replace(one, field=f"{asked}_note") if one.field == "note" else one for one in problems)
         return gate_page(ports, opened, typed=_with(typed, *own))
     kept = keep_text(ports, gate.order, f"{asked}-{gate.id}", note)

@@ -14,11 +14,11 @@ from relais.rows import Change, equals, gate_key, merged
 from relais.steps import gates, letters
 from relais.steps.asking import TRIES, numbered
 from relais.steps.decisions import Answer, ChoiceNotRoutedError
-from relais.steps.gates import AlreadyAnsweredError, ChoiceNotOfferedError, default_choice, read_gate, send_first
+from relais.steps.gates import AlreadyAnsweredError, ChoiceNotOfferedError, default_choice, send_first
 from relais.steps.lateness import late_answered, missed_date_answered, more_time_answered
 from relais.steps.runs import resumed
-from relais.steps.side import Caused, closing_writes, moot, opening_writes, sides_of, withdraw_side
-from relais.steps.situation import Situation, read_situation
+from relais.steps.side import Caused, closing_writes, opening_writes, withdraw_side
+from relais.steps.situation import Situation, moot, read_gate, read_situation, sides_of
 from relais.steps.talking import question_answered
 
 

@@ -50,19 +50,10 @@ from relais.rows import (
 )
 from relais.steps import letters
 from relais.steps.contracts import contract
-from relais.steps.decisions import (
-    Answer,
-    Effects,
-    decision_writes,
-    interrupted,
-    not_asked,
-    stage_after,
-    steps_back,
-    withdraw,
-)
+from relais.steps.decisions import Answer, Effects, decision_writes, not_asked, stage_after, steps_back, withdraw
 from relais.steps.reach import address_of, look_again
 from relais.steps.side import withdraw_moot
-from relais.steps.situation import Situation, read_situation
+from relais.steps.situation import GateNotFoundError, Situation, find_gate, interrupted, read_gate, read_situation
 
 CANCELLED = "Cancelled"
 """The error that an interrupted gate fails its state with; caught by every gate, never retried."""
@@ -97,14 +88,6 @@ class StageMismatchError(RelaisError):
         super().__init__(f"order {order} is at {found}, not at {asked}: run `relais order show {order}`")
         self.asked = asked
         self.found = found
-
-
-class GateNotFoundError(RelaisError):
-    """There is no such gate."""
-
-    def __init__(self, order: str, gate: str) -> None:
-        """Keep which."""
-        super().__init__(f"order {order} has no gate {gate}: see `relais order contract {order}`")
 
 
 class AlreadyAnsweredError(RelaisError):
@@ -235,12 +218,6 @@ def stage_of(kind: Kind, *, of_order: bool) -> str:
 def _stage_of_id(gate: str) -> str:
     parsed = GateId.parse(gate)
     return stage_of(parsed.kind, of_order=parsed.of_order)
-
-
-def find_gate(ports: Ports, situation: Situation, kind: Kind) -> Gate | None:
-    """The gate of this kind at the present ordinal, if it exists."""
-    row = ports.store.get(gate_key(situation.order.id, str(GateId(situation.number, kind, situation.ordinal))))
-    return None if row is None else gate_from_row(row)
 
 
 def create(ports: Ports, situation: Situation, gate: Gate, more: tuple[Write, ...] = ()) -> Gate:
@@ -422,14 +399,6 @@ def send_opening(ports: Ports, situation: Situation, gate: Gate) -> None:
         return
     if address:
         look_again(ports, gate, address)
-
-
-def read_gate(ports: Ports, order: str, gate: str) -> Gate:
-    """Read a gate. Raises `GateNotFoundError`."""
-    row = ports.store.get(gate_key(order, gate))
-    if row is None:
-        raise GateNotFoundError(order, gate)
-    return gate_from_row(row)
 
 
 def answer(ports: Ports, situation: Situation, gate: Gate, given: Answer, extra: Effects | None = None) -> Gate:

@@ -6,15 +6,12 @@ says paid" and the start, and the run's first step re-reads Stripe and books.
 
 from __future__ import annotations
 
-import hashlib
-import json
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 from relais import ledger
 from relais.errors import RelaisError
-from relais.gate import HEARTBEAT, OWED_AFTER, Gate, GateId, Kind, Owed, Role, Status, due_shard, gate_from_row
+from relais.gate import HEARTBEAT, OWED_AFTER, Gate, Owed, Role, Status, due_shard, gate_from_row
 from relais.metrics import Metric
 from relais.money import shares
 from relais.offer import Offer, OfferStatus
@@ -48,8 +45,9 @@ from relais.steps.decisions import entry_put
 from relais.steps.gates import SupersededError, send_opening
 from relais.steps.links import order_link, order_path
 from relais.steps.reach import Reach, reach
-from relais.steps.situation import OfferNotFoundError, read_offer, read_order, read_shop, read_situation
+from relais.steps.situation import current_offer, read_offer, read_order, read_situation
 from relais.steps.strays import stray_act
+from relais.steps.texts import keep_text
 
 SESSION_LIVES = timedelta(hours=23)
 """Less than the 24 hours that Stripe allows (docs.stripe.com/api/checkout/sessions)."""
@@ -77,15 +75,6 @@ class PaymentMismatchError(RelaisError):
         )
         self.order = order
         self.what = what
-
-
-def current_offer(ports: Ports, slug: str) -> Offer:
-    """The version on sale. Raises `OfferNotFoundError`."""
-    _, window = read_shop(ports.store)
-    for one in window:
-        if one.slug == slug and one.status != OfferStatus.DRAFT.value:
-            return read_offer(ports.store, slug, one.version)
-    raise OfferNotFoundError(slug)
 
 
 def draft(ports: Ports, slug: str, lang: str, *, consumer: bool) -> Order:
@@ -306,56 +295,6 @@ def _milestones(order: Order, offer: Offer) -> tuple[Put, ...]:
         Put(milestone_key(order.id, f"{number:02d}"), milestone_row(price, cost, offer.revisions_of(number)))
         for number, (price, cost) in enumerate(zip(prices, costs, strict=True), start=1)
     )
-
-
-def brief_gate(ports: Ports, order: Order) -> Gate | None:
-    """The open brief of an order, where there is one."""
-    if order.stage is not OrderStage.BRIEF:
-        return None
-    row = ports.store.get(gate_key(order.id, str(GateId("00", Kind.BRIEF, order.ordinal))))
-    gate = None if row is None else gate_from_row(row)
-    return gate if gate is not None and gate.status is Status.OPEN else None
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class SavedBrief:
-    """What was typed so far."""
-
-    answers: dict[str, str]
-    files: tuple[str, ...]
-    saved_at: str | None
-
-
-def draft_text_key(order: str) -> str:
-    """Where an unfinished brief is kept."""
-    return f"texts/{order}/brief-draft.json"
-
-
-def save_brief(ports: Ports, order: Order, answers: dict[str, str], files: tuple[str, ...]) -> None:
-    """Keep an unfinished brief; it can be gone on with at any time. What is saved already is not saved again."""
-    typed = {name: value for name, value in answers.items() if value}
-    saved = saved_brief(ports, order)
-    if (typed, files) == (saved.answers, saved.files):
-        return
-    body = {"answers": typed, "files": list(files), "saved_at": stamp(ports.now())}
-    ports.files.put_text(draft_text_key(order.id), json.dumps(body, ensure_ascii=False))
-
-
-def saved_brief(ports: Ports, order: Order) -> SavedBrief:
-    """What was saved last."""
-    text = ports.files.get_text(draft_text_key(order.id))
-    if text is None:
-        return SavedBrief({}, (), None)
-    body = json.loads(text)
-    return SavedBrief(body["answers"], tuple(body["files"]), body["saved_at"])
-
-
-def keep_text(ports: Ports, order: str, name: str, body: str) -> str:
-    """Keep words in the bucket under their own digest; rows hold the key only. Returns the key."""
-    digest = hashlib.sha256(body.encode()).hexdigest()[:16]
-    key = f"texts/{order}/{name}-{digest}"
-    ports.files.put_text(key, body)
-    return key
 
 
 def correct_address(ports: Ports, order: Order, address: str, *, by: str = "client", reason: str = "") -> Order:

@@ -15,15 +15,15 @@ from relais.errors import RelaisError
 from relais.gate import OWED_AFTER, Choice, Gate, Kind, Role, Status, Via, due_shard, gate_from_row
 from relais.metrics import Metric
 from relais.offer import RefundCause
-from relais.order import Milestone, MilestoneStage, Order, OrderStage, milestone_from_row, stamp
+from relais.order import Milestone, MilestoneStage, Order, OrderStage, droppable, milestone_from_row, stamp
 from relais.ports import ConditionFailedError, MailRefusedError, Ports
 from relais.rows import Change, Write, absent, equals, gate_key, milestone_key, order_key, present
 from relais.steps import letters
-from relais.steps.decisions import Answer, unhandled
+from relais.steps.decisions import Answer
 from relais.steps.gates import CANCELLED, AlreadyAnsweredError, answer, interruptible
-from relais.steps.intake import keep_text
-from relais.steps.side import moot, withdraw_side
-from relais.steps.situation import read_order, read_situation
+from relais.steps.side import withdraw_side
+from relais.steps.situation import moot, read_order, read_situation, unhandled
+from relais.steps.texts import keep_text
 
 
 class NothingToCancelError(RelaisError):
@@ -176,12 +176,6 @@ def cancel_milestone_writes(
         guards=(equals("stage", order.stage.value), equals("interrupt_seq", order.interrupt_seq)),
     )
     return (decided, swept)
-
-
-def droppable(order: Order, milestone: Milestone) -> bool:
-    """Whether a client may still drop a milestone: it waits for its date and nobody has called it back."""
-    waits = order.stage is OrderStage.MILESTONES and milestone.stage is MilestoneStage.START
-    return waits and milestone.interrupt is None and order.interrupt_seq <= milestone.handled
 
 
 def _over(milestone: Milestone) -> bool:

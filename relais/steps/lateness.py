@@ -32,11 +32,20 @@ from relais.rows import Change, Write, differs, equals, gate_key, order_key
 from relais.steps.asking import open_side
 from relais.steps.contracts import asked
 from relais.steps.decisions import Answer, ChoiceNotRoutedError, LostWhy, decision_writes, withdraw
-from relais.steps.gates import find_gate, read_gate, resume
+from relais.steps.gates import resume
 from relais.steps.interrupt import cancel_milestone_writes, cancel_writes, sweep
 from relais.steps.picks import LONGEST_WAIT_DAYS, own
-from relais.steps.side import Caused, count, sides_of
-from relais.steps.situation import Situation, read_milestones, read_shop, read_situation
+from relais.steps.side import Caused
+from relais.steps.situation import (
+    Situation,
+    find_gate,
+    read_gate,
+    read_milestones,
+    read_shop,
+    read_situation,
+    sides_of,
+    waiting_for_time,
+)
 
 AFTER_DEADLINE = Duration.parse("2 wh")
 """How long after the working deadline the seller is asked (design: people 5b, work)."""
@@ -246,12 +255,6 @@ def more_time(ports: Ports, situation: Situation, work: Gate, until: datetime, t
         about=about,
         beside=str(work.id),
     )
-
-
-def waiting_for_time(ports: Ports, situation: Situation) -> list[Gate]:
-    """The maker's open wish for another date."""
-    sides = sides_of(ports, situation) if count(situation) else ()
-    return [gate for gate in sides if gate.id.kind is Kind.MORE_TIME and gate.status is Status.OPEN]
 
 
 def _within_reserve(ports: Ports, situation: Situation, work: Gate, until: datetime) -> bool:

@@ -35,7 +35,7 @@ from relais.rows import (
 from relais.steps import letters
 from relais.steps.acts import OPEN_STATES, Done, Ended, Later, Outcome, acts_of, again, done, plan, refuse, send
 from relais.steps.contracts import contract
-from relais.steps.decisions import Answer, Effects, bank_puts, entry_put, interrupted, not_interrupted
+from relais.steps.decisions import Answer, Effects, bank_puts, entry_put, not_interrupted
 from relais.steps.gates import (
     GateCall,
     StageMismatchError,
@@ -44,11 +44,9 @@ from relais.steps.gates import (
     answer_token,
     create,
     fence,
-    find_gate,
     interruptible,
     keep_token,
     park_act,
-    read_gate,
     resume_decided,
     told_of_end,
 )
@@ -56,7 +54,7 @@ from relais.steps.reassign import pay_former
 from relais.steps.refund import give_back_strays, open_refund, refund_gates, settle_refunds
 from relais.steps.roster import rise
 from relais.steps.side import withdraw_moot
-from relais.steps.situation import Situation, read_order, read_situation
+from relais.steps.situation import Situation, find_gate, interrupted, read_gate, read_order, read_situation
 from relais.steps.trials import trials_ended
 
 

@@ -17,7 +17,7 @@ from relais.metrics import Metric
 from relais.order import order_from_row, stamp
 from relais.ports import ConditionFailedError, Ports
 from relais.rows import Change, Put, address_hash, bounce_key, equals, gate_key, order_key
-from relais.steps.situation import Situation, read_freelancer
+from relais.steps.situation import Situation, bounced, read_freelancer
 
 PERMANENT = "Permanent"
 ORDER_TAG, GATE_TAG = "order", "gate"
@@ -70,11 +70,6 @@ def reach(ports: Ports, situation: Situation, gate: Gate) -> Reach:
     if gate.mailed_to not in {None, address_hash(address)}:
         return Reach.MOVED
     return Reach.BOUNCED if bounced(ports, address) else Reach.REACHED
-
-
-def bounced(ports: Ports, address: str) -> bool:
-    """Whether mails to an address are known to come back."""
-    return bool(address) and ports.store.get(bounce_key(address)) is not None
 
 
 def mark_posted(ports: Ports, gate: Gate) -> None:

@@ -18,8 +18,8 @@ from relais.steps import letters
 from relais.steps.acts import OPEN_STATES, Done, acts_of, done, plan, send
 from relais.steps.decisions import REASSIGNABLE, Answer, LostWhy, bank_puts, entry_put
 from relais.steps.gates import answer
-from relais.steps.intake import keep_text
 from relais.steps.situation import Situation, read_freelancer, read_order, read_situation
+from relais.steps.texts import keep_text
 from relais.steps.trials import trial_lost
 
 FORMER = "former"

@@ -33,20 +33,9 @@ from relais.steps.acts import (
     unsettled,
 )
 from relais.steps.contracts import contract
-from relais.steps.decisions import Answer, Effects, bank_puts, entry_put, kept_of_part
-from relais.steps.gates import (
-    GateCall,
-    answer,
-    answer_token,
-    create,
-    fence,
-    find_gate,
-    keep_token,
-    park_act,
-    read_gate,
-    resume_decided,
-)
-from relais.steps.situation import Situation, read_order, read_situation
+from relais.steps.decisions import Answer, Effects, bank_puts, entry_put
+from relais.steps.gates import GateCall, answer, answer_token, create, fence, keep_token, park_act, resume_decided
+from relais.steps.situation import Situation, find_gate, kept_of_part, read_gate, read_order, read_situation
 
 
 def open_refund(ports: Ports, call: GateCall) -> None:

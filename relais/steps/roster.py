@@ -24,8 +24,8 @@ from relais.roster import Freelancer, Rate, RateRise, Standing, Terms, risen, wo
 from relais.rows import Change, Guard, Row, at_least, equals, freelancer_key
 from relais.steps import letters
 from relais.steps.decisions import Answer
-from relais.steps.gates import AlreadyAnsweredError, GateNotFoundError, answer, read_gate
-from relais.steps.situation import read_freelancer, read_offer, read_shop, read_situation
+from relais.steps.gates import AlreadyAnsweredError, answer
+from relais.steps.situation import GateNotFoundError, read_freelancer, read_gate, read_offer, read_shop, read_situation
 
 LONGEST_PAUSE_DAYS = 366
 LONGEST_REASON = 500

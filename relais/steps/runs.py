@@ -15,8 +15,8 @@ from relais.rows import Change, Write, equals, merged, order_key
 from relais.steps.asking import open_side
 from relais.steps.contracts import stuck
 from relais.steps.decisions import Answer
-from relais.steps.side import Caused, closing_writes, sides_of
-from relais.steps.situation import Situation, read_order, read_situation
+from relais.steps.side import Caused, closing_writes
+from relais.steps.situation import Situation, read_order, read_situation, sides_of
 
 RUNS_WITHOUT_PROGRESS = 3
 OLDEST = timedelta(days=300)

@@ -12,8 +12,7 @@ from relais.gate import Choice
 from relais.money import AmountFormatError, parse_amount
 from relais.offer import RefundCause
 from relais.pages.views import Bearing, Problem
-from relais.steps.decisions import kept_of_part
-from relais.steps.situation import Situation
+from relais.steps.situation import Situation, kept_of_part
 
 SETTLEMENT_FIELDS = frozenset({"amount", "cause", "sure"})
 CAUSES = (RefundCause.BRIEF_NOT_MET, RefundCause.SELLER_FAULT, RefundCause.CHANGE_OF_MIND)

@@ -21,6 +21,7 @@ from relais.order import (
     Order,
     OrderNotFoundError,
     OrderStage,
+    droppable,
     is_order_id,
     milestone_from_row,
 )
@@ -48,10 +49,6 @@ from relais.schedule import schedule
 from relais.shop import Shop
 from relais.steps import letters
 from relais.steps.chosen import asked_before, ranking_of
-from relais.steps.gates import GateNotFoundError, read_gate
-from relais.steps.intake import brief_gate, current_offer, saved_brief
-from relais.steps.interrupt import droppable
-from relais.steps.lateness import waiting_for_time
 from relais.steps.links import (
     LinkRefusedError,
     OpenedGate,
@@ -69,19 +66,26 @@ from relais.steps.links import (
     order_path,
 )
 from relais.steps.picks import candidates, own
-from relais.steps.reach import bounced
 from relais.steps.settlement import bearings, typed_part
-from relais.steps.side import moot, sides_of
 from relais.steps.situation import (
+    GateNotFoundError,
     OfferNotFoundError,
     Situation,
+    bounced,
+    brief_gate,
+    current_offer,
+    moot,
     read_freelancer,
+    read_gate,
     read_offer,
     read_order,
     read_shop,
     read_situation,
+    sides_of,
+    waiting_for_time,
 )
-from relais.steps.talking import may_ask, passed_back, thread, waiting_of
+from relais.steps.texts import saved_brief
+from relais.steps.thread import may_ask, passed_back, thread, waiting_of
 from relais.web import Request
 
 View = IndexView | OfferView | OrderView | GateView | FreelancerView | AnsweredView | NoticeView

@@ -16,17 +16,15 @@ from relais.gate import (
     OWED_AFTER,
     Decision,
     Gate,
-    GateId,
     Kind,
     Owed,
     Status,
     Via,
     decision_row,
     due_shard,
-    gate_from_row,
     gate_row,
 )
-from relais.order import ORDER_LEVEL, MilestoneStage, OrderStage, stamp
+from relais.order import ORDER_LEVEL, stamp
 from relais.ports import ConditionFailedError, Ports
 from relais.rows import (
     Change,
@@ -41,18 +39,8 @@ from relais.rows import (
     gate_key,
     order_key,
 )
-from relais.steps.decisions import Answer, interrupted, not_interrupted, withdraw
-from relais.steps.situation import Situation, read_situation
-
-ENDED = frozenset({MilestoneStage.REFUND, MilestoneStage.CLOSED})
-SEEN = ENDED | {
-    MilestoneStage.ACCEPTANCE,
-    MilestoneStage.REFUND_REQUEST,
-    MilestoneStage.SETTLEMENT,
-    MilestoneStage.HOLD,
-    MilestoneStage.PAYOUT,
-}
-UNWOUND = frozenset({OrderStage.UNWIND, OrderStage.CLOSE, OrderStage.COMPLETED})
+from relais.steps.decisions import Answer, not_interrupted, withdraw
+from relais.steps.situation import Situation, moot, read_situation, sides_of, sides_opened, stages_past
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -74,17 +62,11 @@ class Caused:
     then: Callable[[], object] | None = None
 
 
-def sides_of(ports: Ports, situation: Situation) -> tuple[Gate, ...]:
-    """Every side gate of the order (`00`) or milestone, whatever became of it."""
-    rows = ports.store.query(f"O#{situation.order.id}", f"G#{situation.number}#")
-    return tuple(gate for gate in map(gate_from_row, rows) if gate.id.kind.side)
-
-
 def opening_writes(situation: Situation, gates: tuple[Gate, ...]) -> tuple[Write, ...]:
     """The rows of new gates, and the counter that makes of two openings at once one after the other."""
     if not gates:
         return ()
-    opened = count(situation)
+    opened = sides_opened(situation)
     as_read = equals("sides", opened) if opened else absent("sides")
     counted = Change(situation.key, put={"sides": gates[-1].id.ordinal}, guards=(as_read,))
     rows = tuple(Put(gate_key(gate.order, str(gate.id)), gate_row(gate)) for gate in gates)
@@ -121,33 +103,17 @@ def standing(situation: Situation, gate: Gate) -> tuple[Write, ...]:
     if situation.milestone is None:
         stage = equals("stage", situation.order.stage.value)
         return (Check(situation.key, (not_interrupted(situation), stage, *beside)),)
-    ended = tuple(differs("stage", stage.value) for stage in sorted(_over(gate)))
+    ended = tuple(differs("stage", stage.value) for stage in sorted(stages_past(gate)))
     return (
         Check(situation.key, (absent("interrupt"), *ended, *beside)),
         Check(order_key(situation.order.id), (not_interrupted(situation),)),
     )
 
 
-def moot(situation: Situation, gate: Gate) -> bool:
-    """Whether an open side gate matters no more: what it belongs to ended, was interrupted, or has gone on."""
-    if gate.id.kind is Kind.STUCK:
-        return not situation.order.is_open or gate.about != str(situation.order.run)
-    if interrupted(situation) or situation.order.stage in UNWOUND:
-        return True
-    if gate.beside is not None and GateId.parse(gate.beside).ordinal != situation.ordinal:
-        return True
-    return situation.milestone is not None and situation.milestone.stage in _over(gate)
-
-
-def _over(gate: Gate) -> frozenset[MilestoneStage]:
-    """The stages of a milestone at which its side gate matters no more: a date that was missed, once there is work."""
-    return SEEN if gate.id.kind in {Kind.CANCEL_LATE, Kind.QUESTION} else ENDED
-
-
 def withdraw_moot(ports: Ports, order: str, number: str = ORDER_LEVEL) -> int:
     """Close the open side gates of an order (or milestone) that matter no more; returns how many there were."""
     situation = read_situation(ports, order, number)
-    if not count(situation):
+    if not sides_opened(situation):
         return 0
     found = [gate for gate in sides_of(ports, situation) if gate.status is Status.OPEN and moot(situation, gate)]
     return sum(withdraw_side(ports, gate) for gate in found)
@@ -160,8 +126,3 @@ def withdraw_side(ports: Ports, gate: Gate) -> bool:
     except ConditionFailedError:
         return False
     return True
-
-
-def count(situation: Situation) -> int:
-    """How many side gates were opened on the order or milestone."""
-    return (situation.milestone or situation.order).sides

@@ -9,22 +9,35 @@ from typing import Any
 
 from relais.calendar import Calendar
 from relais.errors import RelaisError
-from relais.offer import Offer
+from relais.gate import Gate, GateId, Kind, Status, gate_from_row
+from relais.offer import FreelancerPaid, Offer, OfferStatus, RefundCause
 from relais.order import (
     ORDER_LEVEL,
     Engagement,
+    Interrupt,
     Milestone,
     MilestoneStage,
     Order,
     OrderNotFoundError,
+    OrderStage,
     milestone_from_row,
     order_from_row,
 )
 from relais.performer import Performer
 from relais.ports import Ports, Store
 from relais.roster import Freelancer
-from relais.rows import SHOP_KEY, Key, freelancer_key, milestone_key, offer_key, order_key
+from relais.rows import SHOP_KEY, Key, bounce_key, freelancer_key, gate_key, milestone_key, offer_key, order_key
 from relais.shop import Shop
+
+ENDED = frozenset({MilestoneStage.REFUND, MilestoneStage.CLOSED})
+SEEN = ENDED | {
+    MilestoneStage.ACCEPTANCE,
+    MilestoneStage.REFUND_REQUEST,
+    MilestoneStage.SETTLEMENT,
+    MilestoneStage.HOLD,
+    MilestoneStage.PAYOUT,
+}
+UNWOUND = frozenset({OrderStage.UNWIND, OrderStage.CLOSE, OrderStage.COMPLETED})
 
 
 class ShopEmptyError(RelaisError):
@@ -220,3 +233,118 @@ def read_offer(store: Store, slug: str, version: int) -> Offer:
     if row is None:
         raise OfferNotFoundError(slug)
     return Offer.from_row(row)
+
+
+class GateNotFoundError(RelaisError):
+    """There is no such gate."""
+
+    def __init__(self, order: str, gate: str) -> None:
+        """Keep which."""
+        super().__init__(f"order {order} has no gate {gate}: see `relais order contract {order}`")
+
+
+def read_gate(ports: Ports, order: str, gate: str) -> Gate:
+    """Read a gate. Raises `GateNotFoundError`."""
+    row = ports.store.get(gate_key(order, gate))
+    if row is None:
+        raise GateNotFoundError(order, gate)
+    return gate_from_row(row)
+
+
+def find_gate(ports: Ports, situation: Situation, kind: Kind) -> Gate | None:
+    """The gate of this kind at the present ordinal, if it exists."""
+    row = ports.store.get(gate_key(situation.order.id, str(GateId(situation.number, kind, situation.ordinal))))
+    return None if row is None else gate_from_row(row)
+
+
+def current_offer(ports: Ports, slug: str) -> Offer:
+    """The version on sale. Raises `OfferNotFoundError`."""
+    _, window = read_shop(ports.store)
+    for one in window:
+        if one.slug == slug and one.status != OfferStatus.DRAFT.value:
+            return read_offer(ports.store, slug, one.version)
+    raise OfferNotFoundError(slug)
+
+
+def brief_gate(ports: Ports, order: Order) -> Gate | None:
+    """The open brief of an order, where there is one."""
+    if order.stage is not OrderStage.BRIEF:
+        return None
+    row = ports.store.get(gate_key(order.id, str(GateId("00", Kind.BRIEF, order.ordinal))))
+    gate = None if row is None else gate_from_row(row)
+    return gate if gate is not None and gate.status is Status.OPEN else None
+
+
+def bounced(ports: Ports, address: str) -> bool:
+    """Whether mails to an address are known to come back."""
+    return bool(address) and ports.store.get(bounce_key(address)) is not None
+
+
+def unhandled(situation: Situation) -> Interrupt | None:
+    """The interrupt that has not been handled yet: the order's before the milestone's own."""
+    order, milestone = situation.order, situation.milestone
+    if order.interrupt_seq > (milestone or order).handled:
+        return order.interrupt
+    return None if milestone is None else milestone.interrupt
+
+
+def interrupted(situation: Situation) -> bool:
+    """Whether there is an interrupt that this milestone, or the order itself, has not handled."""
+    return unhandled(situation) is not None
+
+
+def sides_of(ports: Ports, situation: Situation) -> tuple[Gate, ...]:
+    """Every side gate of the order (`00`) or milestone, whatever became of it."""
+    rows = ports.store.query(f"O#{situation.order.id}", f"G#{situation.number}#")
+    return tuple(gate for gate in map(gate_from_row, rows) if gate.id.kind.side)
+
+
+def sides_opened(situation: Situation) -> int:
+    """How many side gates were opened on the order or milestone."""
+    return (situation.milestone or situation.order).sides
+
+
+def moot(situation: Situation, gate: Gate) -> bool:
+    """Whether an open side gate matters no more: what it belongs to ended, was interrupted, or has gone on."""
+    if gate.id.kind is Kind.STUCK:
+        return not situation.order.is_open or gate.about != str(situation.order.run)
+    if interrupted(situation) or situation.order.stage in UNWOUND:
+        return True
+    if gate.beside is not None and GateId.parse(gate.beside).ordinal != situation.ordinal:
+        return True
+    return situation.milestone is not None and situation.milestone.stage in stages_past(gate)
+
+
+def stages_past(gate: Gate) -> frozenset[MilestoneStage]:
+    """The stages of a milestone at which its side gate matters no more: a date that was missed, once there is work."""
+    return SEEN if gate.id.kind in {Kind.CANCEL_LATE, Kind.QUESTION} else ENDED
+
+
+def waiting_for_time(ports: Ports, situation: Situation) -> list[Gate]:
+    """The maker's open wish for another date."""
+    sides = sides_of(ports, situation) if sides_opened(situation) else ()
+    return [gate for gate in sides if gate.id.kind is Kind.MORE_TIME and gate.status is Status.OPEN]
+
+
+def kept_share(kept: FreelancerPaid, agreed: int) -> int:
+    """The part of the agreed cost that is kept (minor units); nothing counts as delivered yet in a pro-rata."""
+    match kept:
+        case FreelancerPaid.FULL:
+            return agreed
+        case FreelancerPaid.HALF:
+            return agreed - agreed // 2
+        case FreelancerPaid.NOTHING | FreelancerPaid.PRO_RATA:
+            return 0
+
+
+def kept_of_part(situation: Situation, cause: RefundCause, amount: int) -> int:
+    """What stays due to the freelancer when `amount` of what a milestone holds is given back (minor units).
+
+    Who bears a part bears it in proportion: of a third, a third of what the whole would take (design: people 5).
+    """
+    milestone = situation.milestone
+    if milestone is None or milestone.held <= 0:
+        return 0
+    due = milestone.left_to_send
+    lost = due - kept_share(situation.offer.policy.bears.on(cause), due)
+    return due - lost * amount // milestone.held

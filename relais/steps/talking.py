@@ -12,28 +12,21 @@ from typing import Any
 
 from relais.calendar import Duration, days_stood, due_after, later_by, promised_date
 from relais.contact import Contact, contacts_in
-from relais.gate import Choice, Default, Gate, GateId, Kind, Role, Status, due_shard, gate_from_row, next_due
+from relais.gate import Choice, Default, Gate, GateId, Kind, Role, Status, due_shard, next_due
 from relais.offer import Disclosure
-from relais.order import Order, engagement_row, stamp
-from relais.pages.views import Said
+from relais.order import engagement_row, stamp
 from relais.ports import Ports
 from relais.roster import Freelancer
-from relais.rows import Change, Put, Row, Write, absent, equals, gate_key, said_key
+from relais.rows import Change, Put, Write, absent, equals, gate_key, said_key
 from relais.steps.asking import open_side
 from relais.steps.contracts import asked
 from relais.steps.decisions import Answer
-from relais.steps.gates import read_gate
 from relais.steps.lateness import promise_moved
-from relais.steps.side import Caused, count, sides_of
-from relais.steps.situation import Situation, read_freelancer
+from relais.steps.side import Caused
+from relais.steps.situation import Situation, read_freelancer, read_gate, sides_of, sides_opened
+from relais.steps.thread import ANSWER, ASKS_SELLER, QUESTION, may_ask, waiting_of
 
-ASKS_SELLER = frozenset({Kind.PROPOSAL, Kind.WORK})
-"""From these pages the freelancer may ask the seller."""
-ASKS_CLIENT = frozenset({Kind.REVIEW, Kind.PICK, Kind.LATE, Kind.QUESTION})
-"""From these the seller may ask the client; from a freelancer's question it is passed on."""
 PASS_BACK = Duration.parse("1 wd")
-QUESTION, ANSWER = "1", "2"
-"""The parts of a question's rows."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -44,15 +37,6 @@ class Question:
     text: str
     digest: str
     stops: bool
-
-
-def may_ask(gate: Gate) -> Role | None:
-    """Whom the owner of an open gate may ask from its page."""
-    if gate.status is not Status.OPEN:
-        return None
-    if gate.role is Role.FREELANCER and gate.id.kind in ASKS_SELLER:
-        return Role.SELLER
-    return Role.CLIENT if gate.role is Role.SELLER and gate.id.kind in ASKS_CLIENT else None
 
 
 def ask(ports: Ports, asking: Question) -> Gate | None:
@@ -93,14 +77,6 @@ def question(ports: Ports, situation: Situation, asking: Question) -> Gate | Non
 def with_whom(page: Gate, to: Role) -> str:
     """On which side of the order's thread it stands: the client's, or that of one freelancer."""
     return Role.CLIENT.value if to is Role.CLIENT else page.owner
-
-
-def waiting_of(ports: Ports, situation: Situation, page: Gate) -> list[Gate]:
-    """The questions asked from a gate's page that are not answered yet."""
-    if not count(situation):
-        return []
-    found = [gate for gate in sides_of(ports, situation) if gate.id.kind is Kind.QUESTION]
-    return [gate for gate in found if gate.status is Status.OPEN and gate.shown.get("from") == str(page.id)]
 
 
 def _said(gate: Gate, part: str, text: str, by: Gate, at: datetime) -> Put:
@@ -170,7 +146,7 @@ def stands_still(ports: Ports, situation: Situation, gate: Gate) -> Gate | None:
 
     A proposal's waits for every question of it, the work's for one that stops it.
     """
-    if not count(situation) or gate.id.kind not in ASKS_SELLER:
+    if not sides_opened(situation) or gate.id.kind not in ASKS_SELLER:
         return None
     own = [one for one in _waiting(ports, situation) if one.beside == str(gate.id)]
     return next((one for one in own if gate.id.kind is Kind.PROPOSAL or stops(one)), None)
@@ -178,7 +154,7 @@ def stands_still(ports: Ports, situation: Situation, gate: Gate) -> Gate | None:
 
 def promise_stands_still(ports: Ports, situation: Situation) -> bool:
     """Whether the client's date is not missed yet, whatever the calendar says."""
-    return bool(count(situation)) and any(map(_holds_promise, _waiting(ports, situation)))
+    return bool(sides_opened(situation)) and any(map(_holds_promise, _waiting(ports, situation)))
 
 
 def _waiting(ports: Ports, situation: Situation) -> list[Gate]:
@@ -247,36 +223,7 @@ def _promise_moved(ports: Ports, situation: Situation, gate: Gate) -> Caused:
     )
 
 
-def passed_back(ports: Ports, gate: Gate) -> str | None:
-    """What the client answered to a freelancer's question, while it is the seller's to pass on."""
-    if gate.role is not Role.SELLER:
-        return None
-    rows = [gate_from_row(row) for row in ports.store.query(f"O#{gate.order}", f"G#{gate.id.milestone}#question#")]
-    notes = [one.decision.note for one in rows if one.shown["from"] == str(gate.id) and one.decision is not None]
-    return next((ports.files.get_text(note) for note in reversed(notes) if note is not None), None)
-
-
 # The thread ---------------------------------------------------------------------------------------------------------
-
-
-def thread(ports: Ports, order: Order, role: Role, owner: str) -> tuple[Said, ...]:
-    """What was asked and answered, oldest first, of the sides that a reader belongs to: the seller reads all."""
-    mine = Role.CLIENT.value if role is Role.CLIENT else owner
-    rows = ports.store.query(f"O#{order.id}", "Q#")
-    read = [row for row in rows if role is Role.SELLER or row["with"] == mine]
-    return tuple(_read(ports, row, role) for row in sorted(read, key=lambda row: (row["at"], row["sk"])))
-
-
-def _read(ports: Ports, row: Row, reader: Role) -> Said:
-    by = Role(row["by"])
-    return Said(
-        by=by,
-        own=by is reader,
-        at=datetime.fromisoformat(row["at"]),
-        text=ports.files.get_text(row["text"]) or "",
-        answer=row["sk"].endswith(f"#{ANSWER}"),
-        to_client=row["with"] == Role.CLIENT.value,
-    )
 
 
 def flagged(ports: Ports, situation: Situation, page: Gate, text: str) -> tuple[Contact, ...]:

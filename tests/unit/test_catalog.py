@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from relais.cli.catalog import Catalog, CatalogErrors, load
-from relais.margin import Regime, expected, net_margin
+from relais.margin import expected, net_margin
 from relais.offer import OfferStatus, Release, Review
 from relais.performer import Performer
 from relais.roster import Standing, rank
+from relais.shop import Regime
 
 SAMPLE = Path(__file__).parents[2] / "catalog"
 DAY = date(2026, 11, 27)

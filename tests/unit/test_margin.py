@@ -14,7 +14,6 @@ from relais.margin import (
     Margin,
     PriceTooLowError,
     RateUnknownError,
-    Regime,
     card_fee,
     ceiling,
     cover,
@@ -24,6 +23,7 @@ from relais.margin import (
     social_charges,
 )
 from relais.offer import Offer, Policy, Text
+from relais.shop import Regime
 
 DAY = date(2026, 11, 27)
 

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from relais.calendar import Away, Duration, Hours, Reminder, Rule
 from relais.checks import Automatic
 from relais.lift import RowVersionError, lift
-from relais.margin import Regime
 from relais.offer import (
     Bears,
     Clocks,
@@ -29,7 +28,7 @@ from relais.offer import (
     Text,
 )
 from relais.schedule import Start
-from relais.shop import Shop
+from relais.shop import Regime, Shop
 
 words = st.text(max_size=40)
 texts = st.builds(Text, words, words)
