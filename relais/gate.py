@@ -445,3 +445,23 @@ def decision_row(decision: Decision) -> dict[str, Any]:
         "why": decision.why,
     }
     return {name: value for name, value in row.items() if value is not None}
+
+
+class AlreadyAnsweredError(RelaisError):
+    """Somebody was faster, or pressed twice: the gate tells what was decided, by whom, when."""
+
+    def __init__(self, gate: Gate) -> None:
+        """Keep the gate as it was decided."""
+        super().__init__(f"gate {gate.id} of order {gate.order} is {gate.status.value} already")
+        self.gate = gate
+
+
+class ChoiceNotOfferedError(RelaisError):
+    """An answer that this gate does not offer."""
+
+    def __init__(self, gate: Gate, choice: str) -> None:
+        """Keep both."""
+        offered = ", ".join(one.value for one in gate.choices)
+        super().__init__(f"gate {gate.id} offers {offered}: not {choice}")
+        self.gate = gate
+        self.choice = choice

@@ -371,14 +371,15 @@ class Offer:
 
 
 def _question_row(question: Question) -> Row:
-    return {
-        "key": question.key,
-        "text": question.text.to_row(),
-        "example": question.example.to_row(),
-        "required": question.required,
-        "multiline": question.multiline,
-        "files": question.files,
-    }
+    """What a question has of its own: what most are (required, of one line, in words) isn't said of each."""
+    row: Row = {"key": question.key, "text": question.text.to_row(), "example": question.example.to_row()}
+    if not question.required:
+        row["required"] = False
+    if question.multiline:
+        row["multiline"] = True
+    if question.files:
+        row["files"] = True
+    return row
 
 
 def _question(row: Mapping[str, Any]) -> Question:
@@ -386,9 +387,9 @@ def _question(row: Mapping[str, Any]) -> Question:
         row["key"],
         Text.from_row(row["text"]),
         Text.from_row(row["example"]),
-        row["required"],
-        row["multiline"],
-        row["files"],
+        row.get("required", True),
+        row.get("multiline", False),
+        row.get("files", False),
     )
 
 

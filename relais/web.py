@@ -51,3 +51,15 @@ class Response:
 def redirect(location: str) -> Response:
     """See another page with GET."""
     return Response(303, "", {"location": location, "cache-control": "no-store", "referrer-policy": "no-referrer"})
+
+
+def language(request: Request, otherwise: str = "fr") -> str:
+    """The reader's language: asked for in the address, else the browser's, else the shop's."""
+    asked = request.query.get("lang") or request.first("lang")
+    if asked in {"fr", "en"}:
+        return asked
+    for part in request.headers.get("accept-language", "").lower().split(","):
+        tag = part.split(";")[0].strip()[:2]
+        if tag in {"fr", "en"}:
+            return tag
+    return otherwise

@@ -12,10 +12,9 @@ from urllib.parse import urlsplit
 
 from relais.adapters import http
 from relais.adapters.secrets import SecretEmptyError
-from relais.pages.render import bare_page, page, security_headers
-from relais.steps.show import Shown, language, notice
+from relais.steps.show import Shown, notice
 from relais.steps.situation import ShopEmptyError
-from relais.web import Request, Response
+from relais.web import Request, Response, language
 from relais.wiring import WiredPorts, invocation
 
 STRIPE_CHECKOUT = "https://checkout.stripe.com"
@@ -53,6 +52,8 @@ def _trouble(ports: WiredPorts, request: Request, key: str) -> Response:
 
 
 def _bare(request: Request, key: str) -> Response:
+    from relais.pages.render import bare_page, security_headers
+
     body = "" if request.method == "HEAD" else bare_page(language(request), key)
     return Response(503, body, HTML | security_headers("", ()) | {"retry-after": "120"})
 
@@ -60,6 +61,9 @@ def _bare(request: Request, key: str) -> Response:
 def _response(ports: WiredPorts, answer: Shown | Response, request: Request) -> Response:
     if isinstance(answer, Response):
         return answer
+    # An answer that was taken leads on to a page of another function: its own need not wait for what draws pages.
+    from relais.pages.render import page, security_headers
+
     headers = HTML | dict(answer.headers) | security_headers(ports.files.origin, _checkouts(ports))
     if request.method == "HEAD":
         return Response(answer.status, "", headers)

@@ -9,10 +9,9 @@ from relais.adapters import http
 from relais.adapters.secrets import SecretEmptyError
 from relais.errors import RelaisError
 from relais.pages.words import say
-from relais.steps.deliver import permit_uploads
 from relais.steps.links import NonceRefusedError
-from relais.steps.show import language
-from relais.web import Request, Response
+from relais.steps.uploads import permit_uploads
+from relais.web import Request, Response, language
 from relais.wiring import WiredPorts, invocation
 
 

@@ -2,10 +2,9 @@
 
 from typing import Any
 
-from relais.steps.show import show
-from relais.wiring_pages import serve
+from relais.wiring_show import serve_pages
 
 
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Show the page at a path."""
-    return serve(event, show)
+    return serve_pages(event)

@@ -16,7 +16,7 @@ from relais.money import format_amount
 from relais.offer import Disclosure, RefundCause
 from relais.pages import words
 from relais.pages.letter_views import AnnouncementView, AnyLetter, LetterView, Mail, ReportView
-from relais.pages.render import (
+from relais.pages.phrases import (
     bears_in_words,
     environment,
     first_name,

@@ -28,16 +28,8 @@ from relais.gate import Choice, Decision, Gate, Kind, Role
 from relais.offer import Offer, RefundCause
 from relais.order import Milestone, MilestoneStage, Order
 from relais.pages.letter_views import Frame
+from relais.problem import Problem
 from relais.roster import Freelancer, Reason
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class Problem:
-    """What is wrong with what was typed: words by `key` filled with `facts`, beside the input `field`."""
-
-    key: str
-    field: str | None = None
-    facts: Mapping[str, str | int] = dataclasses.field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -12,7 +12,7 @@ from relais import ledger
 from relais.act import Act, ActKind, ActState, act_from_row
 from relais.bank import Movement
 from relais.errors import RelaisError
-from relais.gate import Choice, Kind, Status, Via, gate_from_row
+from relais.gate import AlreadyAnsweredError, Choice, Kind, Status, Via, gate_from_row
 from relais.metrics import act_metric
 from relais.order import ORDER_LEVEL, milestone_from_row
 from relais.ports import ConditionFailedError, Ports
@@ -20,7 +20,6 @@ from relais.rows import Change, Write, act_key, at_least, equals, milestone_key,
 from relais.steps.acts import acts_of
 from relais.steps.decisions import Answer, entry_put
 from relais.steps.door import answer
-from relais.steps.gates import AlreadyAnsweredError
 from relais.steps.situation import read_order, read_situation
 
 CAME_BACK = "came_back"

@@ -18,6 +18,7 @@ from relais.gate import (
     HEARTBEAT,
     OWED_AFTER,
     OWED_TRIES,
+    AlreadyAnsweredError,
     Gate,
     Kind,
     Owed,
@@ -38,7 +39,7 @@ from relais.steps.acts import SETTLES_WITHIN
 from relais.steps.contracts import counted_anew, terms_put
 from relais.steps.decisions import Answer
 from relais.steps.door import answer, tell_answer
-from relais.steps.gates import AlreadyAnsweredError, default_choice, end, person_owned, resume, send_opening, tell_taken
+from relais.steps.gates import default_choice, end, person_owned, resume, send_opening, tell_taken
 from relais.steps.intake import tell_address
 from relais.steps.interrupt import sweep
 from relais.steps.lateness import ask_client_to_wait, ask_seller_of_late, seller_asked_at, watch_promises

@@ -7,20 +7,30 @@ A form's answer goes through the one door (`gates.answer`); a second one is told
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from relais.gate import Choice, DeclineWhy, Gate, Kind, MalformedGateIdError, Role, Status, Via
+from relais.gate import (
+    AlreadyAnsweredError,
+    Choice,
+    ChoiceNotOfferedError,
+    DeclineWhy,
+    Gate,
+    Kind,
+    MalformedGateIdError,
+    Role,
+    Status,
+    Via,
+)
 from relais.offer import Offer, RefundCause
 from relais.offer import Question as Asked
 from relais.order import Order, OrderNotFoundError, OrderStage
-from relais.pages.views import Problem
 from relais.ports import Ports
+from relais.problem import Problem
 from relais.steps.decisions import Answer
 from relais.steps.door import answer
 from relais.steps.forms import (
@@ -32,15 +42,11 @@ from relais.steps.forms import (
     ForeignFormError,
     check_fields,
     check_origin,
-    clean_name,
     file_name_problem,
-    file_size,
-    media_type,
     note_problems,
-    shown_name,
+    too_many,
 )
 from relais.steps.freelancer import post_freelancer
-from relais.steps.gates import AlreadyAnsweredError, ChoiceNotOfferedError
 from relais.steps.handing_in import HANDING_IN_FIELDS, looked_at, read_links, required
 from relais.steps.intake import OfferClosedError, checkout, correct_address, draft
 from relais.steps.interrupt import (
@@ -58,30 +64,20 @@ from relais.steps.links import (
     check_gate_nonce,
     check_order_nonce,
     gate_path,
+    open_freelancer,
+    open_gate_link,
+    open_order,
     order_path,
 )
 from relais.steps.picks import PICK_FIELDS, read_pick
 from relais.steps.reach import mark_posted
 from relais.steps.review import reasons, review_fields, ticked
 from relais.steps.settlement import SETTLEMENT_FIELDS, read_settlement
-from relais.steps.show import (
-    Shown,
-    Typed,
-    asking_of,
-    file_name,
-    gate_page,
-    language,
-    notice,
-    offer_page,
-    open_freelancer,
-    open_gate_link,
-    open_order,
-    order_page,
-)
+from relais.steps.show import Shown, Typed, asking_of, file_name, gate_page, notice, offer_page, order_page
 from relais.steps.situation import GateNotFoundError, OfferNotFoundError, brief_gate, read_offer, read_situation
 from relais.steps.talking import Question, ask, flagged
 from relais.steps.texts import keep_text, save_brief
-from relais.web import Request, Response, redirect
+from relais.web import Request, Response, language, redirect
 
 OFFER_FIELDS = frozenset({"client_kind", "start_now", "ends_when_done", "lang"})
 ORDER_FIELDS = frozenset({"nonce", "action", "address", "file", "ready", "milestone"})
@@ -90,7 +86,6 @@ GATE_FIELDS = frozenset({"nonce", "choice", "note", "file", "why"}).union(
     PICK_FIELDS, ASK_FIELDS, SETTLEMENT_FIELDS, HANDING_IN_FIELDS
 )
 CHECKOUT_FIELDS = frozenset({"nonce"})
-UPLOAD_FIELDS = frozenset({"nonce", "name", "size", "type"})
 FILES = frozenset({"file"})
 ADDRESS = re.compile(r"[!-~]+@[A-Za-z0-9.-]+\.[A-Za-z0-9-]{2,}")
 UNADDRESSED = frozenset("<>\"',;:()[]\\")
@@ -257,7 +252,7 @@ def _post_brief(
     if size > BRIEF_LIMIT:
         return order_page(ports, order, request, _with(typed, Problem("brief_too_long", None, {"limit": BRIEF_LIMIT})))
     if len(typed.files) > offer.max_files:
-        return order_page(ports, order, request, _with(typed, _too_many(offer)))
+        return order_page(ports, order, request, _with(typed, too_many(offer)))
     save_brief(ports, order, fields, typed.files)
     if any(value.strip() for value in fields.values()):
         mark_posted(ports, gate)
@@ -296,10 +291,6 @@ def _brief_problems(offer: Offer, fields: dict[str, str], files: tuple[str, ...]
     if wants_files and not files:
         problems.append(Problem("files_required", "file"))
     return tuple(problems)
-
-
-def _too_many(offer: Offer) -> Problem:
-    return Problem("file_count", "file", {"limit": offer.max_files})
 
 
 def _own_files(request: Request, prefix: str) -> tuple[str, ...]:
@@ -452,7 +443,7 @@ def _delivered(
     if not files and not links:
         return {}, (Problem("files_required", "file"), *wrong)
     if len(files) > situation.offer.max_files:
-        return {}, (_too_many(situation.offer), *wrong)
+        return {}, (too_many(situation.offer), *wrong)
     uploads, missing = _measure(ports, files)
     if missing or wrong:
         return {}, (*missing, *wrong)
@@ -476,60 +467,3 @@ def _through_the_door(ports: Ports, gate: Gate, given: Answer) -> Shown | Respon
     if gate.id.kind is Kind.BRIEF:
         return redirect(order_path(ports, situation.order))
     return redirect(gate_path(ports, situation.order, decided))
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class Permits:
-    """Uploads allowed, and those refused with the reason; each says which it is of those asked for, from 0."""
-
-    files: tuple[dict[str, Any], ...]
-    problems: tuple[tuple[int | None, Problem], ...]
-    lang: str
-
-
-def permit_uploads(ports: Ports, request: Request) -> Permits:
-    """Forms that upload exactly the files named, to an open gate that takes files.
-
-    Raises what a dead link or a foreign form raises.
-    """
-    check_origin(ports, request)
-    check_fields(request, UPLOAD_FIELDS, UPLOAD_FIELDS - {"nonce"})
-    _, order_id, gate_id, secret, *_ = (*request.parts, "", "", "", "")
-    opened = open_gate_link(ports, order_id, gate_id, secret)
-    order, gate = opened.order, opened.gate
-    if gate.status is not Status.OPEN:
-        raise AlreadyAnsweredError(gate)
-    _check_upload_nonce(ports, order, gate, request.first("nonce"))
-    names, sizes = request.form.get("name", ()), request.form.get("size", ())
-    kinds = [*request.form.get("type", ())] + [""] * len(names)
-    offer = read_offer(ports.store, order.offer, order.offer_version)
-    if len(names) > offer.max_files or len(sizes) != len(names):
-        return Permits((), ((None, _too_many(offer)),), gate.lang)
-    files, problems = [], []
-    for at, (name, size, kind) in enumerate(zip(names, sizes, kinds, strict=False)):
-        kept, count = clean_name(name), file_size(size)
-        problem = _upload_problem(kept, count)
-        if problem is not None:
-            problems.append((at, problem))
-            continue
-        digest = hashlib.sha256(f"{at}\x1f{name}\x1f{size}\x1f{ports.now()}".encode()).hexdigest()[:12]
-        key = f"files/{order.id}/{gate.id}/{digest}-{kept}"
-        files.append({"at": at, "name": kept, "key": key, **ports.files.permit(key, count or 0, media_type(kind))})
-    return Permits(tuple(files), tuple(problems), gate.lang)
-
-
-def _check_upload_nonce(ports: Ports, order: Order, gate: Gate, presented: str) -> None:
-    """The brief's uploads come from the order's page, which shows the order's nonce."""
-    if gate.id.kind is Kind.BRIEF:
-        check_order_nonce(ports, order, presented)
-        return
-    check_gate_nonce(ports, order, gate, presented)
-
-
-def _upload_problem(name: str, size: int | None) -> Problem | None:
-    shown = shown_name(name)
-    if size == 0:
-        return Problem("file_empty", "file", {"name": shown})
-    if size is None or size > FILE_LIMIT:
-        return Problem("file_too_large", "file", {"name": shown, "limit_mb": FILE_LIMIT_MB})
-    return file_name_problem(name)

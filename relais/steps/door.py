@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from relais.gate import Gate, Kind, Owed, Status
+from relais.gate import AlreadyAnsweredError, ChoiceNotOfferedError, Gate, Kind, Owed, Status
 from relais.metrics import Metric
 from relais.ports import ConditionFailedError, MailRefusedError, Ports
 from relais.rows import Change, equals, gate_key, merged
 from relais.steps import gates, letters
 from relais.steps.asking import TRIES, numbered
 from relais.steps.decisions import Answer, ChoiceNotRoutedError
-from relais.steps.gates import AlreadyAnsweredError, ChoiceNotOfferedError, default_choice, send_first
+from relais.steps.gates import default_choice, send_first
 from relais.steps.lateness import late_answered, missed_date_answered, more_time_answered
 from relais.steps.runs import resumed
 from relais.steps.side import Caused, closing_writes, opening_writes, withdraw_side

@@ -10,8 +10,9 @@ import unicodedata
 from urllib.parse import urlsplit
 
 from relais.errors import RelaisError
-from relais.pages.views import Problem
+from relais.offer import Offer
 from relais.ports import Ports
+from relais.problem import Problem
 from relais.web import Request
 
 NOTE_LIMIT = 2_000
@@ -121,3 +122,8 @@ def media_type(announced: str) -> str:
 def file_size(announced: str) -> int | None:
     """How many bytes a file has by its own account, or nothing where that is no number of bytes."""
     return int(announced) if announced.isascii() and announced.isdigit() and len(announced) <= SIZE_DIGITS else None
+
+
+def too_many(offer: Offer) -> Problem:
+    """More files than an offer takes."""
+    return Problem("file_count", "file", {"limit": offer.max_files})

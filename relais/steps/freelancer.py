@@ -8,8 +8,8 @@ from __future__ import annotations
 from datetime import date
 
 from relais.gate import Via
-from relais.pages.views import Problem
 from relais.ports import Ports
+from relais.problem import Problem
 from relais.roster import Freelancer
 from relais.steps.forms import check_fields
 from relais.steps.links import NonceRefusedError, check_freelancer_nonce, freelancer_path

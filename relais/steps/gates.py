@@ -16,7 +16,9 @@ from relais.act import Act, ActState
 from relais.errors import RelaisError
 from relais.gate import (
     OWED_AFTER,
+    AlreadyAnsweredError,
     Choice,
+    ChoiceNotOfferedError,
     Default,
     Gate,
     GateId,
@@ -88,26 +90,6 @@ class StageMismatchError(RelaisError):
         super().__init__(f"order {order} is at {found}, not at {asked}: run `relais order show {order}`")
         self.asked = asked
         self.found = found
-
-
-class AlreadyAnsweredError(RelaisError):
-    """Somebody was faster, or pressed twice: the gate tells what was decided, by whom, when."""
-
-    def __init__(self, gate: Gate) -> None:
-        """Keep the gate as it was decided."""
-        super().__init__(f"gate {gate.id} of order {gate.order} is {gate.status.value} already")
-        self.gate = gate
-
-
-class ChoiceNotOfferedError(RelaisError):
-    """An answer that this gate does not offer."""
-
-    def __init__(self, gate: Gate, choice: str) -> None:
-        """Keep both."""
-        offered = ", ".join(one.value for one in gate.choices)
-        super().__init__(f"gate {gate.id} offers {offered}: not {choice}")
-        self.gate = gate
-        self.choice = choice
 
 
 @dataclass(frozen=True, slots=True, repr=False)

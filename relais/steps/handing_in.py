@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 from relais.checks import REQUIRED, Found, ending, look
 from relais.documents import AUTHORED, MOST_TEXT, PACKED, PLAIN, read_authors, read_words
 from relais.offer import Disclosure
-from relais.pages.views import Problem
 from relais.ports import Ports
+from relais.problem import Problem
 from relais.steps.situation import Situation
 
 LINK_LIMIT = 500

@@ -12,7 +12,18 @@ from __future__ import annotations
 from typing import Any
 
 from relais.errors import RelaisError
-from relais.gate import OWED_AFTER, Choice, Gate, Kind, Role, Status, Via, due_shard, gate_from_row
+from relais.gate import (
+    OWED_AFTER,
+    AlreadyAnsweredError,
+    Choice,
+    Gate,
+    Kind,
+    Role,
+    Status,
+    Via,
+    due_shard,
+    gate_from_row,
+)
 from relais.metrics import Metric
 from relais.offer import RefundCause
 from relais.order import Milestone, MilestoneStage, Order, OrderStage, droppable, milestone_from_row, stamp
@@ -20,7 +31,7 @@ from relais.ports import ConditionFailedError, MailRefusedError, Ports
 from relais.rows import Change, Write, absent, equals, gate_key, milestone_key, order_key, present
 from relais.steps import letters
 from relais.steps.decisions import Answer
-from relais.steps.gates import CANCELLED, AlreadyAnsweredError, answer, interruptible
+from relais.steps.gates import CANCELLED, answer, interruptible
 from relais.steps.side import withdraw_side
 from relais.steps.situation import moot, read_order, read_situation, unhandled
 from relais.steps.texts import keep_text

@@ -26,8 +26,8 @@ from relais.calendar import (
 from relais.gate import Choice, Default, Gate, Kind, Role, Status, due_shard, next_due
 from relais.offer import RefundCause
 from relais.order import ORDER_LEVEL, Milestone, MilestoneStage, Order, OrderStage, engagement_row, stamp
-from relais.pages.views import Problem
 from relais.ports import Ports
+from relais.problem import Problem
 from relais.rows import Change, Write, differs, equals, gate_key, order_key
 from relais.steps.asking import open_side
 from relais.steps.contracts import asked

@@ -8,12 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from relais.errors import RelaisError
-from relais.gate import Gate, Role
+from relais.gate import Gate, GateId, Role
 from relais.link import fresh, nonce, opens, secret
-from relais.order import Order
+from relais.order import Order, OrderNotFoundError, is_order_id
 from relais.ports import Ports
 from relais.roster import Freelancer
-from relais.rows import address_hash
+from relais.rows import address_hash, freelancer_key
+from relais.steps.situation import read_gate, read_order
 
 CLIENT = "client:client"
 
@@ -142,3 +143,36 @@ def check_gate_nonce(ports: Ports, order: Order, gate: Gate, presented: str) -> 
         ports.link_keys, gate.key_id, gate.subject, version(order, gate), presented=presented, now=ports.now()
     ):
         raise NonceRefusedError
+
+
+def open_order(ports: Ports, order_id: str, presented: str) -> Order:
+    """The order that a link leads to. Raises `LinkRefusedError`, `OrderNotFoundError`."""
+    order = _named(ports, order_id)
+    check_order(ports, order, presented)
+    return order
+
+
+def open_gate_link(ports: Ports, order_id: str, gate_id: str, presented: str) -> OpenedGate:
+    """The gate that a link leads to. Raises `LinkRefusedError`, `OrderNotFoundError`, `GateNotFoundError`."""
+    GateId.parse(gate_id)
+    order = _named(ports, order_id)
+    gate = read_gate(ports, order_id, gate_id)
+    check_gate(ports, order, gate, presented)
+    return OpenedGate(order, gate)
+
+
+def open_freelancer(ports: Ports, key: str, presented: str) -> Freelancer:
+    """The freelancer whose page a link leads to. Raises `LinkRefusedError`."""
+    row = ports.store.get(freelancer_key(key))
+    if row is None:
+        raise LinkRefusedError
+    found = Freelancer.from_row(row)
+    check_freelancer(ports, found, presented)
+    return found
+
+
+def _named(ports: Ports, order_id: str) -> Order:
+    """The order of a path: what cannot name one is not looked up. Raises `OrderNotFoundError`."""
+    if not is_order_id(order_id):
+        raise OrderNotFoundError(order_id)
+    return read_order(ports.store, order_id)

@@ -12,9 +12,9 @@ from relais.gate import Choice
 from relais.money import AmountFormatError, parse_amount
 from relais.offer import Offer
 from relais.order import Order, stamp
-from relais.pages.views import Problem
 from relais.performer import Performer
 from relais.ports import Ports
+from relais.problem import Problem
 from relais.roster import Freelancer, Standing
 from relais.rows import freelancer_key
 from relais.shop import Shop

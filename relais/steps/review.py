@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from relais.offer import Offer
-from relais.pages.views import Problem
+from relais.problem import Problem
 
 POINT_LIMIT = 300
 

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from relais.announcement import Announcement, Topic
 from relais.calendar import Away
 from relais.errors import RelaisError
-from relais.gate import DUE_SHARDS, OWED_AFTER, OWED_TRIES, Choice, Role, Status, Via
+from relais.gate import DUE_SHARDS, OWED_AFTER, OWED_TRIES, AlreadyAnsweredError, Choice, Role, Status, Via
 from relais.margin import ceiling
 from relais.metrics import Metric
 from relais.offer import Offer
@@ -24,7 +24,7 @@ from relais.roster import Freelancer, Rate, RateRise, Standing, Terms, risen, wo
 from relais.rows import Change, Guard, Row, at_least, equals, freelancer_key
 from relais.steps import letters
 from relais.steps.decisions import Answer
-from relais.steps.gates import AlreadyAnsweredError, answer
+from relais.steps.gates import answer
 from relais.steps.situation import GateNotFoundError, read_freelancer, read_gate, read_offer, read_shop, read_situation
 
 LONGEST_PAUSE_DAYS = 366

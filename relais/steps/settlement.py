@@ -11,7 +11,8 @@ from typing import Any
 from relais.gate import Choice
 from relais.money import AmountFormatError, parse_amount
 from relais.offer import RefundCause
-from relais.pages.views import Bearing, Problem
+from relais.pages.views import Bearing
+from relais.problem import Problem
 from relais.steps.situation import Situation, kept_of_part
 
 SETTLEMENT_FIELDS = frozenset({"amount", "cause", "sure"})

@@ -22,7 +22,6 @@ from relais.order import (
     OrderNotFoundError,
     OrderStage,
     droppable,
-    is_order_id,
     milestone_from_row,
 )
 from relais.pages.letter_views import Frame
@@ -39,12 +38,12 @@ from relais.pages.views import (
     OpenProposal,
     OrderView,
     PartView,
-    Problem,
     Said,
 )
 from relais.ports import Ports
+from relais.problem import Problem
 from relais.roster import Freelancer
-from relais.rows import brief_key, deliverable_key, freelancer_key, gate_key
+from relais.rows import brief_key, deliverable_key, gate_key
 from relais.schedule import schedule
 from relais.shop import Shop
 from relais.steps import letters
@@ -52,15 +51,15 @@ from relais.steps.chosen import asked_before, ranking_of
 from relais.steps.links import (
     LinkRefusedError,
     OpenedGate,
-    check_freelancer,
-    check_gate,
-    check_order,
     freelancer_link,
     freelancer_nonce,
     freelancer_path,
     gate_link,
     gate_nonce,
     gate_path,
+    open_freelancer,
+    open_gate_link,
+    open_order,
     order_link,
     order_nonce,
     order_path,
@@ -86,7 +85,7 @@ from relais.steps.situation import (
 )
 from relais.steps.texts import saved_brief
 from relais.steps.thread import may_ask, passed_back, thread, waiting_of
-from relais.web import Request
+from relais.web import Request, language
 
 View = IndexView | OfferView | OrderView | GateView | FreelancerView | AnsweredView | NoticeView
 PREVIEWED = (".png", ".jpg", ".jpeg", ".gif", ".webp")
@@ -117,18 +116,6 @@ class Shown:
     view: View
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
-
-
-def language(request: Request, otherwise: str = "fr") -> str:
-    """The reader's language: asked for in the address, else the browser's, else the shop's."""
-    asked = request.query.get("lang") or request.first("lang")
-    if asked in {"fr", "en"}:
-        return asked
-    for part in request.headers.get("accept-language", "").lower().split(","):
-        tag = part.split(";")[0].strip()[:2]
-        if tag in {"fr", "en"}:
-            return tag
-    return otherwise
 
 
 def frame(ports: Ports, shop: Shop, lang: str, path: str, *, switch: bool = False) -> Frame:
@@ -210,29 +197,6 @@ def offer_page(
         typed=typed or {},
     )
     return Shown(view, 422 if problems else 200)
-
-
-def open_order(ports: Ports, order_id: str, presented: str) -> Order:
-    """The order that a link leads to. Raises `LinkRefusedError`, `OrderNotFoundError`."""
-    order = _named(ports, order_id)
-    check_order(ports, order, presented)
-    return order
-
-
-def _named(ports: Ports, order_id: str) -> Order:
-    """The order of a path: what cannot name one is not looked up. Raises `OrderNotFoundError`."""
-    if not is_order_id(order_id):
-        raise OrderNotFoundError(order_id)
-    return read_order(ports.store, order_id)
-
-
-def open_gate_link(ports: Ports, order_id: str, gate_id: str, presented: str) -> OpenedGate:
-    """The gate that a link leads to. Raises `LinkRefusedError`, `OrderNotFoundError`, `GateNotFoundError`."""
-    GateId.parse(gate_id)
-    order = _named(ports, order_id)
-    gate = read_gate(ports, order_id, gate_id)
-    check_gate(ports, order, gate, presented)
-    return OpenedGate(order, gate)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -566,16 +530,6 @@ def _thread(
     """What was asked and answered on the reader's side."""
     talked = order.sides or any(one.sides for one in milestones)
     return thread(ports, order, reader, owner) if talked else ()
-
-
-def open_freelancer(ports: Ports, key: str, presented: str) -> Freelancer:
-    """The freelancer whose page a link leads to. Raises `LinkRefusedError`."""
-    row = ports.store.get(freelancer_key(key))
-    if row is None:
-        raise LinkRefusedError
-    found = Freelancer.from_row(row)
-    check_freelancer(ports, found, presented)
-    return found
 
 
 def freelancer_page(

@@ -20,7 +20,7 @@ from typing import cast
 import pytest
 
 from relais.act import LEASE_SECONDS
-from relais.gate import Choice, Gate, GateId, Kind, Status, Via, due_shard
+from relais.gate import AlreadyAnsweredError, Choice, Gate, GateId, Kind, Status, Via, due_shard
 from relais.order import MilestoneStage, Order, OrderStage
 from relais.ports import ConditionFailedError, Store
 from relais.rows import Change, order_key
@@ -29,7 +29,7 @@ from relais.steps.assign import open_proposal
 from relais.steps.clock import tick
 from relais.steps.decisions import Answer
 from relais.steps.deliver import guarded
-from relais.steps.gates import AlreadyAnsweredError, SupersededError, answer, open_gate
+from relais.steps.gates import SupersededError, answer, open_gate
 from relais.steps.intake import checkout
 from relais.steps.interrupt import InterruptMetError, NothingToCancelError
 from relais.steps.links import gate_nonce, gate_path

@@ -34,6 +34,23 @@ def test_the_webhook_imports_no_more_of_relais_than_it_needs() -> None:
     assert modules.isdisjoint(f"relais.{name}" for name in unwanted)
 
 
+@pytest.mark.parametrize("name", ["show-page", "permit-upload"])
+def test_what_only_reads_imports_nothing_that_decides_or_books(name: str) -> None:
+    """A GET decides nothing (promise 4): what could is not even loaded. Reading has a place of its own."""
+    modules = set(json.loads(run_fresh(f"import {FUNCTIONS[name].module}" + OF_RELAIS)))
+    assert "relais.steps.situation" in modules
+    unwanted = {"ledger", "margin", "steps.decisions", "steps.gates", "steps.intake", "steps.contracts", "steps.acts"}
+    assert modules.isdisjoint(f"relais.{name}" for name in unwanted)
+
+
+@pytest.mark.parametrize("name", ["answer-gate", "open-proposal", "open-gate", "close-order"])
+def test_what_draws_pages_is_loaded_with_the_first_page(name: str) -> None:
+    """An answer that was taken leads on to another function's page, and a mail is none."""
+    modules = set(json.loads(run_fresh(FUNCTIONS[name].script + OF_RELAIS)))
+    assert "relais.ports" in modules
+    assert "relais.pages.render" not in modules
+
+
 @pytest.mark.parametrize("name", sorted(set(ALL) - PAYING))
 def test_a_function_that_does_not_pay_loads_no_stripe(name: str) -> None:
     """Stripe's library takes as long to load as everything else of a function together."""

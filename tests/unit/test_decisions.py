@@ -13,13 +13,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relais.gate import SIDE, Choice, Gate, GateId, Kind, Role, Status, Via
+from relais.gate import SIDE, Choice, ChoiceNotOfferedError, Gate, GateId, Kind, Role, Status, Via
 from relais.ledger import Entry
 from relais.order import MilestoneStage, OrderStage
 from relais.rows import Change, Check, Put, Test, Write, contains, equals, gate_key, order_key
 from relais.steps.contracts import contract
 from relais.steps.decisions import Answer, ChoiceNotRoutedError, decision_writes, stage_after
-from relais.steps.gates import ChoiceNotOfferedError, answer, default_choice, open_gate
+from relais.steps.gates import answer, default_choice, open_gate
 from relais.steps.situation import Situation, read_situation
 from tests.support.doubles import FakePorts
 from tests.support.orders import Play, open_shop

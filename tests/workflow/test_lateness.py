@@ -11,14 +11,13 @@ from datetime import datetime, timedelta
 import pytest
 
 from devstack.simulation.world import World, world_in_memory
-from relais.gate import Choice, Gate, Kind, Status, Via
+from relais.gate import AlreadyAnsweredError, Choice, Gate, Kind, Status, Via
 from relais.offer import RefundCause
 from relais.order import OrderStage
 from relais.rows import Change, gate_key
 from relais.steps.asking import open_side
 from relais.steps.decisions import Answer
 from relais.steps.door import answer
-from relais.steps.gates import AlreadyAnsweredError
 from relais.steps.interrupt import cancel
 from relais.steps.lateness import ask_seller_of_late, late
 from relais.steps.situation import read_situation

@@ -301,6 +301,16 @@ def test_a_date_before_the_own_is_refused(world: World) -> None:
     assert "Choisissez une date après la vôtre" in back.text
 
 
+def test_a_button_pressed_under_an_empty_form_proves_nobody_there(world: World) -> None:
+    """A scanner presses what it finds: only what was typed shows that the owner has the page (decision 0005)."""
+    journey = Journey(world).to_work()
+    gate = work_of(journey)
+    assert put(journey, gate, "").status == 422
+    assert not work_of(journey).posted
+    assert put(journey, gate, "Trop tôt.", "more_time", until="2026-11-25").status == 422
+    assert work_of(journey).posted
+
+
 def test_nobody_asks_from_a_page_that_is_not_theirs(world: World) -> None:
     """A form tampered with: the client's page asks nobody, the maker never the client."""
     journey = Journey(world).to_acceptance()

@@ -37,10 +37,10 @@ from relais.pages.views import (
     NoticeView,
     OfferView,
     OrderView,
-    Problem,
     Said,
 )
 from relais.performer import Performer
+from relais.problem import Problem
 from relais.roster import Freelancer, Rate, Reason, Standing
 from relais.score import Score
 from relais.shop import Shop

@@ -19,8 +19,10 @@ from relais.gate import Choice, Kind, Role
 from relais.offer import Disclosure, OfferStatus, Question, Release, Review, Text
 from relais.order import OrderStage
 from relais.pages import words
-from relais.pages.render import GIVEN, Page, page, park_reason, questions_left, say_problem, security_headers, why_you
-from relais.pages.views import FileView, NoticeView, Problem
+from relais.pages.phrases import park_reason, why_you
+from relais.pages.render import GIVEN, Page, page, questions_left, say_problem, security_headers
+from relais.pages.views import FileView, NoticeView
+from relais.problem import Problem
 from relais.roster import Reason
 from tests.unit.pages import samples
 from tests.unit.pages.document import HOSTILE, Document
