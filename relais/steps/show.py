@@ -75,6 +75,7 @@ from relais.steps.situation import (
     bounced,
     brief_gate,
     current_offer,
+    later_acceptance,
     moot,
     read_freelancer,
     read_gate,
@@ -500,6 +501,10 @@ def asking_of(ports: Ports, situation: Situation, gate: Gate) -> tuple[Asking, .
     if gate.id.kind is Kind.WORK and gate.role is Role.FREELANCER and gate.status is Status.OPEN:
         wished = next(iter(waiting_for_time(ports, situation)), None)
         forms.append(Asking(Kind.MORE_TIME, Role.SELLER, waiting=None if wished is None else wished.deadline))
+    if gate.id.kind is Kind.ACCEPTANCE and gate.status is Status.OPEN:
+        later, had = later_acceptance(situation, gate), gate.shown.get("more_time")
+        form = Asking(Kind.MORE_TIME, Role.ENGINE, waiting=gate.deadline if had else None, until=later)
+        forms += [form] if had or later else []
     return tuple(forms)
 
 
