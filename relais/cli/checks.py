@@ -559,7 +559,7 @@ def _given_up(order: Order, gates: tuple[Gate, ...], now: datetime) -> Iterator[
         yield f"its last mails were refused {order.owes_mail} times", "see the check of mail, and the addresses"
     for gate in gates:
         mails = int(gate.owes.get(Owed.MAIL.value, 0))
-        if gate.status is Status.OPEN and mails >= OWED_TRIES:
+        if mails >= OWED_TRIES:
             yield f"{gate.id}: its mail was refused {mails} times", "see the check of mail, and the address"
         if Owed.RESUME.value in gate.owes and gate.decision is not None and now - gate.decision.at >= RESUME_LATE:
             yield f"{gate.id}: the decision was not taken up", f"see its execution; `relais order resume {order.id}`"

@@ -316,10 +316,7 @@ def _resume_again(ports: Ports, gate: Gate) -> None:
 
 def _tell_answer_again(ports: Ports, gate: Gate) -> None:
     """A side gate that was answered owes at most the mails that say so."""
-    tries = _tries(gate, Owed.MAIL) + 1
-    _claim_owed(ports, gate, Owed.MAIL, tries)
-    if tries > OWED_TRIES:
-        ports.counter.count(Metric.OWED_PARKED)
+    _claim_news(ports, gate, read_situation(ports, gate.order, gate.id.milestone))
     tell_answer(ports, read_gate(ports, gate.order, str(gate.id)))
 
 
@@ -352,12 +349,19 @@ def _mail_again(ports: Ports, situation: Situation, gate: Gate) -> None:
 
 def _tell_again(ports: Ports, gate: Gate) -> None:
     """A gate that was withdrawn owes at most the word that somebody else was faster."""
-    tries = int(gate.owes.get(Owed.MAIL.value, 0)) + 1
-    _claim_owed(ports, gate, Owed.MAIL, tries)
-    if tries > OWED_TRIES:
+    situation = read_situation(ports, gate.order, gate.id.milestone)
+    _claim_news(ports, gate, situation)
+    tell_taken(ports, situation, read_gate(ports, gate.order, str(gate.id)))
+
+
+def _claim_news(ports: Ports, gate: Gate, situation: Situation) -> None:
+    """Claim the mails about a gate that is over; after ten tries an alarm tells, and one a working day follows."""
+    tries = _tries(gate, Owed.MAIL) + 1
+    parked = tries >= OWED_TRIES
+    until = due_after(ASK_AGAIN, situation.now, situation.shop.calendar) if parked else None
+    _claim_owed(ports, gate, Owed.MAIL, tries, until)
+    if parked:
         ports.counter.count(Metric.OWED_PARKED)
-        return
-    tell_taken(ports, read_situation(ports, gate.order, gate.id.milestone), read_gate(ports, gate.order, str(gate.id)))
 
 
 def _claim_owed(ports: Ports, gate: Gate, owed: Owed, tries: int, until: datetime | None = None) -> None:
