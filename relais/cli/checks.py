@@ -29,11 +29,12 @@ from relais.cli.stack import FUNCTIONS, Stack, Stage, in_sentences, is_local
 from relais.gate import OWED_TRIES, Gate, Kind, Owed, Status
 from relais.metrics import DIMENSION, NAMESPACE, Metric
 from relais.money import decimal_text
-from relais.order import MilestoneStage, Order, OrderStage
+from relais.order import ORDER_LEVEL, MilestoneStage, Order, OrderStage
 from relais.rows import RECONCILER_KEY
 from relais.steps.book import booked, latest, months_between
 from relais.steps.compare import read_report
 from relais.steps.reconcile import mark_from_row
+from relais.steps.runs import waits_for_nobody
 from relais.steps.webhook import PAID_EVENTS
 
 LATE = timedelta(minutes=10)
@@ -550,6 +551,10 @@ def _stuck(stack: Stack, dossier: Dossier) -> Iterator[tuple[str, str]]:
     status = ports.machine.status(order.id, order.run)
     if status not in ALIVE and order.owes_start is None:
         yield f"its execution {order.id}-{order.run} is {status}", resume
+        return
+    for level in waits_for_nobody(order, dossier.milestones, dossier.gates) if status in ALIVE else ():
+        where = "" if level == ORDER_LEVEL else f"milestone {level} "
+        yield f"{where}waits, and nobody is asked", resume
 
 
 def _given_up(order: Order, gates: tuple[Gate, ...], now: datetime) -> Iterator[tuple[str, str]]:

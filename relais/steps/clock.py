@@ -46,7 +46,7 @@ from relais.steps.lateness import ask_client_to_wait, ask_seller_of_late, seller
 from relais.steps.payout import at_rest, tell_completed
 from relais.steps.reach import Reach, address_of, reach
 from relais.steps.roster import tell
-from relais.steps.runs import lived_long, next_run, roll_over, start_owed
+from relais.steps.runs import forgotten, lived_long, next_run, roll_over, start_owed
 from relais.steps.side import withdraw_moot, withdraw_side
 from relais.steps.situation import Situation, moot, read_freelancer, read_gate, read_situation
 from relais.steps.talking import promise_stands_still, stands_still
@@ -205,6 +205,8 @@ def _order(ports: Ports, order: Order) -> None:
         next_run(ports, order, "the execution does not run any more")
     elif lived_long(ports, order):
         roll_over(ports, order)
+    elif forgotten(ports, order):
+        next_run(ports, order, "nobody is asked for what it waits for")
 
 
 def _until_fee(order: Order, now: datetime) -> timedelta:
