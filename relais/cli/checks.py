@@ -552,7 +552,9 @@ def _stuck(stack: Stack, dossier: Dossier) -> Iterator[tuple[str, str]]:
     if status not in ALIVE and order.owes_start is None:
         yield f"its execution {order.id}-{order.run} is {status}", resume
         return
-    for level in waits_for_nobody(order, dossier.milestones, dossier.gates) if status in ALIVE else ():
+    if status not in ALIVE or order.stage is OrderStage.PARK:
+        return
+    for level in waits_for_nobody(order, dossier.milestones, dossier.gates):
         where = "" if level == ORDER_LEVEL else f"milestone {level} "
         yield f"{where}waits, and nobody is asked", resume
 
