@@ -9,7 +9,8 @@ import pytest
 from devstack.simulation.world import INES, World, world_in_memory
 from devstack.stripe_sandbox.faults import Fault, FaultKind
 from devstack.stripe_sandbox.payments import top_up
-from devstack.stripe_sandbox.recipients import pay_out
+from devstack.stripe_sandbox.platform import Share
+from devstack.stripe_sandbox.recipients import pay_out, put
 from relais.ledger import BankTransaction, DifferenceKind, Entry, check, trial_balance
 from relais.offer import RefundCause
 from relais.roster import Freelancer
@@ -124,6 +125,17 @@ def test_what_the_account_does_not_hold_is_netted_from_the_next_pay(world: World
     assert "receivable.ines-moreau" not in balances(world)
     subjects = [mail.subject for mail in world.mails[since:] if mail.to == "ines@moreau-graphisme.example"]
     assert [one for one in subjects if "déduits de votre paiement" in one], subjects
+
+
+def test_an_account_that_holds_a_part_gives_that_part(world: World) -> None:
+    """All or nothing per call, so what is asked is what is there; the rest is owed (row 11)."""
+    journey = paid(world)
+    put(world.sandbox.platform, INES, Share(-8_000, "eur", 0, "spent"))
+    give_back(journey)
+    world.pass_time(hours=4)
+    order = journey.order
+    assert (order.refunded, order.sent, order.borne, owed(world)) == (PRICE, 8_000, 8_000, 8_000)
+    assert balances(world)["receivable.ines-moreau"] == 8_000
 
 
 def test_a_smaller_debt_leaves_the_rest_of_the_pay(world: World) -> None:

@@ -573,9 +573,8 @@ def refund(  # noqa: PLR0917 - likewise
         parts = [{"milestone": one.milestone, "refund": one.amount, "claimed": one.claimed} for one in done]
         tell_json({"order": known, "refund": sum(one.amount for one in done), "milestones": parts})
         return
-    say(
-        f"{money(sum(one.amount for one in done), currency)} goes back: `relais order show {known}` tells how far it is."
-    )
+    back = money(sum(one.amount for one in done), currency)
+    say(f"{back} goes back: `relais order show {known}` tells how far it is.")
 
 
 def _way_out(order: str, reason: str, cause: Cause, *, yes: bool, stage: Stage, as_json: bool) -> None:
