@@ -41,13 +41,16 @@ from relais.pages.views import (
     Said,
 )
 from relais.ports import Ports
-from relais.problem import Problem
+from relais.problem import Problem, Typed
 from relais.roster import Freelancer
 from relais.rows import brief_key, deliverable_key, gate_key
 from relais.schedule import schedule
 from relais.shop import Shop
 from relais.steps import letters
+from relais.steps.asks import may_ask, waiting_of
+from relais.steps.bearings import bearings, typed_part
 from relais.steps.chosen import asked_before, ranking_of
+from relais.steps.forms import file_name
 from relais.steps.links import (
     LinkRefusedError,
     OpenedGate,
@@ -65,7 +68,6 @@ from relais.steps.links import (
     order_path,
 )
 from relais.steps.picks import candidates, own
-from relais.steps.settlement import bearings, typed_part
 from relais.steps.situation import (
     GateNotFoundError,
     OfferNotFoundError,
@@ -84,7 +86,7 @@ from relais.steps.situation import (
     waiting_for_time,
 )
 from relais.steps.texts import saved_brief
-from relais.steps.thread import may_ask, passed_back, thread, waiting_of
+from relais.steps.thread import passed_back, thread
 from relais.web import Request, language
 
 View = IndexView | OfferView | OrderView | GateView | FreelancerView | AnsweredView | NoticeView
@@ -199,20 +201,6 @@ def offer_page(
     return Shown(view, 422 if problems else 200)
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Typed:
-    """A form that comes back: what is wrong, and everything that was typed. `of_brief`.
-
-    Whether it was the brief's own.
-    """
-
-    problems: tuple[Problem, ...] = ()
-    fields: Mapping[str, str] = field(default_factory=dict)
-    files: tuple[str, ...] = ()
-    status: int = 422
-    of_brief: bool = True
-
-
 def order_page(ports: Ports, order: Order, request: Request, typed: Typed | None = None) -> Shown:
     """Screen B: the order's own page, in whatever state it is."""
     shop, _ = read_shop(ports.store)
@@ -276,11 +264,6 @@ def _brief_view(ports: Ports, order: Order, gate: Gate, *, shop: Shop, offer: Of
 
 def _uploaded(ports: Ports, key: str) -> FileView:
     return FileView(name=file_name(key), size=ports.files.size(key) or 0, key=key)
-
-
-def file_name(key: str) -> str:
-    """The name that its owner gave a file: the last part of its key, after the digest."""
-    return key.rsplit("/", 1)[-1].partition("-")[2]
 
 
 def _answers(ports: Ports, order: Order) -> tuple[tuple[str, str], ...]:
