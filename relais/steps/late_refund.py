@@ -14,7 +14,7 @@ from relais import ledger
 from relais.act import Act, ActKind, ActState, act_from_row
 from relais.announcement import Announcement, Topic
 from relais.errors import RelaisError
-from relais.gate import OWED_AFTER, Role, Via, due_shard
+from relais.gate import OWED_AFTER, OWED_TRIES, Role, Via, due_shard
 from relais.metrics import Metric
 from relais.money import format_amount
 from relais.offer import RefundCause
@@ -22,7 +22,6 @@ from relais.order import Milestone, MilestoneStage, OrderStage, stamp
 from relais.ports import (
     AnswerUnknownError,
     ConditionFailedError,
-    MailRefusedError,
     MovementRefusedError,
     Ports,
     TryAgainError,
@@ -118,7 +117,6 @@ def refund_late(
     refused = [one for one in before if one.state in {ActState.REFUSED, ActState.UNKNOWN}]
     if refused:
         again(ports, refused[0], refused[0].body)
-        ports.background.run_act(order_id, "acts")
         return Foreseen(number, refused[0].amount, 0, refused[0].currency)
     foreseen = _foreseen(situation, amount, cause)
     this = len(before) + 1
@@ -127,7 +125,6 @@ def refund_late(
         ports.store.write(*_decided(ports, situation, foreseen, said, this))
     except ConditionFailedError:
         raise NothingToRefundError(order_id, number, "it moved on a moment ago, so nothing was written") from None
-    ports.background.run_act(order_id, "acts")
     return foreseen
 
 
@@ -309,7 +306,7 @@ def late_acts(ports: Ports, order_id: str) -> None:
     for row in ports.store.query(f"O#{order_id}", f"A#{ActKind.REVERSAL.value}#"):
         _take_back(ports, act_from_row(row), row)
     for row in ports.store.query(f"O#{order_id}", f"A#{ActKind.REFUND.value}#{LATE}#"):
-        _give_back(ports, act_from_row(row), row)
+        _give_back(ports, act_from_row(row))
 
 
 def _take_back(ports: Ports, act: Act, row: Row) -> None:
@@ -426,15 +423,13 @@ def _taken_back(ports: Ports, act: Act, outcome: Done) -> None:
     ports.counter.count(Metric.REVERSAL_DONE)
 
 
-def _give_back(ports: Ports, act: Act, row: Row) -> None:
-    if row.get("owes_mail") is not None:
-        _tell_client(ports, act, settled=act.settled)
+def _give_back(ports: Ports, act: Act) -> None:
     if act.state not in OPEN_STATES:
         return
     outcome = send(ports, act)
     if not isinstance(outcome, Done):
         return
-    mail = {"owes_mail": True, "due": stamp(ports.now() + OWED_AFTER), "due_shard": due_shard(act.order)}
+    mail = {"owes_mail": 0, "due": stamp(ports.now()), "due_shard": due_shard(act.order)}
     ended, *others = booked(ports, act, outcome)
     if not isinstance(ended, Change):
         return
@@ -455,25 +450,21 @@ def _give_back(ports: Ports, act: Act, row: Row) -> None:
     except ConditionFailedError:
         return
     ports.counter.count(Metric.REFUND_DONE)
-    _tell_client(ports, act, settled=outcome.settlement is not None)
 
 
-def _tell_client(ports: Ports, act: Act, *, settled: bool) -> None:
-    """The mail that says what goes back, then its mark; the post's refusal leaves it to the clock."""
+def tell_client(ports: Ports, act: Act, row: Row) -> None:
+    """Send the mail that says what goes back, then mark it sent; called by the clock, which comes back if it fails.
+
+    What a refund after the pay means for its freelancer was announced with the decision.
+    """
+    tries = int(row["owes_mail"]) + 1
+    key, later = act_key(act.order, act.id), stamp(ports.now() + OWED_AFTER * 2 ** min(tries, 5))
+    ports.store.write(Change(key, put={"owes_mail": tries, "due": later}, guards=(equals("due", row["due"]),)))
+    if tries >= OWED_TRIES:
+        ports.counter.count(Metric.OWED_PARKED)
     situation = read_situation(ports, act.order, act.milestone)
     for letter in letters.refunded(ports, situation):
-        if letter.role is not Role.CLIENT:
-            continue  # what a refund after the pay means for the freelancer was announced with the decision
-        try:
+        if letter.role is Role.CLIENT:
             ports.mailer.send(letter)
-        except MailRefusedError as refused:
-            ports.counter.count(Metric.MAIL_PUT_OFF)
-            ports.note(refused)
-            return
-    ports.store.write(
-        Change(
-            act_key(act.order, act.id),
-            remove=("owes_mail", *(("due", "due_shard") if settled else ())),
-            guards=(present("pk"),),
-        )
-    )
+    rest = ("due", "due_shard") if act.settled else ()
+    ports.store.write(Change(key, remove=("owes_mail", *rest), guards=(equals("owes_mail", tries),)))
