@@ -254,6 +254,15 @@ class Payments(Protocol):
     def refund(self, body: dict[str, Any], key: str) -> Sent:
         """Send a refund once. Raises what a transfer raises."""
 
+    def reverse(self, body: dict[str, Any], key: str) -> Sent:
+        """Take a transfer back, or a part of it, once. All or nothing. Raises what a transfer raises."""
+
+    def spendable(self, account: str, currency: str) -> int:
+        """What a freelancer's account has available, in minor units: no reversal takes more (design: money B 11).
+
+        Raises `AnswerUnknownError`, `TryAgainError`, `MovementRefusedError`.
+        """
+
     def made(self, kind: str, body: dict[str, Any], since: datetime) -> list[Sent]:
         """What Stripe's lists show that this operation (`metadata.op`) has made since an instant, oldest first.
 
