@@ -203,8 +203,8 @@ class Milestone:
 class Order:
     """One purchase. The money pots are remainders under conditions, never counters under a version.
 
-    `concluded` is when it was paid. `express` and `acknowledged` are a consumer's two statements at the checkout: to start
-    at once, and that the right of withdrawal ends when all is done (L221-25, L221-28 of the Code de la consommation).
+    `concluded` is when it was paid. `express` and `acknowledged` are a consumer's two statements at the checkout: to
+    start at once, and that the right of withdrawal ends when all is done (Code de la consommation, L221-25, L221-28).
     `leaving` is its client's own way out: `what` (withdrawal, cancellation), `at`, `by` whom, the `note`'s key.
     """
 

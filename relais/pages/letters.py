@@ -205,7 +205,7 @@ def compose(view: LetterView) -> Letter:
 
 def _note(view: LetterView, named: str, lang: str) -> str | None:
     """The words that a mail quotes: of a withdrawal's receipt what was declared, word for word."""
-    if named == "withdrawn":
+    if named == "withdrawn" and view.role is Role.CLIENT:
         return statement(view.order, view.offer, view.facts, lang, view.frame.zone)
     quoted = named == "question" or named.startswith("agreement")
     return view.note if view.role is not Role.CLIENT or quoted else None

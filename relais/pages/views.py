@@ -130,11 +130,11 @@ class Asking:
 class LeavingView:
     """The client's own ways out, on the order's page: which there are, and the one whose `step` is shown.
 
-    `until`: a consumer's right of withdrawal, with what it gives `back` (minor units) and how much is `kept` for what was
-    handed over; `cancels`: nobody has taken the work yet; `asks`: the milestones whose end may be asked for, `asked`
-    until when the seller has to answer it. Steps: `withdraw` (the statement), `confirm`, `cancel`, `agree` (of one
-    milestone, `number`). Forms: `nonce`, `action` (withdraw|confirm|cancel|agree), `name`, `address`, `declare`, `sure`
-    ("yes"), `milestone`, `note`.
+    `until`: a consumer's right of withdrawal, with what it gives `back` (minor units) and how much is `kept` for what
+    was handed over; `cancels`: nobody has taken the work yet; `asks`: the milestones whose end may be asked for,
+    `asked` until when the seller has to answer it. Steps: `withdraw` (the statement), `confirm`, `cancel`, `agree` (of
+    one milestone, `number`). Forms: `nonce`, `action` (withdraw|confirm|cancel|agree), `name`, `address`, `declare`,
+    `sure` ("yes"), `milestone`, `note`.
     """
 
     path: str

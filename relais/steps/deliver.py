@@ -264,7 +264,7 @@ def _post_drop(ports: Ports, request: Request, order: Order, typed: Typed) -> Sh
 def _post_withdrawal(
     ports: Ports, request: Request, order: Order, typed: Typed, *, confirmed: bool
 ) -> Shown | Response:
-    """A consumer's withdrawal in two steps: the statement, then the confirmation (D221-5 of the Code de la consommation).
+    """A consumer's withdrawal in two steps: the statement, then the confirmation (Code de la consommation, D221-5).
 
     The first writes nothing: it shows what was declared and what it gives back.
     """

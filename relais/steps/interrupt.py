@@ -37,7 +37,6 @@ from relais.steps.side import withdraw_side
 from relais.steps.situation import moot, read_order, read_situation, unhandled
 from relais.steps.texts import keep_text
 
-
 WITHDRAWN = "Withdrawn"
 """What a withdrawal is called on its row; to the workflow it is the way out of a cancellation, which it ends in too."""
 

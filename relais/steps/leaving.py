@@ -25,6 +25,7 @@ from relais.steps import letters
 from relais.steps.asking import TRIES, open_side
 from relais.steps.contracts import asked
 from relais.steps.decisions import Answer, ChoiceNotRoutedError
+from relais.steps.gates import CANCELLED
 from relais.steps.interrupt import (
     WITHDRAWN,
     InterruptMetError,
@@ -94,9 +95,7 @@ Decided = Callable[[Order, Role, str], tuple[tuple[Write, ...], int, int]]
 """What a way out writes, what it gives back, and what freelancers are paid all the same (minor units)."""
 
 
-def _leave(
-    ports: Ports, order_id: str, what: str, decide: Decided, *, name: str, email: str, by: Role
-) -> Order:
+def _leave(ports: Ports, order_id: str, what: str, decide: Decided, *, name: str, email: str, by: Role) -> Order:
     """Commit a way out as it stands at this moment; one that meets another write is decided again."""
     for last in reversed(range(TRIES)):
         order = read_order(ports.store, order_id)
@@ -135,7 +134,7 @@ def _withdrawn(
     if right_until(order, milestones, sent or ports.now()) is None or not back:
         raise RightOverError(order.id)
     if not begun(order):
-        return (_whole(ports, order, by, RefundCause.WITHDRAWAL, note, WITHDRAWN),), back, 0
+        return (_whole(ports, order, by, RefundCause.WITHDRAWAL, note),), back, 0
     _check_calm(order, milestones)
     writes: list[Write] = [sweep_write(ports, order)]
     pay = 0
@@ -164,14 +163,12 @@ def _cancelled(ports: Ports, order: Order, by: Role, note: str) -> tuple[tuple[W
     return (_whole(ports, order, by, RefundCause.CHANGE_OF_MIND, note),), order.left or order.price, 0
 
 
-def _whole(
-    ports: Ports, order: Order, by: Role, cause: RefundCause, note: str, kind: str | None = None
-) -> Change:
+def _whole(ports: Ports, order: Order, by: Role, cause: RefundCause, note: str) -> Change:
     """An order that nobody has taken yet ends as a whole."""
     if order.interrupt_seq > order.handled:
         raise InterruptMetError(order.id)
-    named = {} if kind is None else {"kind": kind}
-    return cancel_writes(ports, order, by=by.value, cause=cause, note=note, **named)
+    kind = WITHDRAWN if cause is RefundCause.WITHDRAWAL else CANCELLED
+    return cancel_writes(ports, order, by=by.value, cause=cause, note=note, kind=kind)
 
 
 def _check_calm(order: Order, milestones: tuple[Milestone, ...]) -> None:

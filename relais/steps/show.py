@@ -253,7 +253,7 @@ def order_page(ports: Ports, order: Order, request: Request, typed: Typed | None
         refunded_at=_refunded_at(ports, order, milestones),
         parts=_parts(ports, order, milestones, path, request) if offer.several else (),
         thread=() if draft else _thread(ports, order, milestones, Role.CLIENT, Role.CLIENT.value),
-        leaving=leaving(ports, order, offer, milestones, request, typed),
+        leaving=leaving(ports, order, offer, milestones, _step(request, typed)),
         problems=() if typed is None else typed.problems,
         typed={} if typed is None else typed.fields,
     )
@@ -261,9 +261,12 @@ def order_page(ports: Ports, order: Order, request: Request, typed: Typed | None
 
 
 def leaving(
-    ports: Ports, order: Order, offer: Offer, milestones: tuple[Milestone, ...], request: Request, typed: Typed | None
+    ports: Ports, order: Order, offer: Offer, milestones: tuple[Milestone, ...], asked_for: tuple[str, str]
 ) -> LeavingView | None:
-    """The client's own ways out of an order, with what each gives back; nothing where there is none."""
+    """The client's own ways out of an order, with what each gives back; nothing where there is none.
+
+    `asked_for` is the step that is to be shown, and of which milestone; one that is not there is not shown.
+    """
     over = offer.policy.handed_over
     until = right_until(order, milestones, ports.now())
     back = all_given_back(order, milestones, over) if until else 0
@@ -280,12 +283,18 @@ def leaving(
         asks=asks,
         asked=asked,
     )
-    number = request.query.get("agree", "") if typed is None else typed.fields.get("milestone", "")
-    step = next((one for one in LEAVING if one in request.query), "") if typed is None else typed.step
+    step, number = asked_for
     offered = {"withdraw": view.until, "confirm": view.until, "cancel": view.cancels, "agree": number in asks}
     if offered.get(step):
         view = replace(view, step=step, number=number if step == "agree" else "")
     return view if view.until or view.cancels or asks or asked else None
+
+
+def _step(request: Request, typed: Typed | None) -> tuple[str, str]:
+    """Which step of which way out is asked for: by a link's name, or by the form that comes back."""
+    if typed is not None:
+        return typed.step, typed.fields.get("milestone", "")
+    return next((one for one in LEAVING if one in request.query), ""), request.query.get("agree", "")
 
 
 def _ends_by_agreement(order: Order, milestone: Milestone) -> bool:
@@ -294,9 +303,7 @@ def _ends_by_agreement(order: Order, milestone: Milestone) -> bool:
     return begun(order) and calm and milestone.stage in BEFORE_THE_CLIENT
 
 
-def _asked_to_end(
-    ports: Ports, order: Order, milestones: tuple[Milestone, ...]
-) -> tuple[tuple[str, datetime], ...]:
+def _asked_to_end(ports: Ports, order: Order, milestones: tuple[Milestone, ...]) -> tuple[tuple[str, datetime], ...]:
     """The milestones whose end was asked for and not answered yet, with until when it is."""
     found = []
     for one in milestones if begun(order) else ():

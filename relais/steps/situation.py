@@ -357,7 +357,7 @@ def kept_of_part(situation: Situation, cause: RefundCause, amount: int) -> int:
         return 0
     due, bears = milestone.left_to_send, situation.offer.policy.bears.on(cause)
     if cause is RefundCause.WITHDRAWAL and bears is FreelancerPaid.PRO_RATA:
-        # By what was handed over, whatever the client gets back: without an express request that is all of it (L221-25).
+        # By what was handed over, even where the client gets all of it back for want of an express request (L221-25).
         return due - due * (WHOLE - milestone.supplied) // WHOLE
     lost = due - kept_share(bears, due)
     return due - lost * amount // milestone.held
