@@ -57,6 +57,7 @@ ASKING = frozenset(
         "new_date",
         "not_taken",
         "more_time",
+        "more_time_given",
         "question",
         "agreement",
     }
@@ -68,7 +69,19 @@ LEFT = frozenset({"withdrawn", "left", "agreement_grant"})
 """Those of a client's own way out, with what it gives back."""
 SETTLING = frozenset({"settlement", "contested", "unanswered", "settled", "pro_rata"})
 DELIVERED = frozenset(
-    {"acceptance", "revised", "accepted", "completed", "refunded", "cancelled", "lost", "reduced", *SETTLING, *LEFT}
+    {
+        "acceptance",
+        "revised",
+        "more_time_given",
+        "accepted",
+        "completed",
+        "refunded",
+        "cancelled",
+        "lost",
+        "reduced",
+        *SETTLING,
+        *LEFT,
+    }
 )
 """Those that come when the promised date no longer matters."""
 REFUNDING = frozenset({"refunded", "settled", "settlement", "unanswered", "pro_rata", *LEFT})
