@@ -95,8 +95,6 @@ if TYPE_CHECKING:
 
 OFFER_FIELDS = frozenset({"client_kind", "start_now", "ends_when_done", "lang"})
 LEAVING_FIELDS = frozenset({"name", "declare", "sure", "note"})
-LEAVING_STEPS = {"withdraw": "withdraw", "confirm": "withdraw", "cancel": "cancel", "agree": "agree"}
-"""Which step of a way out is shown again when its form was too old."""
 ORDER_FIELDS = frozenset({"nonce", "action", "address", "file", "ready", "milestone"}) | LEAVING_FIELDS
 ASK_FIELDS = frozenset({"ask", "stops", "anyway"})
 GATE_FIELDS = frozenset({"nonce", "choice", "note", "file", "why"}).union(
@@ -216,8 +214,7 @@ def post_order(ports: Ports, request: Request, order: Order) -> Shown | Response
     try:
         check_order_nonce(ports, order, request.first("nonce"))
     except NonceRefusedError:
-        step = LEAVING_STEPS.get(request.first("action"), "")
-        return order_page(ports, order, request, replace(_with(typed, Problem("nonce_expired")), step=step))
+        return order_page(ports, order, request, _with(typed, Problem("nonce_expired")))
     match request.first("action"):
         case "address":
             return _post_address(ports, request, order)
@@ -281,7 +278,7 @@ def _post_withdrawal(
     if request.first("declare") != "yes":
         problems += (Problem("declare_missing", "declare"),)
     if problems:
-        return order_page(ports, order, request, replace(_with(typed, *problems), step="withdraw", of_brief=False))
+        return order_page(ports, order, request, replace(_with(typed, *problems), of_brief=False))
     if not confirmed:
         return order_page(ports, order, request, replace(typed, step="confirm", status=200, of_brief=False))
     try:
@@ -295,7 +292,7 @@ def _post_cancel(ports: Ports, request: Request, order: Order, typed: Typed) -> 
     """The client cancels before anybody has taken the work; what they get back was shown before."""
     if request.first("sure") != "yes":
         problem = Problem("sure_missing", "sure")
-        return order_page(ports, order, request, replace(_with(typed, problem), step="cancel", of_brief=False))
+        return order_page(ports, order, request, replace(_with(typed, problem), of_brief=False))
     try:
         cancel_unstarted(ports, order.id)
     except (WorkBegunError, InterruptMetError):
@@ -310,7 +307,7 @@ def _post_agree(ports: Ports, request: Request, order: Order, typed: Typed) -> S
     if number not in {one.number for one in read_milestones(ports.store, order.id)}:
         problems += (Problem("choice_missing", "milestone"),)
     if problems:
-        return order_page(ports, order, request, replace(_with(typed, *problems), step="agree", of_brief=False))
+        return order_page(ports, order, request, replace(_with(typed, *problems), of_brief=False))
     asked = ask_to_end(ports, order.id, number, keep_text(ports, order.id, f"agreement-{number}", note))
     if asked is None or asked.status is not Status.OPEN:
         return order_page(ports, order, request, replace(_with(typed, Problem("agree_too_late")), of_brief=False))

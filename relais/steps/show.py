@@ -279,10 +279,9 @@ def leaving(
 
 
 def _step(request: Request, typed: Typed | None) -> tuple[str, str]:
-    """Which step of which way out is asked for: by a link's name, or by the form that comes back."""
-    if typed is not None:
-        return typed.step, typed.fields.get("milestone", "")
-    return next((one for one in LEAVING if one in request.query), ""), request.query.get("agree", "")
+    """Which step of which way out is shown: the one that its link names, also where its form comes back."""
+    named = next((one for one in LEAVING if one in request.query), "")
+    return (typed.step if typed is not None and typed.step else named), request.query.get("agree", "")
 
 
 def _ends_by_agreement(order: Order, milestone: Milestone) -> bool:
