@@ -83,6 +83,7 @@ from relais.steps.situation import (
     brief_gate,
     read_milestones,
     read_offer,
+    read_order,
     read_situation,
 )
 from relais.steps.talking import Question, ask, flagged
@@ -284,6 +285,8 @@ def _post_withdrawal(
     try:
         withdraw(ports, order.id, name=name, email=address)
     except (RightOverError, InterruptMetError):
+        if read_order(ports.store, order.id).leaving is not None:
+            return redirect(order_path(ports, order))  # pressed twice: the page says what was declared
         return order_page(ports, order, request, replace(_with(typed, Problem("right_over")), of_brief=False))
     return redirect(order_path(ports, order))
 
@@ -296,6 +299,8 @@ def _post_cancel(ports: Ports, request: Request, order: Order, typed: Typed) -> 
     try:
         cancel_unstarted(ports, order.id)
     except (WorkBegunError, InterruptMetError):
+        if read_order(ports.store, order.id).leaving is not None:
+            return redirect(order_path(ports, order))
         return order_page(ports, order, request, replace(_with(typed, Problem("cancel_too_late")), of_brief=False))
     return redirect(order_path(ports, order))
 

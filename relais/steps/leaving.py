@@ -71,14 +71,23 @@ class WorkBegunError(RelaisError):
 
 
 def withdraw(
-    ports: Ports, order_id: str, *, name: str, email: str, by: Role = Role.CLIENT, sent: datetime | None = None
+    ports: Ports,
+    order_id: str,
+    *,
+    name: str,
+    email: str,
+    by: Role = Role.CLIENT,
+    sent: datetime | None = None,
+    reason: str = "",
 ) -> Order:
     """Take a consumer's withdrawal, which needs no reason, and give back what it gives back.
 
-    The receipt goes to the address that was declared. `sent` is when the statement left, where it came by another way:
-    the right is judged by that instant (L221-22). Raises `OrderNotFoundError`, `RightOverError`, `InterruptMetError`.
+    The receipt goes to the address that was declared. A statement that came by another way is recorded by the seller:
+    `sent` is when it left, by which the right is judged (L221-22), `reason` how it came. Raises `OrderNotFoundError`,
+    `RightOverError`, `InterruptMetError`.
     """
-    return _leave(ports, order_id, WITHDRAWAL, partial(_withdrawn, ports, sent=sent), name=name, email=email, by=by)
+    said = {"name": name, "email": email} | ({"reason": reason} if reason else {})
+    return _leave(ports, order_id, WITHDRAWAL, partial(_withdrawn, ports, sent=sent), said=said, by=by)
 
 
 def cancel_unstarted(ports: Ports, order_id: str) -> Order:
@@ -87,26 +96,26 @@ def cancel_unstarted(ports: Ports, order_id: str) -> Order:
     Raises `OrderNotFoundError`, `WorkBegunError`, `InterruptMetError`.
     """
     order = read_order(ports.store, order_id)
-    name, email = order.client_name or "", order.client_email or ""
-    return _leave(ports, order_id, CANCELLATION, partial(_cancelled, ports), name=name, email=email, by=Role.CLIENT)
+    said = {"name": order.client_name or "", "email": order.client_email or ""}
+    return _leave(ports, order_id, CANCELLATION, partial(_cancelled, ports), said=said, by=Role.CLIENT)
 
 
 Decided = Callable[[Order, Role, str], tuple[tuple[Write, ...], int, int]]
 """What a way out writes, what it gives back, and what freelancers are paid all the same (minor units)."""
 
 
-def _leave(ports: Ports, order_id: str, what: str, decide: Decided, *, name: str, email: str, by: Role) -> Order:
+def _leave(ports: Ports, order_id: str, what: str, decide: Decided, *, said: Mapping[str, str], by: Role) -> Order:
     """Commit a way out as it stands at this moment; one that meets another write is decided again."""
     for last in reversed(range(TRIES)):
         order = read_order(ports.store, order_id)
         now = ports.now()
-        declared = {"what": what, "name": name, "email": email, "order": order.id, "at": stamp(now)}
+        declared = {"what": what, "order": order.id, "at": stamp(now), **said}
         note = keep_text(ports, order.id, what, json.dumps(declared, ensure_ascii=False))
         writes, back, pay = decide(order, by, note)
-        said = {"what": what, "at": stamp(now), "by": by.value, "note": note, "back": back, "pay": pay}
+        kept = {"what": what, "at": stamp(now), "by": by.value, "note": note, "back": back, "pay": pay}
         head = Change(
             order_key(order.id),
-            put={"leaving": said, "owes_receipt": 0},
+            put={"leaving": kept, "owes_receipt": 0},
             guards=(absent("leaving"), equals("stage", order.stage.value)),
         )
         try:
