@@ -175,6 +175,12 @@ class Milestone:
     interrupt: Interrupt | None = None
     sides: int = 0
     """How many side gates were opened on it: they count apart from its ordinal."""
+    claimed: int = 0
+    """What of its freelancer's pay was asked back after it had left (minor units)."""
+    recovered: int = 0
+    """What of that came back by reversals."""
+    netted: int = 0
+    """What of its pay was kept for what its freelancer owed."""
     stood: datetime | None = None
     """Up to when the time that its promised date stood still is counted."""
 
@@ -182,6 +188,11 @@ class Milestone:
     def due(self) -> int:
         """What its freelancer is owed for it when it is accepted, in minor units: what was agreed, and a bonus."""
         return 0 if self.engagement is None else self.engagement.agreed + self.bonus
+
+    @property
+    def received(self) -> int:
+        """What its freelancer has had of it and was not asked back for, in minor units; a debt netted counts as had."""
+        return self.sent + self.recovered + self.netted - self.claimed
 
     @property
     def held(self) -> int:
@@ -203,9 +214,9 @@ class Milestone:
 class Order:
     """One purchase. The money pots are remainders under conditions, never counters under a version.
 
-    `concluded` is when it was paid. `express` and `acknowledged` are a consumer's two statements at the checkout: to
-    start at once, and that the right of withdrawal ends when all is done (Code de la consommation, L221-25, L221-28).
-    `leaving` is its client's own way out: `what` (withdrawal, cancellation), `at`, `by` whom, the `note`'s key.
+    `express` and `acknowledged` are a consumer's two statements at the checkout: to start at once, and that the right
+    of withdrawal ends when all is done (Code de la consommation, L221-25, L221-28). `leaving` is its client's own way
+    out: `what` (withdrawal, cancellation), `at`, and the key of the `note` that says the rest.
     """
 
     id: str
@@ -262,7 +273,6 @@ class Order:
     started: datetime | None = None
     began: datetime | None = None
     sides: int = 0
-    concluded: datetime | None = None
     express: bool = False
     acknowledged: bool = False
     leaving: Mapping[str, str] | None = None
@@ -346,7 +356,6 @@ def order_from_row(stored: Row) -> Order:
         started=instant(row.get("started")),
         began=instant(row.get("began")),
         sides=row.get("sides", 0),
-        concluded=instant(row.get("concluded")),
         express=row.get("express", False),
         acknowledged=row.get("acknowledged", False),
         leaving=row.get("leaving"),
@@ -431,6 +440,9 @@ def milestone_from_row(stored: Row) -> Milestone:
         began=instant(row.get("began")),
         interrupt=_interrupt(row.get("interrupt"), 0),
         sides=row.get("sides", 0),
+        claimed=row.get("claimed", 0),
+        recovered=row.get("recovered", 0),
+        netted=row.get("netted", 0),
         stood=instant(row.get("stood")),
     )
 

@@ -48,8 +48,8 @@ def in_time(concluded: datetime, at: datetime) -> bool:
 
 
 def concluded(order: Order) -> datetime:
-    """When the contract was concluded: when the order was paid; rows of before this was kept say when it was booked."""
-    return order.concluded or order.started or order.created
+    """When the contract was concluded: when the payment was booked, seconds after it; until then, when it was begun."""
+    return order.started or order.created
 
 
 def right_until(order: Order, milestones: Iterable[Milestone], at: datetime) -> datetime | None:

@@ -18,7 +18,7 @@ from relais.errors import RelaisError
 from relais.gate import Choice, Default, Gate, Kind, Role
 from relais.metrics import Metric
 from relais.offer import RefundCause
-from relais.order import Milestone, Order, stamp, unstarted
+from relais.order import ORDER_LEVEL, Milestone, Order, stamp, unstarted
 from relais.ports import ConditionFailedError, MailRefusedError, Ports
 from relais.rows import Change, Write, absent, equals, merged, order_key, present
 from relais.steps import letters
@@ -109,10 +109,12 @@ def _leave(ports: Ports, order_id: str, what: str, decide: Decided, *, said: Map
     for last in reversed(range(TRIES)):
         order = read_order(ports.store, order_id)
         now = ports.now()
-        declared = {"what": what, "order": order.id, "at": stamp(now), **said}
-        note = keep_text(ports, order.id, what, json.dumps(declared, ensure_ascii=False))
-        writes, back, pay = decide(order, by, note)
-        kept = {"what": what, "at": stamp(now), "by": by.value, "note": note, "back": back, "pay": pay}
+        statement = {"what": what, "order": order.id, "at": stamp(now), **said}
+        reason = keep_text(ports, order.id, what, json.dumps(statement, ensure_ascii=False))
+        writes, back, pay = decide(order, by, reason)
+        whole = statement | {"by": by.value, "back": back, "pay": pay, "concluded": stamp(concluded(order))}
+        note = keep_text(ports, order.id, "left", json.dumps(whole, ensure_ascii=False))
+        kept = {"what": what, "at": stamp(now), "note": note}
         head = Change(
             order_key(order.id),
             put={"leaving": kept, "owes_receipt": 0},
@@ -190,17 +192,20 @@ def tell_receipt(ports: Ports, order: Order) -> None:
     """Send the client's dated receipt and tell the seller, then mark it sent; until then the clock repeats it."""
     if order.leaving is None or order.owes_receipt is None:
         return
-    kept = ports.files.get_text(order.leaving["note"])
-    declared: Mapping[str, Any] = {} if kept is None else json.loads(kept)
-    situation = read_situation(ports, order.id, "00")
-    said = {"concluded": stamp(concluded(order)), **order.leaving, **declared}
-    for letter in letters.left(ports, situation, said):
+    for letter in letters.left(ports, read_situation(ports, order.id, ORDER_LEVEL), declared(ports, order)):
         ports.mailer.send(letter)
     done = Change(order_key(order.id), remove=("owes_receipt",), guards=(present("owes_receipt"),))
     try:
         ports.store.write(done)
     except ConditionFailedError:
         return
+
+
+def declared(ports: Ports, order: Order) -> Mapping[str, Any]:
+    """What a client who leaves declared, and what came of it: `back` and `pay` in minor units. Empty for others."""
+    kept = None if order.leaving is None else ports.files.get_text(order.leaving["note"])
+    found: Mapping[str, Any] = {} if kept is None else json.loads(kept)
+    return found
 
 
 # By agreement -------------------------------------------------------------------------------------------------------

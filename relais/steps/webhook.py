@@ -106,7 +106,6 @@ def _session_paid(ports: Ports, session: dict[str, Any]) -> str:
             "stage": OrderStage.PAID.value,
             "run": 1,
             "session": known,
-            "concluded": stamp(ports.now()),
             "owes_start": 0,
             "due": stamp(ports.now() + OWED_AFTER),
             "due_shard": due_shard(order),

@@ -113,7 +113,7 @@ def order(**changed: object) -> Order:
         link_version=1,
         created=CONCLUDED,
         left=29000,
-        concluded=CONCLUDED,
+        started=CONCLUDED,
         express=True,
         acknowledged=True,
     )
