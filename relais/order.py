@@ -170,6 +170,8 @@ class Milestone:
     interrupt: Interrupt | None = None
     sides: int = 0
     """How many side gates were opened on it: they count apart from its ordinal."""
+    reopened: int = 0
+    """The version whose silent acceptance its client reopened; it can be done once."""
     stood: datetime | None = None
     """Up to when the time that its promised date stood still is counted."""
 
@@ -182,6 +184,11 @@ class Milestone:
     def held(self) -> int:
         """What of its price the client has not been given back or promised back (minor units)."""
         return self.price - self.refunded - self.refund_in_transit
+
+    @property
+    def had(self) -> bool:
+        """Whether its client has the final files of the version before them already: they reopened its acceptance."""
+        return 0 < self.reopened == self.version
 
     @property
     def undone(self) -> bool:
@@ -408,6 +415,7 @@ def milestone_from_row(stored: Row) -> Milestone:
         began=instant(row.get("began")),
         interrupt=_interrupt(row.get("interrupt"), 0),
         sides=row.get("sides", 0),
+        reopened=row.get("reopened", 0),
         stood=instant(row.get("stood")),
     )
 

@@ -51,7 +51,7 @@ LONGEST_OUTAGE = timedelta(hours=3)
 SEASON_FAULTS = {"calls lost": 0.002, "functions dying": 0.0015}
 """How often one call to Stripe is cut off, and one call of ours to anything dies."""
 CANCELLED, REASSIGNED, DECLINED, ABANDONED = 0.04, 0.03, 0.05, 0.04
-MORE_TIME = 0.15
+MORE_TIME, REOPENED = 0.15, 0.5
 TRIES_AFTER_TROUBLE = 9
 GATE = re.compile(r"/g/[0-9a-z]{12}/")
 ORDER = re.compile(r"/o/[0-9a-z]{12}/")
@@ -252,6 +252,11 @@ class Season:
     def _brief(self, person: Person, link: str) -> None:
         """The order's page: the brief, while it waits."""
         page = _shown(self.world.get(link))
+        reopening = next((one for one in page.forms if "reopen" in one.names), None)
+        if reopening is not None and not person.gone and self.dice.random() < REOPENED:
+            for _ in person.sends("reopen", ["reopen"]):
+                _shown(self.world.send(reopening, reopen="yes", action="reopen"))
+            return
         form = next((one for one in page.forms if any(name.startswith("q_") for name in one.names)), None)
         if form is None or person.gone:
             return

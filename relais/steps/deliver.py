@@ -76,7 +76,15 @@ from relais.steps.picks import PICK_FIELDS, read_pick
 from relais.steps.reach import mark_posted
 from relais.steps.review import reasons, review_fields, ticked
 from relais.steps.settlement import SETTLEMENT_FIELDS, read_settlement
-from relais.steps.situation import GateNotFoundError, OfferNotFoundError, brief_gate, read_offer, read_situation
+from relais.steps.situation import (
+    GateNotFoundError,
+    OfferNotFoundError,
+    brief_gate,
+    read_milestones,
+    read_offer,
+    read_situation,
+    reopenable,
+)
 from relais.steps.talking import Question, ask, flagged
 from relais.steps.texts import keep_text, save_brief
 from relais.web import Request, Response, language, redirect
@@ -86,7 +94,7 @@ if TYPE_CHECKING:
 
 
 OFFER_FIELDS = frozenset({"client_kind", "start_now", "ends_when_done", "lang"})
-ORDER_FIELDS = frozenset({"nonce", "action", "address", "file", "ready", "milestone"})
+ORDER_FIELDS = frozenset({"nonce", "action", "address", "file", "ready", "milestone", "reopen"})
 ASK_FIELDS = frozenset({"ask", "stops", "anyway"})
 GATE_FIELDS = frozenset({"nonce", "choice", "note", "file", "why"}).union(
     PICK_FIELDS, ASK_FIELDS, SETTLEMENT_FIELDS, HANDING_IN_FIELDS
@@ -211,6 +219,8 @@ def post_order(ports: Ports, request: Request, order: Order) -> Shown | Response
             return _post_brief(ports, request, order, offer, typed, hand_in=action == "hand_in")
         case "drop":
             return _post_drop(ports, request, order, typed)
+        case "reopen":
+            return _post_reopen(ports, request, order, typed)
         case _:
             return order_page(ports, order, request, _with(typed, Problem("choice_missing", "action")))
 
@@ -244,6 +254,22 @@ def _post_drop(ports: Ports, request: Request, order: Order, typed: Typed) -> Sh
         cancel_milestone(ports, order.id, number, by=Role.CLIENT, cause=RefundCause.CHANGE_OF_MIND)
     except (MilestoneBegunError, MilestoneNotFoundError, NothingToCancelError, InterruptMetError):
         return order_page(ports, order, request, _with(typed, Problem("drop_too_late")))
+    return redirect(order_path(ports, order))
+
+
+def _post_reopen(ports: Ports, request: Request, order: Order, typed: Typed) -> Shown | Response:
+    """The client reopens what their silence accepted: through the door of the hold, ticked first (promise 4)."""
+    if request.first("reopen") != "yes":
+        return order_page(ports, order, request, _with(typed, Problem("reopen_missing", "reopen")))
+    number = request.first("milestone")
+    found = next((one for one in read_milestones(ports.store, order.id) if one.number == number), None)
+    gate = None if found is None else reopenable(ports, found)
+    try:
+        if gate is None:
+            return order_page(ports, order, request, _with(typed, Problem("reopen_too_late")))
+        answer(ports, read_situation(ports, order.id, number), gate, Answer(Choice.REOPEN, Role.CLIENT.value, Via.LINK))
+    except (AlreadyAnsweredError, ChoiceNotOfferedError):
+        return order_page(ports, order, request, _with(typed, Problem("reopen_too_late")))
     return redirect(order_path(ports, order))
 
 
