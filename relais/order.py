@@ -172,6 +172,12 @@ class Milestone:
     """How many side gates were opened on it: they count apart from its ordinal."""
     reopened: int = 0
     """The version whose silent acceptance its client reopened; it can be done once."""
+    claimed: int = 0
+    """What of its freelancer's pay was asked back after it had left (minor units)."""
+    recovered: int = 0
+    """What of that came back by reversals."""
+    netted: int = 0
+    """What of its pay was kept for what its freelancer owed."""
     stood: datetime | None = None
     """Up to when the time that its promised date stood still is counted."""
 
@@ -179,6 +185,11 @@ class Milestone:
     def due(self) -> int:
         """What its freelancer is owed for it when it is accepted, in minor units: what was agreed, and a bonus."""
         return 0 if self.engagement is None else self.engagement.agreed + self.bonus
+
+    @property
+    def received(self) -> int:
+        """What its freelancer has had of it and was not asked back for, in minor units; a debt netted counts as had."""
+        return self.sent + self.recovered + self.netted - self.claimed
 
     @property
     def held(self) -> int:
@@ -416,6 +427,9 @@ def milestone_from_row(stored: Row) -> Milestone:
         interrupt=_interrupt(row.get("interrupt"), 0),
         sides=row.get("sides", 0),
         reopened=row.get("reopened", 0),
+        claimed=row.get("claimed", 0),
+        recovered=row.get("recovered", 0),
+        netted=row.get("netted", 0),
         stood=instant(row.get("stood")),
     )
 
