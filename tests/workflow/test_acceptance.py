@@ -165,7 +165,7 @@ def test_a_confirmation_that_the_post_refuses_is_sent_later(world: World) -> Non
 
 
 def test_who_ticked_for_more_time_has_the_page(world: World) -> None:
-    """What was ticked is a person's sign, as a choice is (decision 0005); the date and what it stands beside are kept."""
+    """What was ticked is a person's sign, as a choice is (decision 0005); the date is kept beside its gate."""
     journey = Journey(world).to_acceptance()
     more_time(journey)
     assert journey.open_gate.posted
