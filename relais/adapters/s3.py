@@ -49,14 +49,18 @@ class S3Files:
             raise
 
     def permit(self, key: str, size: int, content_type: str) -> dict[str, Any]:
-        """A form that uploads this object of exactly `size` bytes."""
-        fields = {"Content-Type": content_type or "application/octet-stream"}
+        """A form that uploads this object of exactly `size` bytes, to be saved under its name, never shown.
+
+        The object itself says so: an address without our word for it (`link`) opens nothing in a browser either.
+        """
+        name = key.rsplit("/", 1)[-1].partition("-")[2]
+        fields = {"Content-Type": content_type or "application/octet-stream", "Content-Disposition": _saved_as(name)}
         return dict(
             self._client.generate_presigned_post(
                 Bucket=self._bucket,
                 Key=key,
                 Fields=dict(fields),
-                Conditions=[fields, ["content-length-range", size, size]],
+                Conditions=[*({field: value} for field, value in fields.items()), ["content-length-range", size, size]],
                 ExpiresIn=PERMIT_SECONDS,
             )
         )
@@ -74,10 +78,9 @@ class S3Files:
     def link(self, key: str, name: str, upload: str, *, inline: bool = False) -> str:
         """A short-lived address to fetch an upload under its name; only images are ever shown inline."""
         kind = INLINE_TYPES.get(name.rsplit(".", 1)[-1].lower()) if inline else None
-        disposition = "inline" if kind else "attachment"
         params = {
             **self._place(key, upload),
-            "ResponseContentDisposition": f"{disposition}; filename*=UTF-8''{quote(name)}",
+            "ResponseContentDisposition": _saved_as(name, "inline" if kind else "attachment"),
         } | ({"ResponseContentType": kind} if kind else {})
         return self._client.generate_presigned_url("get_object", Params=params, ExpiresIn=LINK_SECONDS)
 
@@ -107,3 +110,8 @@ class S3Files:
 
 def _code(error: ClientError) -> str:
     return error.response["Error"]["Code"]
+
+
+def _saved_as(name: str, disposition: str = "attachment") -> str:
+    """How a browser is to take a file, and under which name (RFC 6266)."""
+    return f"{disposition}; filename*=UTF-8''{quote(name)}"

@@ -477,8 +477,10 @@ def test_a_permit_names_one_key_of_one_size_and_type(world: World) -> None:
 
     journey = Journey(world).to_work()
     key = gate_path(world.ports, journey.order, journey.open_gate)
-    given = S3Files(_clients()["s3"], "relais-dev-files").permit(key, 5, "image/png")
+    given = S3Files(_clients()["s3"], "relais-dev-files").permit(f"{key}/0123456789ab-logo é.png", 5, "image/png")
     policy = json.loads(base64.b64decode(given["fields"]["policy"]))["conditions"]
+    # Whatever address it is opened by: what people send us is saved, never shown.
+    assert {"Content-Disposition": "attachment; filename*=UTF-8''logo%20%C3%A9.png"} in policy
     assert ["content-length-range", 5, 5] in policy
     assert {"Content-Type": "image/png"} in policy
-    assert {"key": key} in policy
+    assert {"key": f"{key}/0123456789ab-logo é.png"} in policy

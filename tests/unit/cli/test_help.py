@@ -43,6 +43,7 @@ def test_the_commands_are_those_that_are_documented() -> None:
         "roster rate",
         "order list",
         "order show",
+        "order withdraw",
         "order contract",
         "order cancel",
         "order refund",
