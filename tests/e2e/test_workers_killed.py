@@ -41,7 +41,7 @@ LONGEST_ACT = 0.6
 """Seconds within which they do."""
 MINUTES_A_STEP = 3
 STEP_SECONDS = 4.0
-MOST_SECONDS = 900.0
+MOST_SECONDS = 1_200.0
 LATER = timedelta(days=12)
 """More than a hold takes."""
 TROUBLE = (PageError, OSError, HTTPException, ClientError, BotoCoreError, ValueError)
@@ -148,7 +148,7 @@ class Town:
         with suppress(*TROUBLE):  # the page that the payment returns to may not answer: the money moved all the same
             browser.submit(checkout.form("card"), client)
         order = str(row["order"])
-        self.insist("its hold", lambda: self._rests(order))
+        self.insist("its hold", lambda: self.rests(order))
         return order
 
     def insist(self, what: str, act: Callable[[], Any]) -> Any:
@@ -169,7 +169,7 @@ class Town:
         page = browser.open(f"{self.gateway}/offer/logo")
         return browser.submit(page.form("client_kind"), CONSENTS)
 
-    def _rests(self, order: str) -> bool:
+    def rests(self, order: str) -> bool:
         """Whoever is asked answers; whether nobody is asked any more, and the clock alone has something to do."""
         asked = [gate for gate in self._gates(order) if gate.status is Status.OPEN]
         for gate in asked:
@@ -241,7 +241,7 @@ def play(port: int, folder: Path) -> list[str]:
             orders = list(people.map(town.play, range(ORDERS)))
             out.set()
             clock.step(LATER)
-            heads = [town.insist("its end", partial(_end, clock, order)) for order in orders]
+            heads = [town.insist("its end", partial(_end, town, clock, order)) for order in orders]
         finally:
             over.set()
             out.set()
@@ -255,8 +255,10 @@ def play(port: int, folder: Path) -> list[str]:
     return [one for one in fire.killed if one]
 
 
-def _end(clock: Clock, order: str) -> Order | None:
+def _end(town: Town, clock: Clock, order: str) -> Order | None:
+    """The order at its end, or one step nearer: who is asked meanwhile (a transfer nobody knows of) answers."""
     found = ended(clock.store, order)
     if found is None:
+        town.rests(order)
         clock.step(timedelta(minutes=MINUTES_A_STEP))
     return found
