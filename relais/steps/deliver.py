@@ -49,7 +49,6 @@ from relais.steps.forms import (
     note_problems,
     too_many,
 )
-from relais.steps.freelancer import post_freelancer
 from relais.steps.handing_in import HANDING_IN_FIELDS, looked_at, read_links, required
 from relais.steps.intake import OfferClosedError, checkout, correct_address, draft
 from relais.steps.interrupt import (
@@ -172,6 +171,9 @@ def _answers(ports: Ports, request: Request) -> Shown | Response:
         case ("g", order, gate, secret):
             return post_gate(ports, request, open_gate_link(ports, order, gate, secret))
         case ("f", freelancer, secret):
+            # Rare, and no gate's answer needs any of it: it does not load with them.
+            from relais.steps.freelancer import post_freelancer
+
             return post_freelancer(ports, request, open_freelancer(ports, freelancer, secret))
         case _:
             return notice(ports, language(request), "not_found", 404)
