@@ -6,13 +6,14 @@ import os
 import random
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 from http.client import HTTPException
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,8 @@ DANGER = 0.3
 LONGEST_ACT = 0.6
 """Seconds within which they do."""
 MINUTES_A_STEP = 3
+MOST_DOUBLED = 8
+"""Half a day: an answer of Stripe's that was lost is looked for after hours, not minutes."""
 STEP_SECONDS = 4.0
 MOST_SECONDS = 1_200.0
 LATER = timedelta(days=12)
@@ -241,7 +244,7 @@ def play(port: int, folder: Path) -> list[str]:
             orders = list(people.map(town.play, range(ORDERS)))
             out.set()
             clock.step(LATER)
-            heads = [town.insist("its end", partial(_end, town, clock, order)) for order in orders]
+            heads = [town.insist("its end", partial(_end, town, clock, order, count(1))) for order in orders]
         finally:
             over.set()
             out.set()
@@ -255,10 +258,10 @@ def play(port: int, folder: Path) -> list[str]:
     return [one for one in fire.killed if one]
 
 
-def _end(town: Town, clock: Clock, order: str) -> Order | None:
-    """The order at its end, or one step nearer: who is asked meanwhile (a transfer nobody knows of) answers."""
+def _end(town: Town, clock: Clock, order: str, tries: Iterator[int]) -> Order | None:
+    """The order at its end, or one step nearer: who is asked meanwhile answers, and steps grow as pauses do."""
     found = ended(clock.store, order)
     if found is None:
         town.rests(order)
-        clock.step(timedelta(minutes=MINUTES_A_STEP))
+        clock.step(timedelta(minutes=MINUTES_A_STEP * 2 ** min(next(tries), MOST_DOUBLED)))
     return found
