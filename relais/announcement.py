@@ -31,6 +31,16 @@ class Topic(StrEnum):
     TRIAL = "trial"
     TRIAL_PASSED = "trial_passed"
     TRIAL_FAILED = "trial_failed"
+    ONBOARD = "onboard"
+    """Somebody without an account may soon be owed something."""
+    ACCOUNT_READY = "account_ready"
+    ACCOUNT_DUE = "account_due"
+    """Stripe wants something of them: `facts` hold what (`needs`) and until when (`by`)."""
+    PAYOUTS_STOPPED = "payouts_stopped"
+    """Transfers reach them, their bank does not get them."""
+    ACCOUNT_CLOSED = "account_closed"
+    ACCOUNT_LOST = "account_lost"
+    """To the seller: of whose account what stopped (`what`: transfers, payouts, closed)."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)

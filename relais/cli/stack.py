@@ -216,6 +216,7 @@ class Stack:
             sender="",
             act_function=self.function("run-act"),
             clock_function=self.function("tick-clock"),
+            account_function=self.function("onboard"),
             secret_link=self.secret("link-keys"),
             secret_webhook=self.secret("stripe-webhook"),
             secret_stripe=self.secret("stripe-run-act"),

@@ -57,6 +57,7 @@ ASKING = frozenset(
         "not_taken",
         "more_time",
         "question",
+        "onboarding",
     }
 )
 """The mails that put a question: they say until when and what silence means. The others tell."""
@@ -215,8 +216,8 @@ def announced(view: AnnouncementView) -> Letter:
         brief=(),
         terms=(),
         refunds=(),
-        button="",
-        link=None,
+        button="" if view.link is None else words.say(lang, f"{key}.button"),
+        link=view.link,
         contract=None,
         reminded=None,
         why="",
@@ -242,6 +243,20 @@ def _announced_facts(view: AnnouncementView, lang: str) -> Mapping[str, object]:
         ),
         **sums,
         **days,
+        **_account_facts(view, lang),
+    }
+
+
+def _account_facts(view: AnnouncementView, lang: str) -> Mapping[str, str]:
+    """What Stripe wants of somebody and until when; to the seller, what has stopped."""
+    facts = view.said.facts
+    needs = [words.say(lang, f"need.{one}") for one in str(facts.get("needs", "")).split(",") if one]
+    by, what = facts.get("by"), facts.get("what")
+    at = None if by is None else words.when(datetime.fromisoformat(str(by)), lang, view.frame.zone, "day")
+    return {
+        "needs": words.join(needs or [words.say(lang, "need.other")], lang),
+        "until": words.say(lang, "account.now") if at is None else words.say(lang, "account.until", date=at),
+        "what": "" if what is None else words.say(lang, f"account.lost.{what}"),
     }
 
 
@@ -326,6 +341,8 @@ def _sayable(view: LetterView) -> Mapping[str, object]:
                 "name": view.freelancer.name if view.freelancer else words.say(lang, "fact.unknown"),
                 "why": park_reason(view.facts.get("why"), lang),
                 "awaited": words.say(lang, _awaited(view)),
+                "pay": pay,
+                "legal": _stated(view, "legal", "day"),
                 "address": str(view.facts.get("address", "")),
                 "correct": words.say(lang, _correct(view), order=view.order.id),
             }
@@ -366,10 +383,10 @@ def _correct(view: LetterView) -> str:
     return "unreached.correct." + ("freelancer" if view.facts.get("role") == Role.FREELANCER.value else "client")
 
 
-def _stated(view: LetterView, name: str) -> str:
+def _stated(view: LetterView, name: str, style: words.Style = "moment") -> str:
     """A date that the gate shows."""
     at = view.facts.get(name)
-    return _short(view, datetime.fromisoformat(str(at)) if at else None, "moment")
+    return _short(view, datetime.fromisoformat(str(at)) if at else None, style)
 
 
 def _short(view: LetterView, at: datetime | None, style: words.Style) -> str:
