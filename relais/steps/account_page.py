@@ -8,7 +8,7 @@ from __future__ import annotations
 from relais.order import stamp
 from relais.ports import AccountUnreadError, ConditionFailedError, Ports
 from relais.problem import Problem
-from relais.recipient import Readiness, Recipient
+from relais.recipient import ROW_VERSION, Readiness, Recipient
 from relais.roster import Freelancer
 from relais.rows import Change, absent, recipient_key
 from relais.steps.forms import FieldRepeatedError, FieldUnknownError, ForeignFormError, check_fields, check_origin
@@ -85,7 +85,7 @@ def _open(ports: Ports, freelancer: Freelancer) -> str:
     kept = Recipient(freelancer.key, opened, Readiness.STARTED, payouts=False)
     change = Change(
         recipient_key(freelancer.key),
-        put=kept.terms | {"v": 1, "seen": stamp(ports.now())},
+        put=kept.terms | {"v": ROW_VERSION, "seen": stamp(ports.now())},
         guards=(absent("account"),),
     )
     try:

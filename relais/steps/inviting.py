@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from relais.announcement import Announcement, Topic
 from relais.gate import Via
 from relais.order import stamp
-from relais.recipient import Recipient, waits_name
-from relais.rows import Change, Write, present, recipient_key
+from relais.recipient import ROW_VERSION, Recipient, waits_name
+from relais.rows import Change, Write, differs, present, recipient_key
 
 
 def invitation(freelancer: str, now: datetime, order: str = "") -> tuple[Write, ...]:
     """Somebody without an account may soon be owed something: they are asked to open one, at leisure (people 5b)."""
     said = Announcement(freelancer, Topic.ONBOARD, now, "engine", Via.ENGINE, order=order)
-    return (Change(recipient_key(freelancer), put={"v": 1, "invited": stamp(now)}), said.write)
+    return (_kept(freelancer, {"invited": stamp(now)}), said.write)
 
 
 def waiting(freelancer: str, order: str, milestone: str) -> Change:
     """Pay waits for an account: whoever learns that it is ready has it go on."""
-    return Change(recipient_key(freelancer), put={"v": 1, waits_name(order, milestone): True})
+    return _kept(freelancer, {waits_name(order, milestone): True})
+
+
+def _kept(freelancer: str, put: Mapping[str, Any]) -> Change:
+    """On the recipient's row, which this may be the first to write: its condition always holds."""
+    return Change(recipient_key(freelancer), put={"v": ROW_VERSION, **put}, guards=(differs("v", 0),))
 
 
 def no_more_waiting(recipient: Recipient, order: str, milestone: str) -> tuple[Write, ...]:

@@ -12,7 +12,7 @@ from relais.announcement import Announcement, Topic
 from relais.gate import Role, Via
 from relais.order import stamp
 from relais.ports import ConditionFailedError, Ports
-from relais.recipient import Readiness, Recipient
+from relais.recipient import ROW_VERSION, Readiness, Recipient
 from relais.roster import Freelancer
 from relais.rows import Change, Guard, Write, absent, equals, recipient_key
 from relais.steps.readiness import read_recipient
@@ -62,7 +62,9 @@ def _kept(now: datetime, known: Recipient, seen: Recipient) -> tuple[Write, ...]
     as_read: tuple[Guard, ...] = (absent("account"),)
     if known.kept and known.seen is not None:
         as_read = tuple(equals(name, value) for name, value in known.terms.items())
-    change = Change(recipient_key(known.freelancer), put=seen.terms | {"v": 1, "seen": stamp(now)}, guards=as_read)
+    change = Change(
+        recipient_key(known.freelancer), put=seen.terms | {"v": ROW_VERSION, "seen": stamp(now)}, guards=as_read
+    )
     return (change, *(one.write for one in _announced(now, known, seen)))
 
 
