@@ -1,4 +1,4 @@
-"""What a form is told that could not be taken."""
+"""A form that could not be taken: what is wrong with it, and what was typed."""
 
 from __future__ import annotations
 
@@ -14,3 +14,17 @@ class Problem:
     key: str
     field: str | None = None
     facts: Mapping[str, str | int] = dataclasses.field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Typed:
+    """A form that comes back: what is wrong, and everything that was typed. `of_brief`.
+
+    Whether it was the brief's own.
+    """
+
+    problems: tuple[Problem, ...] = ()
+    fields: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    files: tuple[str, ...] = ()
+    status: int = 422
+    of_brief: bool = True

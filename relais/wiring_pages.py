@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from relais.adapters import http
 from relais.adapters.secrets import SecretEmptyError
-from relais.steps.show import Shown, notice
+from relais.steps.again import notice
 from relais.steps.situation import ShopEmptyError
 from relais.web import Request, Response, language
 from relais.wiring import WiredPorts, invocation
+
+if TYPE_CHECKING:
+    from relais.steps.show import Shown
 
 STRIPES_PAGES = ("https://checkout.stripe.com", "https://connect.stripe.com")
 """Where forms lead to: the checkout, and the form of a freelancer's account."""

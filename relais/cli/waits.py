@@ -124,6 +124,8 @@ def otherwise(gate: Gate) -> str:
             return "the client is asked: wait, or cancel and be refunded"
         case Default.REFUSE:
             return "the date stays what it is, and whoever asked is told"
+        case Default.GRANT:
+            return "the date has been moved: the mail that says so leaves"
         case Default.GO_ON:
             return "all goes on as it is"
         case Default.CANCEL:

@@ -21,7 +21,7 @@ from relais.steps.links import (
 )
 from relais.steps.readiness import read_recipient
 from relais.steps.recipients import look_again
-from relais.steps.show import Shown, notice, recipient_page
+from relais.steps.again import notice, recipient_page
 from relais.web import Request, Response, language, redirect
 
 RECIPIENT_FIELDS = frozenset({"nonce", "choice"})

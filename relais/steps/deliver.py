@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from relais.gate import (
     AlreadyAnsweredError,
@@ -30,7 +30,9 @@ from relais.offer import Offer, RefundCause
 from relais.offer import Question as Asked
 from relais.order import Order, OrderNotFoundError, OrderStage
 from relais.ports import Ports
-from relais.problem import Problem
+from relais.problem import Problem, Typed
+from relais.steps.acceptance import give_more_time
+from relais.steps.again import gate_page, may_be_asked, notice, offer_page, order_page
 from relais.steps.decisions import Answer
 from relais.steps.door import answer
 from relais.steps.forms import (
@@ -42,6 +44,7 @@ from relais.steps.forms import (
     ForeignFormError,
     check_fields,
     check_origin,
+    file_name,
     file_name_problem,
     note_problems,
     too_many,
@@ -73,11 +76,14 @@ from relais.steps.picks import PICK_FIELDS, read_pick
 from relais.steps.reach import mark_posted
 from relais.steps.review import reasons, review_fields, ticked
 from relais.steps.settlement import SETTLEMENT_FIELDS, read_settlement
-from relais.steps.show import Shown, Typed, asking_of, file_name, gate_page, notice, offer_page, order_page
 from relais.steps.situation import GateNotFoundError, OfferNotFoundError, brief_gate, read_offer, read_situation
 from relais.steps.talking import Question, ask, flagged
 from relais.steps.texts import keep_text, save_brief
 from relais.web import Request, Response, language, redirect
+
+if TYPE_CHECKING:
+    from relais.steps.show import Shown
+
 
 OFFER_FIELDS = frozenset({"client_kind", "start_now", "ends_when_done", "lang"})
 ORDER_FIELDS = frozenset({"nonce", "action", "address", "file", "ready", "milestone"})
@@ -368,7 +374,7 @@ def _points(ports: Ports, order: Order, gate: Gate) -> frozenset[str]:
 def _words(ports: Ports, gate: Gate, choice: Choice, typed: Mapping[str, str]) -> tuple[str, tuple[Problem, ...]]:
     """The words that come with an answer; of a version sent back, each point with its reason before them."""
     if gate.id.kind is not Kind.REVIEW or choice is Choice.APPROVE:
-        return typed.get("note", ""), ()
+        return typed.get("note", "").strip(), ()
     situation = read_situation(ports, gate.order, gate.id.milestone)
     reader = situation.freelancer.lang if situation.freelancer else situation.shop.lang
     return reasons(situation.offer, typed, reader)
@@ -379,8 +385,12 @@ def _post_ask(ports: Ports, request: Request, opened: OpenedGate, typed: Typed) 
     gate, note = opened.gate, request.first("note")
     situation = read_situation(ports, gate.order, gate.id.milestone)
     asked = request.first("ask")
-    if asked not in {one.kind.value for one in asking_of(ports, situation, gate) if one.waiting is None}:
+    if asked not in {one.value for one in may_be_asked(ports, situation, gate)}:
         return gate_page(ports, opened, typed=_with(typed, Problem("ask_waits", "ask")))
+    if gate.id.kind is Kind.ACCEPTANCE:
+        # One press without a word may be a scanner's: it moves the date, and is no sign that its owner read the mail.
+        _by_rule(ports, give_more_time(ports, gate))
+        return redirect(f"{gate_path(ports, opened.order, gate)}#more-time")
     problems = note_problems(note, required=True)
     until: datetime | None = None
     if asked == Kind.MORE_TIME.value:
@@ -399,14 +409,19 @@ def _post_ask(ports: Ports, request: Request, opened: OpenedGate, typed: Typed) 
         return gate_page(ports, opened, typed=_with(typed, *own))
     kept = keep_text(ports, gate.order, f"{asked}-{gate.id}", note)
     if until is not None:
-        by_rule = ask_more_time(ports, gate, until, kept)
-        if by_rule is not None and by_rule.shown.get("by_rule") and by_rule.status is Status.OPEN:
-            given = Answer(Choice.GRANT, Role.ENGINE.value, Via.ENGINE)
-            answer(ports, read_situation(ports, gate.order, gate.id.milestone), by_rule, given)
+        wished = ask_more_time(ports, gate, until, kept)
+        _by_rule(ports, wished if wished is not None and wished.shown.get("by_rule") else None)
     else:
         digest = kept.rpartition("-")[2]
         ask(ports, Question(gate, kept, digest, stops=request.first("stops") == "yes"))
     return redirect(f"{gate_path(ports, opened.order, gate)}#thread")
+
+
+def _by_rule(ports: Ports, wished: Gate | None) -> None:
+    """More time that a rule gives is given at once."""
+    if wished is not None and wished.status is Status.OPEN:
+        given = Answer(Choice.GRANT, Role.ENGINE.value, Via.ENGINE)
+        answer(ports, read_situation(ports, wished.order, wished.id.milestone), wished, given)
 
 
 def _meeting(ports: Ports, gate: Gate, note: str) -> tuple[Problem, ...]:

@@ -127,3 +127,8 @@ def file_size(announced: str) -> int | None:
 def too_many(offer: Offer) -> Problem:
     """More files than an offer takes."""
     return Problem("file_count", "file", {"limit": offer.max_files})
+
+
+def file_name(key: str) -> str:
+    """The name that its owner gave a file: the last part of its key, after the digest."""
+    return key.rsplit("/", 1)[-1].partition("-")[2]

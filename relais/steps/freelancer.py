@@ -6,11 +6,13 @@ The page itself is shown by `show`; a proposal on it is answered at its own gate
 from __future__ import annotations
 
 from datetime import date
+from typing import TYPE_CHECKING
 
 from relais.gate import Via
 from relais.ports import Ports
 from relais.problem import Problem
 from relais.roster import Freelancer
+from relais.steps.again import freelancer_page
 from relais.steps.forms import check_fields
 from relais.steps.links import NonceRefusedError, check_freelancer_nonce, freelancer_path
 from relais.steps.roster import (
@@ -22,8 +24,11 @@ from relais.steps.roster import (
     pause,
     resume,
 )
-from relais.steps.show import Shown, freelancer_page
 from relais.web import Request, Response, redirect
+
+if TYPE_CHECKING:
+    from relais.steps.show import Shown
+
 
 FREELANCER_FIELDS = frozenset({"nonce", "choice", "until"})
 

@@ -11,20 +11,12 @@ from typing import Any
 from relais.gate import Choice
 from relais.money import AmountFormatError, parse_amount
 from relais.offer import RefundCause
-from relais.pages.views import Bearing
 from relais.problem import Problem
 from relais.steps.situation import Situation, kept_of_part
 
 SETTLEMENT_FIELDS = frozenset({"amount", "cause", "sure"})
 CAUSES = (RefundCause.BRIEF_NOT_MET, RefundCause.SELLER_FAULT, RefundCause.CHANGE_OF_MIND)
 """What a seller may give as the reason: who bears the refund follows from it."""
-
-
-def bearings(situation: Situation, amount: int) -> tuple[Bearing, ...]:
-    """For each cause, what the freelancer is paid and what is left to the seller when `amount` is given back."""
-    return tuple(
-        Bearing(cause, kept_of_part(situation, cause, amount), left_after(situation, cause, amount)) for cause in CAUSES
-    )
 
 
 def left_after(situation: Situation, cause: RefundCause, amount: int) -> int:
@@ -51,7 +43,7 @@ def read_settlement(
     problems = [] if cause in set(CAUSES) else [Problem("cause_missing", "cause")]
     if choice is Choice.FULL:
         return {"cause": cause}, tuple(problems)
-    amount = _amount(situation, typed)
+    amount = read_amount(situation, typed)
     if amount is None or not 0 < amount < held:
         problems.append(Problem("amount_invalid", "amount"))
     elif not problems and typed.get("sure") != f"{amount}-{cause}":
@@ -59,15 +51,8 @@ def read_settlement(
     return {"amount": amount, "cause": cause}, tuple(problems)
 
 
-def typed_part(situation: Situation, typed: Mapping[str, str]) -> tuple[int, Bearing] | None:
-    """The part that a form which comes back proposes, with what it comes to; nothing where it can't be read."""
-    amount, cause = _amount(situation, typed), typed.get("cause", "")
-    if amount is None or cause not in set(CAUSES):
-        return None
-    return amount, next(one for one in bearings(situation, amount) if one.cause.value == cause)
-
-
-def _amount(situation: Situation, typed: Mapping[str, str]) -> int | None:
+def read_amount(situation: Situation, typed: Mapping[str, str]) -> int | None:
+    """What was typed as an amount (minor units); None where it can't be read."""
     try:
         return parse_amount(typed.get("amount", "").strip().replace(",", "."), situation.order.currency)
     except AmountFormatError:

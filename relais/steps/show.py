@@ -42,13 +42,16 @@ from relais.pages.views import (
     Said,
 )
 from relais.ports import Ports
-from relais.problem import Problem
+from relais.problem import Problem, Typed
 from relais.roster import Freelancer
 from relais.rows import brief_key, deliverable_key, gate_key
 from relais.schedule import schedule
 from relais.shop import Shop
 from relais.steps import letters
+from relais.steps.asks import may_ask, waiting_of
+from relais.steps.bearings import bearings, typed_part
 from relais.steps.chosen import asked_before, ranking_of
+from relais.steps.forms import file_name
 from relais.steps.links import (
     LinkRefusedError,
     OpenedGate,
@@ -67,7 +70,6 @@ from relais.steps.links import (
     recipient_path,
 )
 from relais.steps.picks import candidates, own
-from relais.steps.settlement import bearings, typed_part
 from relais.steps.situation import (
     GateNotFoundError,
     OfferNotFoundError,
@@ -75,6 +77,7 @@ from relais.steps.situation import (
     bounced,
     brief_gate,
     current_offer,
+    later_acceptance,
     moot,
     read_freelancer,
     read_gate,
@@ -86,7 +89,7 @@ from relais.steps.situation import (
     waiting_for_time,
 )
 from relais.steps.texts import saved_brief
-from relais.steps.thread import may_ask, passed_back, thread, waiting_of
+from relais.steps.thread import passed_back, thread
 from relais.web import Request, language
 
 View = IndexView | OfferView | OrderView | GateView | FreelancerView | RecipientView | AnsweredView | NoticeView
@@ -203,20 +206,6 @@ def offer_page(
     return Shown(view, 422 if problems else 200)
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Typed:
-    """A form that comes back: what is wrong, and everything that was typed. `of_brief`.
-
-    Whether it was the brief's own.
-    """
-
-    problems: tuple[Problem, ...] = ()
-    fields: Mapping[str, str] = field(default_factory=dict)
-    files: tuple[str, ...] = ()
-    status: int = 422
-    of_brief: bool = True
-
-
 def order_page(ports: Ports, order: Order, request: Request, typed: Typed | None = None) -> Shown:
     """Screen B: the order's own page, in whatever state it is."""
     shop, _ = read_shop(ports.store)
@@ -280,11 +269,6 @@ def _brief_view(ports: Ports, order: Order, gate: Gate, *, shop: Shop, offer: Of
 
 def _uploaded(ports: Ports, key: str) -> FileView:
     return FileView(name=file_name(key), size=ports.files.size(key) or 0, key=key)
-
-
-def file_name(key: str) -> str:
-    """The name that its owner gave a file: the last part of its key, after the digest."""
-    return key.rsplit("/", 1)[-1].partition("-")[2]
 
 
 def _answers(ports: Ports, order: Order) -> tuple[tuple[str, str], ...]:
@@ -522,6 +506,10 @@ def asking_of(ports: Ports, situation: Situation, gate: Gate) -> tuple[Asking, .
     if gate.id.kind is Kind.WORK and gate.role is Role.FREELANCER and gate.status is Status.OPEN:
         wished = next(iter(waiting_for_time(ports, situation)), None)
         forms.append(Asking(Kind.MORE_TIME, Role.SELLER, waiting=None if wished is None else wished.deadline))
+    if gate.id.kind is Kind.ACCEPTANCE and gate.status is Status.OPEN:
+        later, had = later_acceptance(situation, gate), gate.shown.get("more_time")
+        form = Asking(Kind.MORE_TIME, Role.ENGINE, waiting=gate.deadline if had else None, until=later)
+        forms += [form] if had or later else []
     return tuple(forms)
 
 

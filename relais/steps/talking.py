@@ -19,12 +19,12 @@ from relais.ports import Ports
 from relais.roster import Freelancer
 from relais.rows import Change, Put, Write, absent, equals, gate_key, said_key
 from relais.steps.asking import open_side
+from relais.steps.asks import ANSWER, ASKS_SELLER, QUESTION, may_ask, waiting_of
 from relais.steps.contracts import asked
 from relais.steps.decisions import Answer
 from relais.steps.lateness import promise_moved
 from relais.steps.side import Caused
 from relais.steps.situation import Situation, read_freelancer, read_gate, sides_of, sides_opened
-from relais.steps.thread import ANSWER, ASKS_SELLER, QUESTION, may_ask, waiting_of
 
 PASS_BACK = Duration.parse("1 wd")
 

@@ -23,7 +23,7 @@ from relais.gate import Choice
 from relais.pages.render import GIVEN
 from relais.roster import Freelancer
 from relais.rows import freelancer_key
-from relais.steps import deliver, freelancer, show
+from relais.steps import deliver, freelancer, show, uploads
 from relais.steps.links import freelancer_link
 from tests.support.gates import Waiting, at_every_gate
 
@@ -104,7 +104,7 @@ def test_the_described_forms_hold_the_fields_that_are_taken() -> None:
         ("CheckoutForm", deliver.CHECKOUT_FIELDS),
         ("GateForm", deliver.GATE_FIELDS),
         ("FreelancerForm", freelancer.FREELANCER_FIELDS),
-        ("UploadForm", deliver.UPLOAD_FIELDS),
+        ("UploadForm", uploads.UPLOAD_FIELDS),
     ):
         assert (set(form(name)["properties"]), form(name)["additionalProperties"]) == (set(fields), False)
     given = {choice.value for choices in GIVEN.values() for choice in choices} - {Choice.HAND_IN.value}
