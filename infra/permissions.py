@@ -96,7 +96,7 @@ GRANTS: Mapping[str, tuple[Grant, ...]] = {
     # It has a payment given back that is not the order's, and so does the first state.
     "receive-stripe-event": (LOOK, WRITE, START, RUN_ACT, _secret(Resource.STRIPE_WEBHOOK)),
     # Whose account it is stands on the roster; that Stripe is asked is another function's work.
-    "receive-account-event": (LOOK, LIST, LOOK_AT, _secret(Resource.STRIPE_ACCOUNTS_WEBHOOK)),
+    "receive-account-event": (LIST, LOOK_AT, _secret(Resource.STRIPE_ACCOUNTS_WEBHOOK)),
     # What it announces the clock tells; the pay that waited is woken.
     "onboard": (LOOK, WRITE, RUN_ACT, LINKS, GIVE_UP, _secret(Resource.STRIPE_ONBOARD)),
     "enter-order": (LOOK, LIST, WRITE, RUN_ACT, _secret(Resource.STRIPE_ENTER_ORDER)),

@@ -88,6 +88,7 @@ GIVEN: Mapping[Kind, tuple[Choice, ...]] = {
         Choice.CLOSED,
     ),
     Kind.STUCK: (Choice.RESUME,),
+    Kind.ONBOARDING: (),
     Kind.LATE: (Choice.WAIT, Choice.REASSIGN, Choice.SELF, Choice.REFUND),
     Kind.CANCEL_LATE: (Choice.WAIT, Choice.CANCEL),
     Kind.MORE_TIME: (Choice.GRANT, Choice.REFUSE),

@@ -5,12 +5,15 @@ Design: money A 8, people 5b.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from relais.order import stamp
 from relais.ports import AccountUnreadError, ConditionFailedError, Ports
 from relais.problem import Problem
 from relais.recipient import ROW_VERSION, Readiness, Recipient
 from relais.roster import Freelancer
 from relais.rows import Change, absent, recipient_key
+from relais.steps.again import notice, recipient_page
 from relais.steps.forms import FieldRepeatedError, FieldUnknownError, ForeignFormError, check_fields, check_origin
 from relais.steps.links import (
     LinkRefusedError,
@@ -21,8 +24,10 @@ from relais.steps.links import (
 )
 from relais.steps.readiness import read_recipient
 from relais.steps.recipients import look_again
-from relais.steps.again import notice, recipient_page
 from relais.web import Request, Response, language, redirect
+
+if TYPE_CHECKING:
+    from relais.steps.show import Shown
 
 RECIPIENT_FIELDS = frozenset({"nonce", "choice"})
 FORMLESS = frozenset({Readiness.CLOSED, Readiness.OUT_OF_REACH})
