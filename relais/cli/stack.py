@@ -36,6 +36,8 @@ FUNCTIONS = (
     "record-execution",
     "record-bounce",
     "reconcile",
+    "receive-account-event",
+    "onboard",
 )
 """What a stage is made of, as docs/architecture.md names it."""
 CONNECT_SECONDS = 10

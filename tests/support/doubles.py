@@ -18,6 +18,7 @@ from devstack.simulation.memory import MemoryFiles, MemoryStore
 from relais.link import LinkKeys
 from relais.pages.letter_views import AnnouncementView, LetterView
 from relais.ports import ChargeSeen, PaidSession, Sent, SessionRequest, Settings, Settlement, Store
+from relais.recipient import Readiness, Recipient
 
 MONDAY = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 """A Monday morning at ten in Paris: the usual start of a test."""

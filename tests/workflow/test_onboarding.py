@@ -256,11 +256,8 @@ def test_reminders_then_the_seller_then_the_alarm_and_never_more_than_one_a_week
     (asked,) = onboarding(journey)
     start, before = asked.opened, len(world.mails)
     world.go_to(start + timedelta(days=6, hours=20))
-    assert (
-        len([one for one in subjects(world, MAKER) if "Rappel" in one and "compte" in one])
-        == len(set(asked.reminders))
-        >= 2
-    )
+    reminded = [one for one in subjects(world, MAKER) if "Rappel" in one and "compte" in one]
+    assert len(reminded) == len(set(asked.reminders)) >= 2  # her days off let two of the three meet
     world.go_to(start + timedelta(days=9))
     assert len([one for one in subjects(world, SELLER, before) if "ne peut pas encore" in one]) == 1
     assert "relais order pay-by-bank" in next(m.body for m in world.mails[before:] if m.to == SELLER)
