@@ -41,6 +41,12 @@ class Topic(StrEnum):
     ACCOUNT_CLOSED = "account_closed"
     ACCOUNT_LOST = "account_lost"
     """To the seller: of whose account what stopped (`what`: transfers, payouts, closed)."""
+    CLAIMED = "claimed"
+    """A refund after their pay: what of it they owe, by the terms that they accepted."""
+    OWING = "owing"
+    """What their account did not hold: it is deducted from their next pay."""
+    NETTED = "netted"
+    """What was deducted from a pay."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -170,6 +170,12 @@ class Milestone:
     interrupt: Interrupt | None = None
     sides: int = 0
     """How many side gates were opened on it: they count apart from its ordinal."""
+    claimed: int = 0
+    """What of its freelancer's pay was asked back after it had left (minor units)."""
+    recovered: int = 0
+    """What of that came back by reversals."""
+    netted: int = 0
+    """What of its pay was kept for what its freelancer owed."""
     stood: datetime | None = None
     """Up to when the time that its promised date stood still is counted."""
 
@@ -177,6 +183,11 @@ class Milestone:
     def due(self) -> int:
         """What its freelancer is owed for it when it is accepted, in minor units: what was agreed, and a bonus."""
         return 0 if self.engagement is None else self.engagement.agreed + self.bonus
+
+    @property
+    def received(self) -> int:
+        """What its freelancer has had of it and was not asked back for, in minor units; a debt netted counts as had."""
+        return self.sent + self.recovered + self.netted - self.claimed
 
     @property
     def held(self) -> int:
@@ -408,6 +419,9 @@ def milestone_from_row(stored: Row) -> Milestone:
         began=instant(row.get("began")),
         interrupt=_interrupt(row.get("interrupt"), 0),
         sides=row.get("sides", 0),
+        claimed=row.get("claimed", 0),
+        recovered=row.get("recovered", 0),
+        netted=row.get("netted", 0),
         stood=instant(row.get("stood")),
     )
 

@@ -515,6 +515,7 @@ def _terms(view: LetterView, lang: str) -> tuple[str, ...]:
         paid,
         words.say(lang, f"bind.portfolio.{policy.portfolio.name.lower()}"),
         *rights,
+        words.say(lang, "bind.back"),
     )
 
 

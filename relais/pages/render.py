@@ -508,6 +508,7 @@ def _freelancer_facts(view: FreelancerView) -> dict[str, Any]:
     return {
         "subject_of": lambda one: _subject(one.offer, one.gate, lang),
         "aways": [words.say(lang, "own.away.days", first=first, last=last) for first, last in days],
+        "owed": [words.money(amount, currency, lang) for currency, amount in view.freelancer.owes if amount],
         "soonest": today.isoformat(),
     }
 

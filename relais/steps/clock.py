@@ -42,6 +42,7 @@ from relais.steps.door import answer, tell_answer
 from relais.steps.gates import default_choice, end, person_owned, resume, send_opening, tell_taken
 from relais.steps.intake import tell_address
 from relais.steps.interrupt import sweep
+from relais.steps.late_refund import tell_client
 from relais.steps.lateness import ask_client_to_wait, ask_seller_of_late, seller_asked_at, watch_promises
 from relais.steps.onboarding import overdue, told_again
 from relais.steps.payout import at_rest, tell_completed
@@ -150,6 +151,8 @@ def _settle(ports: Ports, key: Key, row: Row) -> None:
         _gate(ports, gate_from_row(row))
     elif key.sk.startswith("N#"):
         tell(ports, row)
+    elif key.sk.startswith("A#") and "owes_mail" in row:
+        tell_client(ports, act_from_row(row), row)
     elif key.sk.startswith("A#"):
         _watch_act(ports, act_from_row(row))
         waits = SETTLES_WITHIN if row["state"] == ActState.DONE.value else timedelta(seconds=2 * LEASE_SECONDS)

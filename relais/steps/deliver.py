@@ -312,19 +312,25 @@ def _is_upload(key: str) -> bool:
 
 
 def _measure(ports: Ports, keys: tuple[str, ...]) -> tuple[list[dict[str, Any]], tuple[Problem, ...]]:
-    """What was really uploaded: size and digest of each file; a missing or empty one is told by name."""
+    """What was really uploaded: size and digest of each file; a missing or empty one is told by name.
+
+    Its permit may be used again for the rest of its hour: what counts from here on is the upload that is looked at.
+    """
     found: list[dict[str, Any]] = []
     problems: list[Problem] = []
     for key in keys:
-        name, size = file_name(key), ports.files.size(key)
-        if size is None:
+        name, measured = file_name(key), ports.files.measure(key)
+        if measured is None:
             problems.append(Problem("file_missing", "file", {"name": name}))
-        elif size == 0:
+            continue
+        size, upload = measured
+        if size == 0:
             problems.append(Problem("file_empty", "file", {"name": name}))
         elif size > FILE_LIMIT:
             problems.append(Problem("file_too_large", "file", {"name": name, "limit_mb": FILE_LIMIT_MB}))
         else:
-            found.append({"name": name, "key": key, "size": size, "sha256": ports.files.digest(key)})
+            digest = ports.files.digest(key, upload)
+            found.append({"name": name, "key": key, "upload": upload, "size": size, "sha256": digest})
     return found, tuple(problems)
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from relais import ledger
 from relais.act import Act, ActKind, ActState
+from relais.announcement import Announcement, Topic
 from relais.errors import RelaisError
 from relais.gate import HEARTBEAT, OWED_AFTER, Choice, Gate, GateId, Kind, Owed, Role, Status, Via, due_shard
 from relais.metrics import Metric
@@ -20,6 +21,7 @@ from relais.order import ORDER_LEVEL, Milestone, MilestoneStage, Order, OrderSta
 from relais.pages.letter_views import LetterView
 from relais.ports import ConditionFailedError, Ports
 from relais.recipient import Recipient
+from relais.roster import Freelancer, owes_name
 from relais.rows import (
     Change,
     Guard,
@@ -28,6 +30,7 @@ from relais.rows import (
     at_least,
     entry_key,
     equals,
+    freelancer_key,
     gate_key,
     milestone_key,
     order_key,
@@ -52,6 +55,7 @@ from relais.steps.gates import (
     told_of_end,
 )
 from relais.steps.inviting import no_more_waiting
+from relais.steps.late_refund import late_acts
 from relais.steps.onboarding import ACCOUNT_NOT_READY, UNPAYABLE, wait_for_account
 from relais.steps.readiness import read_recipient
 from relais.steps.reassign import pay_former
@@ -171,12 +175,16 @@ def _taken_up(ports: Ports, situation: Situation, milestone: Milestone, act: Act
     )
 
 
-def _plan(ports: Ports, situation: Situation, milestone: Milestone, gate: Gate) -> Act:
-    """Reserve and write the intent. What its own share no longer holds is the seller's to bear, by the frozen policy.
+def _plan(ports: Ports, situation: Situation, milestone: Milestone, gate: Gate) -> Act | None:
+    """Reserve and write the intent; nothing is left to send where its freelancer owes all of it.
 
-    A milestone never draws on another's share: what a client may get back is there whatever else was paid.
+    What its own share no longer holds is the seller's to bear, by the frozen policy. A milestone never draws on
+    another's share: what a client may get back is there whatever else was paid.
     """
-    amount = milestone.left_to_send
+    due = milestone.left_to_send
+    maker = situation.freelancer
+    netted = 0 if maker is None else min(due, maker.owing(situation.order.currency))
+    amount = due - netted
     held = min(amount, _own_share(milestone))
     operation = f"{gate.order}:{ActKind.TRANSFER.value}:{milestone.number}:{gate.id.ordinal}"
     act = Act(
@@ -192,9 +200,7 @@ def _plan(ports: Ports, situation: Situation, milestone: Milestone, gate: Gate) 
         body=_body(ports, situation, milestone, operation, amount),
         tried_at=gate.id.ordinal,
     )
-    return plan(
-        ports,
-        act,
+    reserves = (
         Change(
             order_key(act.order),
             add={"left": -held, "in_transit": amount, "borne": amount - held},
@@ -202,14 +208,41 @@ def _plan(ports: Ports, situation: Situation, milestone: Milestone, gate: Gate) 
         ),
         Change(
             milestone_key(act.order, milestone.number),
-            add={"left_to_send": -amount, "in_transit": amount},
+            add={"left_to_send": -due, "in_transit": amount} | ({"netted": netted} if netted else {}),
             guards=(
-                at_least("left_to_send", amount),
+                at_least("left_to_send", due),
                 equals("stage", MilestoneStage.PAYOUT.value),
                 absent("interrupt"),
             ),
         ),
     )
+    kept = _netted(situation, maker, act, netted) if maker is not None and netted else ()
+    if amount:
+        return plan(ports, act, *reserves, *kept)
+    ports.store.write(*reserves, *kept)
+    return None
+
+
+def _netted(situation: Situation, maker: Freelancer, act: Act, amount: int) -> tuple[Write, ...]:
+    """What a freelancer owes is kept of their pay, booked, and told to them (row 11; minor units)."""
+    currency = situation.order.currency
+    entry = ledger.netted(
+        order=act.order, op=act.operation, amount=amount, currency=currency, freelancer=maker.key, at=situation.now
+    )
+    rest = maker.owing(currency) - amount
+    said = Announcement(
+        freelancer=maker.key,
+        topic=Topic.NETTED,
+        at=situation.now,
+        by="engine",
+        via=Via.ENGINE,
+        order=act.order,
+        facts={"amount": amount, "now": rest, "currency": currency, "milestone": act.milestone},
+    )
+    owed = Change(
+        freelancer_key(maker.key), add={owes_name(currency): -amount}, guards=(at_least(owes_name(currency), amount),)
+    )
+    return (entry_put(entry), owed, said.write)
 
 
 def _body(ports: Ports, situation: Situation, milestone: Milestone, operation: str, amount: int) -> dict[str, Any]:
@@ -255,10 +288,12 @@ def _send(ports: Ports, situation: Situation, act: Act, recipient: Recipient | N
         return send(ports, act)
     if not recipient.ready:
         return Ended(act) if _waits(act) else refuse(ports, act, ACCOUNT_NOT_READY)
-    if _waits(act) and situation.milestone is not None:
-        body = _body(ports, situation, situation.milestone, act.operation, act.amount)
-        return send(ports, again(ports, replace(act, tried_at=situation.ordinal), body))
-    return send(ports, act) if act.body["destination"] else refuse(ports, act, ACCOUNT_NOT_READY)
+    if not _waits(act) and act.body["destination"] != recipient.account:  # planned before there was an account
+        act = refuse(ports, act, ACCOUNT_NOT_READY).act
+    if not _waits(act) or situation.milestone is None:
+        return send(ports, act)
+    body = _body(ports, situation, situation.milestone, act.operation, act.amount)
+    return send(ports, again(ports, replace(act, tried_at=situation.ordinal), body))
 
 
 def _done(ports: Ports, situation: Situation, gate: Gate, act: Act, outcome: Done) -> None:
@@ -312,6 +347,7 @@ def run_owed(ports: Ports, order_id: str, owed: str) -> None:
     refund_gates(ports, order_id)
     pay_former(ports, order_id)
     give_back_strays(ports, order_id)
+    late_acts(ports, order_id)
     settle_refunds(ports, order_id)
 
 

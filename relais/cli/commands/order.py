@@ -39,7 +39,7 @@ from relais.money import parse_amount
 from relais.offer import RefundCause
 from relais.order import Interrupt, Milestone, Order
 from relais.rows import Row
-from relais.steps import by_hand, interrupt, runs
+from relais.steps import by_hand, interrupt, late_refund, runs
 from relais.steps import reassign as steps_reassign
 from relais.steps.bonus import give_bonus
 from relais.steps.book import booked, latest
@@ -247,6 +247,9 @@ def _milestone_document(one: Milestone, times: Times) -> dict[str, Any]:
             "sent": one.sent,
             "refunded": one.refunded,
             "refund_in_transit": one.refund_in_transit,
+            "claimed": one.claimed,
+            "recovered": one.recovered,
+            "netted": one.netted,
         },
     }
 
@@ -524,18 +527,54 @@ def _cancel_milestone(
     say(f"Milestone {ended.number} of order {head.id} is being ended: see `relais order show {head.id}`.")
 
 
-@app.command(epilog='Example: relais order refund 4f7k2m9q0abc --reason "goodwill" --cause change_of_mind')
+@app.command(
+    epilog='Examples: relais order refund 4f7k2m9q0abc --reason "goodwill" --cause change_of_mind; relais order refund '
+    '4f7k2m9q0abc --milestone 01 --amount 60.00 --reason "half of it is unusable" --cause brief_not_met'
+)
 @sentences
 def refund(  # noqa: PLR0917 - likewise
     order: OfOrder,
     reason: Reason,
     cause: Annotated[Cause, typer.Option(help="Who caused it.")] = Cause.CHANGE_OF_MIND,
+    milestone: Annotated[
+        str | None, typer.Option(help="Only this one, such as 01, that was accepted and paid already.")
+    ] = None,
+    amount: Annotated[
+        str | None, typer.Option(help="Only this much of what was paid already, such as 60.00; else all of it.")
+    ] = None,
     yes: Sure = False,
     stage: OfStage = Stage.DEV,
     as_json: AsJson = False,
 ) -> None:
-    """Refund what an order still holds: the work ends, the client gets it back, the freelancer is paid by policy."""
-    _way_out(order, reason, cause, yes=yes, stage=stage, as_json=as_json)
+    """Refund an order: the work ends, the client gets it back, the freelancer is paid by policy.
+
+    What was accepted and paid already is refunded too, after the end as well: the freelancer's part of it, by the terms
+    they accepted, is taken back from their Stripe balance as far as it goes, the rest from what they are paid later.
+    """
+    if not reason.strip():
+        raise ReasonMissingError
+    ports, known = Stack(stage).ports, tidy(order)
+    if milestone is None and amount is None and not late_refund.only_late(ports, known):
+        _way_out(order, reason, cause, yes=yes, stage=stage, as_json=as_json)
+        return
+    numbers = late_refund.refundable(ports, known) if milestone is None else (f"{milestone:>02}",)
+    if not numbers or (amount is not None and len(numbers) > 1):
+        raise UsageRefusedError("Say which part with --milestone, such as --milestone 01.")
+    currency, why = read_order(ports.store, known).currency, RefundCause(cause.value)
+    given = None if amount is None else parse_amount(amount, currency)
+    foreseen = [late_refund.foresee(ports, known, number, amount=given, cause=why) for number in numbers]
+    if not yes and not as_json:
+        back = money(sum(one.amount for one in foreseen), currency)
+        claimed = money(sum(one.claimed for one in foreseen), currency)
+        typer.confirm(f"Give {back} back to the client, and ask {claimed} back from who was paid for it?", abort=True)
+    said = reason.strip()
+    done = [late_refund.refund_late(ports, known, one, amount=given, cause=why, reason=said) for one in numbers]
+    if as_json:
+        parts = [{"milestone": one.milestone, "refund": one.amount, "claimed": one.claimed} for one in done]
+        tell_json({"order": known, "refund": sum(one.amount for one in done), "milestones": parts})
+        return
+    back = money(sum(one.amount for one in done), currency)
+    say(f"{back} goes back: `relais order show {known}` tells how far it is.")
 
 
 def _way_out(order: str, reason: str, cause: Cause, *, yes: bool, stage: Stage, as_json: bool) -> None:

@@ -98,6 +98,7 @@ def show(freelancer: Who, stage: OfStage = Stage.DEV, as_json: AsJson = False) -
             ("Stripe asks for", ", ".join(recipient.needs) or None),
             ("Until", None if recipient.needed_by is None else times.shown(times.iso(recipient.needed_by))),
             ("Pay waits for", ", ".join(f"{order} {number}" for order, number in recipient.waits) or None),
+            *(("Owes", f"{money(amount, name)}: deducted from the next pay") for name, amount in one.owes if amount),
         ],
     )
     table(
@@ -330,6 +331,7 @@ def _document(one: Freelancer, recipient: Recipient, now: datetime, half_life: i
         **{axis.value: _score(one.seen(axis, now, half_life)) for axis in Axis},
         "can_be_paid": recipient.ready,
         "recipient": _recipient_document(recipient),
+        "owes": {currency: amount for currency, amount in one.owes if amount},
     }
 
 
