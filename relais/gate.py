@@ -59,6 +59,8 @@ class Kind(StrEnum):
     """Somebody asks, somebody else answers."""
     ONBOARDING = "onboarding"
     """Pay waits for an account: its freelancer opens it, or gives Stripe what is missing. Nobody answers it here."""
+    AGREEMENT = "agreement"
+    """The client asks to end what has begun: the seller agrees, or doesn't."""
 
     @property
     def side(self) -> bool:
@@ -66,7 +68,9 @@ class Kind(StrEnum):
         return self in SIDE
 
 
-SIDE = frozenset({Kind.STUCK, Kind.LATE, Kind.CANCEL_LATE, Kind.MORE_TIME, Kind.QUESTION, Kind.ONBOARDING})
+SIDE = frozenset(
+    {Kind.STUCK, Kind.LATE, Kind.CANCEL_LATE, Kind.MORE_TIME, Kind.QUESTION, Kind.AGREEMENT, Kind.ONBOARDING}
+)
 """Side gates: a question beside the way, without a token and without a step of the definition (design: workflow 1)."""
 
 
