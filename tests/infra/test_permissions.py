@@ -138,9 +138,7 @@ def test_only_who_begins_or_repairs_an_order_may_start_and_stop_its_executions(s
 
 
 def test_only_who_finds_money_to_be_moved_may_call_the_function_that_moves_it(service: Stack) -> None:
-    """A payment that is not the order's is seen by the webhook or by the first state, an account that is ready by who
-    keeps them; the rest is the clock's.
-    """
+    """The webhook or the first state see a stray payment, who keeps accounts one that is ready; the clock the rest."""
     calls = {
         name
         for name in functions(service)
