@@ -63,7 +63,7 @@ def _onboarding(ports: Ports, payout: Gate, situation: Situation) -> Gate | None
 def _accepted_at(ports: Ports, payout: Gate) -> datetime:
     """From when the legal clock counts: the hold opened with the acceptance."""
     rows = ports.store.query(f"O#{payout.order}", f"G#{payout.id.milestone}#{Kind.HOLD.value}#")
-    return min((gate.opened for gate in map(gate_from_row, rows)), default=payout.opened)
+    return max((gate.opened for gate in map(gate_from_row, rows)), default=payout.opened)
 
 
 def overdue(gate: Gate, now: datetime) -> bool:

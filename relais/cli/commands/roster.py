@@ -93,7 +93,6 @@ def show(freelancer: Who, stage: OfStage = Stage.DEV, as_json: AsJson = False) -
             ("Quality", _stars(scores[Axis.QUALITY])),
             ("On time", _share(scores[Axis.PUNCTUALITY])),
             ("Answers", _share(scores[Axis.RESPONSIVENESS])),
-            ("Account", recipient.account or None),
             ("Payable", _readiness(one, recipient)),
             ("Stripe asks for", ", ".join(recipient.needs) or None),
             ("Until", None if recipient.needed_by is None else times.shown(times.iso(recipient.needed_by))),
@@ -303,7 +302,6 @@ def _readiness(one: Freelancer, recipient: Recipient) -> str:
 
 def _recipient_document(recipient: Recipient) -> dict[str, Any]:
     return {
-        "account": recipient.account or None,
         "readiness": recipient.readiness.value,
         "payouts": recipient.payouts,
         "needs": [need.value for need in recipient.needs],
