@@ -55,6 +55,8 @@ class Kind(StrEnum):
 
     MORE_TIME = "more_time"
     """The maker asks for another date: the seller answers."""
+    DISPUTE = "dispute"
+    """The client's bank takes the payment back, or asks about it: the seller answers, or the evidence is sent."""
     QUESTION = "question"
     """Somebody asks, somebody else answers."""
 
@@ -64,7 +66,7 @@ class Kind(StrEnum):
         return self in SIDE
 
 
-SIDE = frozenset({Kind.STUCK, Kind.LATE, Kind.CANCEL_LATE, Kind.MORE_TIME, Kind.QUESTION})
+SIDE = frozenset({Kind.STUCK, Kind.LATE, Kind.CANCEL_LATE, Kind.MORE_TIME, Kind.QUESTION, Kind.DISPUTE})
 """Side gates: a question beside the way, without a token and without a step of the definition (design: workflow 1)."""
 
 
@@ -129,6 +131,8 @@ class Choice(StrEnum):
     GRANT = "grant"
     REFUSE = "refuse"
     ANSWER = "answer"
+    SEND = "send"
+    """The evidence of a dispute goes to the bank."""
     REASSIGN = "reassign"
     PICK = "pick"
     GIVE_UP = "give_up"
@@ -168,6 +172,7 @@ class Default(StrEnum):
     ASK_CLIENT = "ask_client"
     GO_ON = "go_on"
     REFUSE = "refuse"
+    SEND = "send"
 
 
 class Status(StrEnum):
@@ -194,6 +199,7 @@ class Owed(StrEnum):
     RESUME = "resume"
     START = "start"
     FEE = "fee"
+    DISPUTE = "dispute"
 
 
 class MalformedGateIdError(RelaisError):

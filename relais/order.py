@@ -262,6 +262,9 @@ class Order:
     started: datetime | None = None
     began: datetime | None = None
     sides: int = 0
+    disputed: str | None = None
+    """The dispute that freezes its money; `dispute_stage`: the bank has taken it (open), or asks about it (inquiry)."""
+    dispute_stage: str | None = None
 
     @property
     def is_open(self) -> bool:
@@ -341,6 +344,8 @@ def order_from_row(stored: Row) -> Order:
         started=instant(row.get("started")),
         began=instant(row.get("began")),
         sides=row.get("sides", 0),
+        disputed=row.get("disputed"),
+        dispute_stage=row.get("dispute_stage"),
     )
 
 

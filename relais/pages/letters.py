@@ -18,6 +18,7 @@ from relais.pages import words
 from relais.pages.letter_views import AnnouncementView, AnyLetter, LetterView, Mail, ReportView
 from relais.pages.phrases import (
     bears_in_words,
+    dispute_reason,
     environment,
     first_name,
     minutes_for,
@@ -52,6 +53,8 @@ ASKING = frozenset(
         "pick",
         "stuck",
         "work_late",
+        "dispute",
+        "inquiry",
         "missed_date",
         "new_date",
         "not_taken",
@@ -323,6 +326,8 @@ def _sayable(view: LetterView) -> Mapping[str, object]:
         case _:
             return shared | {
                 "price": price,
+                "refund": _refund(view),
+                "reason": dispute_reason(view.facts.get("reason"), lang),
                 "name": view.freelancer.name if view.freelancer else words.say(lang, "fact.unknown"),
                 "why": park_reason(view.facts.get("why"), lang),
                 "awaited": words.say(lang, _awaited(view)),

@@ -23,6 +23,7 @@ from relais.pages import words
 from relais.pages.letter_views import Frame
 from relais.pages.phrases import (
     bears_in_words,
+    dispute_reason,
     environment,
     first_name,
     minutes_for,
@@ -91,6 +92,7 @@ GIVEN: Mapping[Kind, tuple[Choice, ...]] = {
     Kind.CANCEL_LATE: (Choice.WAIT, Choice.CANCEL),
     Kind.MORE_TIME: (Choice.GRANT, Choice.REFUSE),
     Kind.QUESTION: (Choice.ANSWER,),
+    Kind.DISPUTE: (Choice.SEND, Choice.ACCEPT),
 }
 """The answers that a person gives, in the order in which they are shown; a gate offers those of them that it routes."""
 
@@ -110,6 +112,7 @@ NOTED = frozenset(
         Choice.PART,
         Choice.CONTEST,
         Choice.ANSWER,
+        Choice.SEND,
     }
 )
 """The answers that words may come with."""
@@ -454,6 +457,7 @@ def _gate_facts(view: GateView) -> dict[str, Any]:
         "checked": tuple(one for at, one in enumerate(view.offer.checks) if not view.ticked or at in view.ticked),
         "lacking": any(one.key in LACKING for one in view.problems),
         "park_why": park_reason(view.gate.shown.get("why"), lang),
+        "dispute_why": dispute_reason(view.gate.shown.get("reason"), lang),
         "candidates": tuple(_candidate(one, view, lang) for one in view.candidates),
         "declines": tuple(DeclineWhy),
         "other_side": _other_side(view),

@@ -245,7 +245,7 @@ def effects(situation: Situation, gate: Gate, answer: Answer) -> Effects:
             return _unparked(situation, answer)
         case Kind.HOLD:
             return Effects()
-        case Kind.STUCK | Kind.LATE | Kind.CANCEL_LATE | Kind.MORE_TIME | Kind.QUESTION:
+        case Kind.STUCK | Kind.LATE | Kind.CANCEL_LATE | Kind.MORE_TIME | Kind.QUESTION | Kind.DISPUTE:
             raise ChoiceNotRoutedError(gate.id.kind, answer.choice)
         case _:
             assert_never(gate.id.kind)
@@ -781,7 +781,7 @@ def _accepted(situation: Situation, answer: Answer) -> Effects:
     entry = ledger.accepted(
         order=situation.order.id,
         milestone=milestone.number,
-        share=milestone.price,
+        share=milestone.held,
         cost=milestone.engagement.agreed,
         bonus=milestone.bonus,
         freelancer=milestone.engagement.freelancer,
