@@ -54,7 +54,7 @@ class Kind(StrEnum):
     """The promised date is missed, or would be: the client waits or cancels alone."""
 
     MORE_TIME = "more_time"
-    """The maker asks for another date: the seller answers."""
+    """The maker asks for another date: the seller answers. A client who asks for more time to accept has it by rule."""
     DISPUTE = "dispute"
     """The client's bank takes the payment back, or asks about it: the seller answers, or the evidence is sent."""
     QUESTION = "question"
@@ -172,6 +172,7 @@ class Default(StrEnum):
     ASK_CLIENT = "ask_client"
     GO_ON = "go_on"
     REFUSE = "refuse"
+    GRANT = "grant"
     SEND = "send"
 
 

@@ -27,6 +27,7 @@ _PROPOSAL_AFTER = Duration.parse("2 wh")
 _WORK = (Reminder.parse("-24 h"),)
 _REVIEW = Rule.parse("1 wd; half")
 _ACCEPTANCE = Rule.parse("7 d; 2 d, 5 d, last day")
+_ACCEPTANCE_MORE = Duration.parse("3 d")
 _REFUND_REQUEST = Rule.parse("3 wd; 1 wd, 2 wd")
 _SETTLEMENT = Rule.parse("7 d; 3 d, 6 d")
 _LATE = Rule.parse("4 wh")
@@ -178,7 +179,7 @@ class Clocks:
     """The deadlines and reminders of the gates; an offer may change any number (design: people 5b).
 
     `proposal_after` is how long the brief rests before a proposal leaves (0 to 8 working hours); `work` holds reminders
-    only, for its deadline is the working deadline.
+    only, for its deadline is the working deadline; `acceptance_more` is what one press adds, once.
     """
 
     brief: Rule = _BRIEF
@@ -188,6 +189,7 @@ class Clocks:
     work: tuple[Reminder, ...] = _WORK
     review: Rule = _REVIEW
     acceptance: Rule = _ACCEPTANCE
+    acceptance_more: Duration = _ACCEPTANCE_MORE
     refund_request: Rule = _REFUND_REQUEST
     settlement: Rule = _SETTLEMENT
     hold_spoken: Duration = _HOLD_SPOKEN
@@ -501,6 +503,7 @@ def _clocks_row(clocks: Clocks) -> Row:
         "work": [str(reminder) for reminder in clocks.work],
         "review": str(clocks.review),
         "acceptance": str(clocks.acceptance),
+        "acceptance_more": str(clocks.acceptance_more),
         "refund_request": str(clocks.refund_request),
         "settlement": str(clocks.settlement),
         "late": str(clocks.late),
@@ -520,6 +523,7 @@ def _clocks(row: Mapping[str, Any]) -> Clocks:
         work=tuple(Reminder.parse(word) for word in row["work"]),
         review=Rule.parse(row["review"]),
         acceptance=Rule.parse(row["acceptance"]),
+        acceptance_more=Duration.parse(row.get("acceptance_more", str(_ACCEPTANCE_MORE))),
         refund_request=Rule.parse(row.get("refund_request", str(_REFUND_REQUEST))),
         settlement=Rule.parse(row.get("settlement", str(_SETTLEMENT))),
         late=Rule.parse(row.get("late", str(_LATE))),

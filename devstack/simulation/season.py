@@ -51,6 +51,7 @@ LONGEST_OUTAGE = timedelta(hours=3)
 SEASON_FAULTS = {"calls lost": 0.002, "functions dying": 0.0015}
 """How often one call to Stripe is cut off, and one call of ours to anything dies."""
 CANCELLED, REASSIGNED, DECLINED, ABANDONED = 0.04, 0.03, 0.05, 0.04
+MORE_TIME = 0.15
 TRIES_AFTER_TROUBLE = 9
 GATE = re.compile(r"/g/[0-9a-z]{12}/")
 ORDER = re.compile(r"/o/[0-9a-z]{12}/")
@@ -219,9 +220,15 @@ class Season:
     def _answer(self, person: Person, link: str) -> None:
         if person.gone:
             return
-        form = next((one for one in _shown(self.world.get(link)).forms if "choice" in one.names), None)
+        forms = _shown(self.world.get(link)).forms
+        form = next((one for one in forms if "choice" in one.names), None)
         if form is None:
             return  # answered, by them or by somebody else
+        longer = next((one for one in forms if one.fields.get("ask") == "more_time" and "note" not in one.names), None)
+        if longer is not None and self.dice.random() < MORE_TIME:
+            for _ in person.sends("more_time", ["more_time"]):
+                _shown(self.world.send(longer))
+            return  # the mail that confirms it brings them back
         choices = form.choices["choice"]
         choice = person.chooses(choices)
         drawn = person.sends(choice, choices)

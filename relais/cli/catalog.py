@@ -400,6 +400,7 @@ class _ClocksSheet(_Sheet):
     work: tuple[_ReminderText, ...] = _USUAL.work
     review: _RuleText = _USUAL.review
     acceptance: _RuleText = _USUAL.acceptance
+    acceptance_more: _DurationText = _USUAL.acceptance_more
     refund_request: _RuleText = _USUAL.refund_request
     settlement: _RuleText = _USUAL.settlement
     late: _RuleText = _USUAL.late

@@ -126,6 +126,8 @@ def otherwise(gate: Gate) -> str:
             return "the date stays what it is, and whoever asked is told"
         case Default.SEND:
             return "the evidence that is kept of the order is sent to the client's bank"
+        case Default.GRANT:
+            return "the date has been moved: the mail that says so leaves"
         case Default.GO_ON:
             return "all goes on as it is"
         case Default.CANCEL:

@@ -59,6 +59,7 @@ ASKING = frozenset(
         "new_date",
         "not_taken",
         "more_time",
+        "more_time_given",
         "question",
     }
 )
@@ -67,7 +68,18 @@ MAKING = frozenset({"proposal", "work", "rework", "revision"})
 """Those that a freelancer needs the brief for."""
 SETTLING = frozenset({"settlement", "contested", "unanswered", "settled"})
 DELIVERED = frozenset(
-    {"acceptance", "revised", "accepted", "completed", "refunded", "cancelled", "lost", "reduced", *SETTLING}
+    {
+        "acceptance",
+        "revised",
+        "more_time_given",
+        "accepted",
+        "completed",
+        "refunded",
+        "cancelled",
+        "lost",
+        "reduced",
+        *SETTLING,
+    }
 )
 """Those that come when the promised date no longer matters."""
 

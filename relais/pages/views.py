@@ -116,13 +116,15 @@ class Said:
 class Asking:
     """A form beside a gate's own: to ask somebody, or for another date. `waiting` until when one sent before waits.
 
-    `flagged` names what would let people who are hidden from each other meet: it is sent when confirmed.
+    `until` is the date that one press gives. `flagged` names what would let people who are hidden from each other meet:
+    it is sent when confirmed.
     """
 
     kind: Kind
     to: Role
     stops: bool = False
     waiting: datetime | None = None
+    until: datetime | None = None
     flagged: tuple[str, ...] = ()
 
 

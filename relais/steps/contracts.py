@@ -172,6 +172,8 @@ def counted_anew(situation: Situation, gate: Gate, owner: Calendar) -> Gate:
         reminders = remind_at(rule.reminders, situation.now, deadline, owner)
         return replace(gate, deadline=deadline, reminders=reminders, asked=situation.now, reminded=None)
     fresh = contract(situation, gate.id.kind, gate.key_id)
+    if gate.shown.get("more_time") and gate.deadline and fresh.deadline and fresh.deadline < gate.deadline:
+        return replace(gate, asked=situation.now, reminded=None)  # what was given is not taken back
     return replace(gate, deadline=fresh.deadline, reminders=fresh.reminders, asked=situation.now, reminded=None)
 
 

@@ -31,6 +31,7 @@ from relais.offer import Question as Asked
 from relais.order import Order, OrderNotFoundError, OrderStage
 from relais.ports import Ports
 from relais.problem import Problem, Typed
+from relais.steps.acceptance import give_more_time
 from relais.steps.again import gate_page, may_be_asked, notice, offer_page, order_page
 from relais.steps.decisions import Answer
 from relais.steps.door import answer
@@ -311,19 +312,25 @@ def _is_upload(key: str) -> bool:
 
 
 def _measure(ports: Ports, keys: tuple[str, ...]) -> tuple[list[dict[str, Any]], tuple[Problem, ...]]:
-    """What was really uploaded: size and digest of each file; a missing or empty one is told by name."""
+    """What was really uploaded: size and digest of each file; a missing or empty one is told by name.
+
+    Its permit may be used again for the rest of its hour: what counts from here on is the upload that is looked at.
+    """
     found: list[dict[str, Any]] = []
     problems: list[Problem] = []
     for key in keys:
-        name, size = file_name(key), ports.files.size(key)
-        if size is None:
+        name, measured = file_name(key), ports.files.measure(key)
+        if measured is None:
             problems.append(Problem("file_missing", "file", {"name": name}))
-        elif size == 0:
+            continue
+        size, upload = measured
+        if size == 0:
             problems.append(Problem("file_empty", "file", {"name": name}))
         elif size > FILE_LIMIT:
             problems.append(Problem("file_too_large", "file", {"name": name, "limit_mb": FILE_LIMIT_MB}))
         else:
-            found.append({"name": name, "key": key, "size": size, "sha256": ports.files.digest(key)})
+            digest = ports.files.digest(key, upload)
+            found.append({"name": name, "key": key, "upload": upload, "size": size, "sha256": digest})
     return found, tuple(problems)
 
 
@@ -386,6 +393,10 @@ def _post_ask(ports: Ports, request: Request, opened: OpenedGate, typed: Typed) 
     asked = request.first("ask")
     if asked not in {one.value for one in may_be_asked(ports, situation, gate)}:
         return gate_page(ports, opened, typed=_with(typed, Problem("ask_waits", "ask")))
+    if gate.id.kind is Kind.ACCEPTANCE:
+        # One press without a word may be a scanner's: it moves the date, and is no sign that its owner read the mail.
+        _by_rule(ports, give_more_time(ports, gate))
+        return redirect(f"{gate_path(ports, opened.order, gate)}#more-time")
     problems = note_problems(note, required=True)
     until: datetime | None = None
     if asked == Kind.MORE_TIME.value:
@@ -404,14 +415,19 @@ def _post_ask(ports: Ports, request: Request, opened: OpenedGate, typed: Typed) 
         return gate_page(ports, opened, typed=_with(typed, *own))
     kept = keep_text(ports, gate.order, f"{asked}-{gate.id}", note)
     if until is not None:
-        by_rule = ask_more_time(ports, gate, until, kept)
-        if by_rule is not None and by_rule.shown.get("by_rule") and by_rule.status is Status.OPEN:
-            given = Answer(Choice.GRANT, Role.ENGINE.value, Via.ENGINE)
-            answer(ports, read_situation(ports, gate.order, gate.id.milestone), by_rule, given)
+        wished = ask_more_time(ports, gate, until, kept)
+        _by_rule(ports, wished if wished is not None and wished.shown.get("by_rule") else None)
     else:
         digest = kept.rpartition("-")[2]
         ask(ports, Question(gate, kept, digest, stops=request.first("stops") == "yes"))
     return redirect(f"{gate_path(ports, opened.order, gate)}#thread")
+
+
+def _by_rule(ports: Ports, wished: Gate | None) -> None:
+    """More time that a rule gives is given at once."""
+    if wished is not None and wished.status is Status.OPEN:
+        given = Answer(Choice.GRANT, Role.ENGINE.value, Via.ENGINE)
+        answer(ports, read_situation(ports, wished.order, wished.id.milestone), wished, given)
 
 
 def _meeting(ports: Ports, gate: Gate, note: str) -> tuple[Problem, ...]:

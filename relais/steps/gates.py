@@ -556,6 +556,8 @@ def default_choice(gate: Gate) -> Choice | None:
             return Choice.ASK_CLIENT
         case Default.REFUSE:
             return Choice.REFUSE
+        case Default.GRANT:
+            return Choice.GRANT
         case Default.GO_ON:
             return Choice.GO_ON
         case Default.SEND:

@@ -267,7 +267,12 @@ def _within_reserve(ports: Ports, situation: Situation, work: Gate, until: datet
 
 
 def more_time_answered(ports: Ports, situation: Situation, gate: Gate, given: Answer) -> Caused:
-    """A yes moves the maker's date as the seller's own wait does; whoever asked is told."""
+    """A yes moves the maker's date as the seller's own wait does; whoever asked is told.
+
+    A client's own was moved when they asked (`acceptance.py`): only the mail is left.
+    """
+    if gate.role is Role.ENGINE:
+        return Caused(tells=True)
     match given.choice:
         case Choice.GRANT:
             moved = _waits(ports, situation, datetime.fromisoformat(gate.shown["until"]))

@@ -56,6 +56,9 @@ def told(ports: Ports, situation: Situation, gate: Gate) -> tuple[LetterView, ..
     match gate.id.kind:
         case Kind.CANCEL_LATE:
             return (_to_seller(ports, situation, "cancelled_late", gate),)
+        case Kind.MORE_TIME if gate.role is Role.ENGINE:
+            page = read_one(ports, gate.order, gate.beside or "")
+            return (_to_client(ports, situation, "more_time_given", page),)
         case Kind.MORE_TIME:
             granted = gate.decision is not None and gate.decision.choice is Choice.GRANT
             return (_to_maker(ports, situation, gate, "more_time_granted" if granted else "more_time_refused"),)

@@ -75,6 +75,7 @@ from relais.steps.situation import (
     bounced,
     brief_gate,
     current_offer,
+    later_acceptance,
     moot,
     read_freelancer,
     read_gate,
@@ -263,7 +264,8 @@ def _brief_view(ports: Ports, order: Order, gate: Gate, *, shop: Shop, offer: Of
 
 
 def _uploaded(ports: Ports, key: str) -> FileView:
-    return FileView(name=file_name(key), size=ports.files.size(key) or 0, key=key)
+    size, _ = ports.files.measure(key) or (0, "")
+    return FileView(name=file_name(key), size=size, key=key)
 
 
 def _answers(ports: Ports, order: Order) -> tuple[tuple[str, str], ...]:
@@ -394,12 +396,13 @@ def _handed_in(ports: Ports, order: str, milestone: Milestone | None) -> Mapping
 def _file_view(ports: Ports, file: Mapping[str, Any], *, released: bool) -> FileView:
     # A drawing is its own original: shown in full it would be given away before the yes.
     image = file["name"].lower().endswith(IMAGES if released else PREVIEWED)
+    place = (file["key"], file["name"], file.get("upload", ""))
     return FileView(
         name=file["name"],
         size=file["size"],
         key=file["key"],
-        url=ports.files.link(file["key"], file["name"]) if released else None,
-        preview=ports.files.link(file["key"], file["name"], inline=True) if image else None,
+        url=ports.files.link(*place) if released else None,
+        preview=ports.files.link(*place, inline=True) if image else None,
     )
 
 
@@ -498,6 +501,10 @@ def asking_of(ports: Ports, situation: Situation, gate: Gate) -> tuple[Asking, .
     if gate.id.kind is Kind.WORK and gate.role is Role.FREELANCER and gate.status is Status.OPEN:
         wished = next(iter(waiting_for_time(ports, situation)), None)
         forms.append(Asking(Kind.MORE_TIME, Role.SELLER, waiting=None if wished is None else wished.deadline))
+    if gate.id.kind is Kind.ACCEPTANCE and gate.status is Status.OPEN:
+        later, had = later_acceptance(situation, gate), gate.shown.get("more_time")
+        form = Asking(Kind.MORE_TIME, Role.ENGINE, waiting=gate.deadline if had else None, until=later)
+        forms += [form] if had or later else []
     return tuple(forms)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from relais.calendar import Calendar
+from relais.calendar import Calendar, due_after
 from relais.errors import RelaisError
 from relais.gate import Gate, GateId, Kind, Status, gate_from_row
 from relais.offer import FreelancerPaid, Offer, OfferStatus, RefundCause
@@ -331,6 +331,14 @@ def waiting_for_time(ports: Ports, situation: Situation) -> list[Gate]:
     """The maker's open wish for another date."""
     sides = sides_of(ports, situation) if sides_opened(situation) else ()
     return [gate for gate in sides if gate.id.kind is Kind.MORE_TIME and gate.status is Status.OPEN]
+
+
+def later_acceptance(situation: Situation, gate: Gate) -> datetime | None:
+    """Until when a client may have to accept who asks for more time; nothing where they had it: once (people 5b)."""
+    if gate.id.kind is not Kind.ACCEPTANCE or gate.status is not Status.OPEN or gate.deadline is None:
+        return None
+    more, since = situation.offer.clocks.acceptance_more, max(gate.deadline, situation.now)
+    return None if gate.shown.get("more_time") or not more.count else due_after(more, since, situation.client_calendar)
 
 
 def kept_share(kept: FreelancerPaid, agreed: int) -> int:

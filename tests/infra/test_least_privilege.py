@@ -51,7 +51,7 @@ def unsaved_brief(world: World) -> None:
 
 def checkout_of_an_old_page(world: World) -> None:
     """The order button of a page that stood open for a day, of orders wherever they are."""
-    for reach in (Journey.to_brief, Journey.to_review):
+    for reach in (Journey.to_brief, Journey.to_review, Journey.to_hold):
         journey = reach(Journey(world))
         page = world.post(f"{journey.page}/checkout", {"nonce": "old"})
         assert page.status == 422

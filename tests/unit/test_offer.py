@@ -74,8 +74,8 @@ offers = st.builds(
         lambda kinds: tuple(one for one, times in kinds for _ in range(times))
     ),
     clocks=st.builds(
-        Clocks, rules, rules, rules, durations, st.lists(reminders, max_size=2).map(tuple), rules, rules, rules, rules,
-        durations, durations,
+        Clocks, rules, rules, rules, durations, st.lists(reminders, max_size=2).map(tuple), rules, rules, durations,
+        rules, rules, durations, durations,
     ),
     extras=st.lists(
         st.builds(Extra, words, texts, amounts, amounts, st.none() | durations, st.none() | durations), max_size=2

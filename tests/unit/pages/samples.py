@@ -344,6 +344,7 @@ THREAD = (
 ASKING = (Asking(Kind.QUESTION, Role.SELLER, stops=True), Asking(Kind.MORE_TIME, Role.SELLER))
 NOTED = {Kind.WORK, Kind.QUESTION, Kind.MORE_TIME, Kind.REFUND_REQUEST, Kind.SETTLEMENT}
 ASKING_CLIENT = (Asking(Kind.QUESTION, Role.CLIENT),)
+MORE_TIME = (Asking(Kind.MORE_TIME, Role.ENGINE, until=NOW),)
 NOTICES = (
     "dead_link",
     "not_found",
@@ -390,6 +391,7 @@ LETTERS = (
     "more_time",
     "more_time_granted",
     "more_time_refused",
+    "more_time_given",
     "question",
     "answer",
     "unanswered",
@@ -639,10 +641,11 @@ def pages(lang: str) -> Iterator[tuple[str, Page]]:
                 gate=replace(gate(kind, lang), deadline=None, reminders=(), shown={}),
             ),
         )
-    for kind, asking in ((Kind.WORK, ASKING), (Kind.REVIEW, ASKING_CLIENT)):
-        yield f"gate-{kind}-asking", gate_view(lang, kind, thread=THREAD, asking=asking)
+    for kind, asking in ((Kind.WORK, ASKING), (Kind.REVIEW, ASKING_CLIENT), (Kind.ACCEPTANCE, MORE_TIME)):
+        said = () if kind is Kind.ACCEPTANCE else THREAD
+        yield f"gate-{kind}-asking", gate_view(lang, kind, thread=said, asking=asking)
         waits = tuple(replace(one, waiting=NOW) for one in asking)
-        yield f"gate-{kind}-waiting", gate_view(lang, kind, thread=THREAD, asking=waits)
+        yield f"gate-{kind}-waiting", gate_view(lang, kind, thread=said, asking=waits)
     yield (
         "gate-park-order",
         gate_view(lang, Kind.PARK, gate=replace(gate(Kind.PARK, lang, order_level=True), choices=(Choice.RETRY,))),
