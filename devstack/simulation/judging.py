@@ -177,7 +177,8 @@ def _sums(world: World, dossiers: Sequence[Dossier]) -> Counter[str]:
     """In minor units: what clients paid, what went back, to freelancers and to Stripe, and what is kept."""
     paid = sum(one.order.paid for one in dossiers)
     back = sum(each["amount"] for each in _objects(world, "refund") if each["status"] == "succeeded")
-    sent = sum(each["amount"] for each in _objects(world, "transfer"))
+    back += sum(each["amount"] for each in _objects(world, "dispute") if each["status"] == "lost")
+    sent = sum(each["amount"] - each["amount_reversed"] for each in _objects(world, "transfer"))
     fees = sum(each["fee"] for each in _bank(world))
     return Counter({"in": paid, "back": back, "out": sent, "fees": fees, "kept": paid - back - sent - fees})
 

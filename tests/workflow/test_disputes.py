@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from devstack.simulation.world import World, world_in_memory
 from devstack.stripe_sandbox.disputes import decide, open_dispute
+from devstack.stripe_sandbox.faults import Fault, FaultKind
 from devstack.stripe_sandbox.payments import top_up
 from relais import ledger
 from relais.dispute import Dispute, DisputeState, dispute_from_row
 from relais.gate import Gate, Kind, Status
 from relais.ledger import BankTransaction, Entry
 from relais.offer import RefundCause
-from relais.steps import late_refund
+from relais.ports import ConditionFailedError
+from relais.steps import late_refund, payout
 from relais.steps.late_refund import NothingToRefundError
+from relais.steps.situation import read_situation
 from tests.support.journey import Journey
 
 PRICE, PAY = 29_000, 13_000
@@ -257,6 +261,34 @@ def test_events_that_overtake_each_other_end_the_same(world: World) -> None:
         world.engine.call("run-act", {"order": found["id"], "owed": "dispute"})
         world.settle()
     assert journey.order.refunded == PRICE
+    clean(journey)
+
+
+def test_of_a_transfer_and_a_dispute_at_once_one_happens(world: World) -> None:
+    """Who planned on what stood before the dispute plans nothing: the same row's condition decides."""
+    journey = Journey(world).to_hold()
+    disputed(journey)
+    world.pass_time(days=6)
+    situation = read_situation(world.ports, journey.id, "01")
+    before = replace(situation, order=replace(situation.order, disputed=None, dispute_stage=None))
+    with pytest.raises(ConditionFailedError):
+        payout.pay(world.ports, before, journey.open_gate)
+    assert (world.transfers(), journey.order.in_transit) == ([], 0)
+
+
+def test_a_transfer_that_was_committed_before_is_settled_as_after_it(world: World) -> None:
+    """Its answer was lost when the dispute came: it arrives once, and the loss is booked."""
+    journey = Journey(world).to_hold()
+    world.sandbox.faults.add(Fault(FaultKind.LOSE_REQUEST, "POST", "/v1/transfers", times=1))
+    deadline = journey.open_gate.deadline
+    assert deadline is not None
+    world.go_to(deadline)
+    world.pass_time(minutes=12)
+    assert (journey.order.in_transit, world.transfers()) == (PAY, [])
+    found = disputed(journey)
+    verdict(journey, found, "lost")
+    world.pass_time(days=9)
+    assert (journey.order.stage.value, journey.order.sent, len(world.transfers())) == ("completed", PAY, 1)
     clean(journey)
 
 
