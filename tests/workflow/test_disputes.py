@@ -279,13 +279,14 @@ def test_of_a_transfer_and_a_dispute_at_once_one_happens(world: World) -> None:
 def test_a_transfer_that_was_committed_before_is_settled_as_after_it(world: World) -> None:
     """Its answer was lost when the dispute came: it arrives once, and the loss is booked."""
     journey = Journey(world).to_hold()
-    world.sandbox.faults.add(Fault(FaultKind.LOSE_REQUEST, "POST", "/v1/transfers", times=1))
+    world.sandbox.faults.add(Fault(FaultKind.LOSE_REQUEST, "POST", "/v1/transfers", times=50))
     deadline = journey.open_gate.deadline
     assert deadline is not None
     world.go_to(deadline)
     world.pass_time(minutes=12)
     assert (journey.order.in_transit, world.transfers()) == (PAY, [])
     found = disputed(journey)
+    world.sandbox.faults.clear()
     verdict(journey, found, "lost")
     world.pass_time(days=9)
     assert (journey.order.stage.value, journey.order.sent, len(world.transfers())) == ("completed", PAY, 1)
