@@ -59,6 +59,8 @@ class Kind(StrEnum):
     """The client's bank takes the payment back, or asks about it: the seller answers, or the evidence is sent."""
     QUESTION = "question"
     """Somebody asks, somebody else answers."""
+    AGREEMENT = "agreement"
+    """The client asks to end what has begun: the seller agrees, or doesn't."""
 
     @property
     def side(self) -> bool:
@@ -66,7 +68,17 @@ class Kind(StrEnum):
         return self in SIDE
 
 
-SIDE = frozenset({Kind.STUCK, Kind.LATE, Kind.CANCEL_LATE, Kind.MORE_TIME, Kind.QUESTION, Kind.DISPUTE})
+SIDE = frozenset(
+    {
+        Kind.STUCK,
+        Kind.LATE,
+        Kind.CANCEL_LATE,
+        Kind.MORE_TIME,
+        Kind.QUESTION,
+        Kind.DISPUTE,
+        Kind.AGREEMENT,
+    }
+)
 """Side gates: a question beside the way, without a token and without a step of the definition (design: workflow 1)."""
 
 

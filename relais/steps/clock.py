@@ -45,6 +45,7 @@ from relais.steps.intake import tell_address
 from relais.steps.interrupt import sweep
 from relais.steps.late_refund import tell_client
 from relais.steps.lateness import ask_client_to_wait, ask_seller_of_late, seller_asked_at, watch_promises
+from relais.steps.leaving import tell_receipt
 from relais.steps.payout import at_rest, tell_completed
 from relais.steps.reach import Reach, address_of, reach
 from relais.steps.roster import tell
@@ -188,6 +189,10 @@ def _order(ports: Ports, order: Order) -> None:
     now = ports.now()
     as_read = stamp(order.due or now)
     key = order_key(order.id)
+    if order.owes_receipt is not None:
+        _claim_of_order(ports, order, "owes_receipt", order.owes_receipt, as_read)
+        tell_receipt(ports, order)
+        return
     if order.owes_mail is not None:
         _claim_of_order(ports, order, "owes_mail", order.owes_mail, as_read)
         tell_completed(ports, order)

@@ -17,6 +17,7 @@ from relais.steps.decisions import Answer, ChoiceNotRoutedError
 from relais.steps.dispute_gate import dispute_answered
 from relais.steps.gates import default_choice, send_first
 from relais.steps.lateness import late_answered, missed_date_answered, more_time_answered
+from relais.steps.leaving import agreement_answered
 from relais.steps.runs import resumed
 from relais.steps.side import Caused, closing_writes, opening_writes, withdraw_side
 from relais.steps.situation import Situation, moot, read_gate, read_situation, sides_of
@@ -87,6 +88,8 @@ def decided(ports: Ports, situation: Situation, gate: Gate, given: Answer) -> Ca
             return question_answered(ports, situation, gate, given)
         case Kind.DISPUTE:
             return dispute_answered(situation, gate, given)
+        case Kind.AGREEMENT:
+            return agreement_answered(ports, situation, gate, given)
         case Kind.CANCEL_LATE:
             return missed_date_answered(ports, situation, gate, given)
         case (

@@ -399,7 +399,7 @@ def _settle_fee(ports: Ports, order: Order, charge: str, transaction: str) -> No
 def _due_after_fee(ports: Ports, order: Order) -> tuple[dict[str, str], tuple[str, ...], Guard]:
     """When the clock looks again once the fee is booked: what else is owed keeps its date."""
     as_read = absent("due") if order.due is None else equals("due", stamp(order.due))
-    owed = (order.owes_start, order.owes_mail, order.owes_address, order.owes_sweep)
+    owed = (order.owes_start, order.owes_mail, order.owes_address, order.owes_sweep, order.owes_receipt)
     if any(one is not None for one in owed) or order.dead_run == order.run:
         return {}, (), as_read
     if order.is_open:
@@ -452,7 +452,7 @@ def tell_completed(ports: Ports, order: Order) -> None:
     for letter in _last_letters(ports, order, milestones):
         ports.mailer.send(letter)
     quiet = at_rest(order)
-    owed = order.owes_sweep is not None or order.owes_address is not None
+    owed = any(one is not None for one in (order.owes_sweep, order.owes_address, order.owes_receipt))
     later = OWED_AFTER if owed else HEARTBEAT
     ports.store.write(
         Change(
@@ -467,7 +467,7 @@ def tell_completed(ports: Ports, order: Order) -> None:
 def at_rest(order: Order) -> bool:
     """Whether the clock has nothing more to look for on an order that has ended."""
     known = order.fee is not None or order.paid == 0
-    return known and order.owes_sweep is None and order.owes_address is None
+    return known and order.owes_sweep is None and order.owes_address is None and order.owes_receipt is None
 
 
 def _last_letters(ports: Ports, order: Order, milestones: list[Milestone]) -> list[LetterView]:

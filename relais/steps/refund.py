@@ -146,8 +146,7 @@ def owed_back(situation: Situation) -> int:
 def paid_all_the_same(situation: Situation, amount: int) -> int:
     """What the freelancer is due when `amount` goes back to the client, by the frozen policy (minor units).
 
-    Pro-rata of a delivery comes with the withdrawal; until then it counts as nothing delivered. For a milestone that
-    never began nobody is paid, whatever the cause: nothing of it was done.
+    For a milestone that never began nobody is paid, whatever the cause: nothing of it was done.
     """
     if situation.milestone is not None and situation.milestone.unbegun:
         return 0

@@ -34,6 +34,7 @@ from relais.pages.views import (
     FileView,
     GateView,
     IndexView,
+    LeavingView,
     NoticeView,
     OfferView,
     OrderView,
@@ -277,6 +278,7 @@ OWNERS = {
     Kind.MORE_TIME: (Role.SELLER, "seller", Default.REFUSE),
     Kind.QUESTION: (Role.SELLER, "seller", Default.GO_ON),
     Kind.DISPUTE: (Role.SELLER, "seller", Default.SEND),
+    Kind.AGREEMENT: (Role.SELLER, "seller", Default.REFUSE),
 }
 ROUTED = {
     Kind.BRIEF: (Choice.HAND_IN,),
@@ -311,6 +313,7 @@ ROUTED = {
     Kind.MORE_TIME: (Choice.GRANT, Choice.REFUSE),
     Kind.QUESTION: (Choice.ANSWER,),
     Kind.DISPUTE: (Choice.SEND, Choice.ACCEPT),
+    Kind.AGREEMENT: (Choice.GRANT, Choice.REFUSE),
 }
 ASKED = (
     Kind.PROPOSAL,
@@ -342,6 +345,7 @@ SHOWN: dict[Kind, dict[str, str | int]] = {
         "stage": "open",
         "until": "2026-12-10T17:00:00+00:00",
     },
+    Kind.AGREEMENT: {"text": "texts/x/agreement"},
     Kind.QUESTION: {"by": "freelancer", "from": "01-work-0003", "with": "ines-moreau", "text": "texts/x/question"},
     Kind.CANCEL_LATE: {"promised": "2026-12-04T17:00:00+00:00", "until": "2026-12-10T17:00:00+00:00"},
 }
@@ -351,7 +355,7 @@ THREAD = (
     Said(Role.SELLER, own=True, at=NOW, text="Oui.", answer=True, to_client=False),
 )
 ASKING = (Asking(Kind.QUESTION, Role.SELLER, stops=True), Asking(Kind.MORE_TIME, Role.SELLER))
-NOTED = {Kind.WORK, Kind.QUESTION, Kind.MORE_TIME, Kind.REFUND_REQUEST, Kind.SETTLEMENT}
+NOTED = {Kind.WORK, Kind.QUESTION, Kind.MORE_TIME, Kind.REFUND_REQUEST, Kind.SETTLEMENT, Kind.AGREEMENT}
 ASKING_CLIENT = (Asking(Kind.QUESTION, Role.CLIENT),)
 MORE_TIME = (Asking(Kind.MORE_TIME, Role.ENGINE, until=NOW),)
 NOTICES = (
@@ -402,6 +406,13 @@ LETTERS = (
     "more_time_refused",
     "more_time_given",
     "question",
+    "agreement",
+    "agreement_grant",
+    "agreement_refuse",
+    "agreement_unanswered",
+    "withdrawn",
+    "left",
+    "pro_rata",
     "answer",
     "unanswered",
     "date_moved",
@@ -552,6 +563,26 @@ def order_pages(lang: str) -> Iterator[tuple[str, OrderView]]:
     yield "parked", order_view(lang, OrderStage.PARK)
     yield "completed", order_view(lang, OrderStage.COMPLETED, files=(LOGO, SOURCE), answers=BRIEF)
     yield from refunds(lang)
+    yield from leaving_pages(lang)
+
+
+def leaving_pages(lang: str) -> Iterator[tuple[str, OrderView]]:
+    """The client's own ways out, and each of their steps."""
+    ways = LeavingView(f"{HOME}/o/x", until=NOW, back=PRICE // 5, kept=PRICE - PRICE // 5, asks=("01",))
+    typed = {"name": "Marie Aubin", "address": "marie@gmail.com", "declare": "yes"}
+    under_way = order_view(lang, OrderStage.MILESTONES, leaving=ways)
+    early = order_view(lang, OrderStage.ASSIGN, leaving=replace(ways, back=PRICE, kept=0, cancels=True, asks=()))
+    yield "leaving", under_way
+    yield "leaving-early", early
+    yield "leaving-asked", replace(under_way, leaving=replace(ways, asks=(), asked=(("01", NOW),)))
+    wrong = (Problem("name_missing", "name"), Problem("declare_missing", "declare"))
+    yield "withdraw", replace(under_way, leaving=replace(ways, step="withdraw"))
+    yield "withdraw-wrong", replace(under_way, leaving=replace(ways, step="withdraw"), problems=wrong)
+    yield "withdraw-confirm", replace(under_way, leaving=replace(ways, step="confirm"), typed=typed)
+    yield "cancel-step", replace(early, leaving=replace(early.leaving or ways, step="cancel"))
+    yield "agree-step", replace(under_way, leaving=replace(ways, step="agree", number="01"))
+    left = {"what": "withdrawal", "at": "2026-11-25T09:30:00+00:00", "by": "client", "note": "texts/x"}
+    yield "left", replace(under_way, order=replace(under_way.order, leaving=left), leaving=None)
 
 
 def refunds(lang: str) -> Iterator[tuple[str, OrderView]]:
