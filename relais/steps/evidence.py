@@ -82,14 +82,16 @@ def _order(situation: Situation) -> str:
 
 
 def _consent(situation: Situation) -> str:
-    """No order of a consumer is made without both boxes ticked (`relais.steps.deliver`)."""
+    """What a consumer ticked at the checkout, as the order keeps it."""
     order = situation.order
     if not order.consumer:
         return f"The client ordered as a business on {stamp(order.created)}."
-    return (
-        f"The client ordered as a consumer on {stamp(order.created)} and ticked, before paying, that the work starts "
-        "at once at their express request, and that the right of withdrawal ends when it is fully done."
-    )
+    said = [f"The client ordered as a consumer on {stamp(order.created)}."]
+    if order.express:
+        said.append("Before paying they ticked that the work starts at once, at their express request.")
+    if order.acknowledged:
+        said.append("They ticked that the right of withdrawal ends when it is fully done.")
+    return "\n".join(said)
 
 
 def _ordered(ports: Ports, situation: Situation) -> str:

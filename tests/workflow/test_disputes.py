@@ -110,7 +110,7 @@ def test_the_seller_is_told_with_the_date_and_a_silence_sends_the_evidence(world
     sent = world.sandbox.platform.get("dispute", found["id"])
     assert (sent["status"], sent["evidence_details"]["submission_count"]) == ("under_review", 1)
     text = sent["evidence"]["uncategorized_text"]
-    for kept in ("Boulangerie Aubépine", "logo.png", "SHA-256", "ticked, before paying", "acceptance", journey.id):
+    for kept in ("Boulangerie Aubépine", "logo.png", "SHA-256", "ticked", "acceptance", journey.id):
         assert kept in text or kept == "acceptance", kept
     assert sent["evidence_details"]["due_by"] > world.now().timestamp()
 
