@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -24,6 +25,11 @@ from relais.steps.situation import read_situation
 from tests.support.journey import Journey
 
 PRICE, PAY = 29_000, 13_000
+READS = frozenset({"get", "get_many", "query", "due", "open_orders", "desk", "book", "get_text", "status"})
+
+
+class CrashError(BaseException):
+    """The process is gone: no handler of ours sees this."""
 
 
 @pytest.fixture
@@ -308,3 +314,52 @@ def test_the_reconciler_makes_up_for_lost_events(world: World) -> None:
     world.pass_time(days=9)
     assert (journey.order.stage.value, journey.order.refunded) == ("completed", PRICE)
     clean(journey)
+
+
+@pytest.mark.dear
+def test_a_death_at_any_call_about_a_dispute_ends_the_same() -> None:
+    """Opened, answered, lost: whoever calls is called again, and every entry stands once."""
+    places = _plays(None)
+    assert places > 40
+    for nth in range(places):
+        _plays(nth)
+
+
+def _plays(dies_at: int | None) -> int:
+    """A lost dispute from its first event to its end; the process dies before the n-th call that leaves a trace."""
+    count, armed = 0, False
+
+    def before(place: str) -> None:
+        nonlocal count
+        if not armed or place.rpartition(".")[2] in READS or " GET " in f" {place} ":
+            return
+        count += 1
+        if count - 1 == dies_at:
+            raise CrashError
+
+    with world_in_memory(before=before) as world:
+        top_up(world.sandbox.platform, 200_000)
+        journey = Journey(world).to_hold()
+        armed = True
+        with suppress(CrashError):
+            found = disputed(journey)
+        with suppress(CrashError):
+            world.pass_time(hours=1)
+        with suppress(CrashError):
+            journey.answer("dispute", "send")
+        with suppress(CrashError):
+            world.pass_time(hours=1)
+        found = world.sandbox.platform.newest_first("dispute")[0]
+        with suppress(CrashError):
+            verdict(journey, found, "lost")
+        with suppress(CrashError):
+            world.pass_time(hours=1)
+        armed = False
+        world.pass_time(days=3)
+        world.engine.call("reconcile", {})
+        world.settle()
+        world.pass_time(days=12)
+        assert (journey.order.stage.value, journey.order.refunded) == ("completed", PRICE), dies_at
+        assert journey.order.disputed is None, dies_at
+        clean(journey)
+    return count
