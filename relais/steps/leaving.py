@@ -100,8 +100,11 @@ def cancel_unstarted(ports: Ports, order_id: str) -> Order:
     return _leave(ports, order_id, CANCELLATION, partial(_cancelled, ports), said=said, by=Role.CLIENT)
 
 
-Decided = Callable[[Order, Role, str], tuple[tuple[Write, ...], int, int]]
-"""What a way out writes, what it gives back, and what freelancers are paid all the same (minor units)."""
+Decided = Callable[[Order, Role, Callable[[], str]], tuple[tuple[Write, ...], int, int]]
+"""What a way out writes, what it gives back, and what freelancers are paid all the same (minor units).
+
+It keeps the statement only where there is such a way out: what was refused is nobody's to keep.
+"""
 
 
 def _leave(ports: Ports, order_id: str, what: str, decide: Decided, *, said: Mapping[str, str], by: Role) -> Order:
@@ -110,8 +113,8 @@ def _leave(ports: Ports, order_id: str, what: str, decide: Decided, *, said: Map
         order = read_order(ports.store, order_id)
         now = ports.now()
         statement = {"what": what, "order": order.id, "at": stamp(now), **said}
-        reason = keep_text(ports, order.id, what, json.dumps(statement, ensure_ascii=False))
-        writes, back, pay = decide(order, by, reason)
+        keep = partial(keep_text, ports, order.id, what, json.dumps(statement, ensure_ascii=False))
+        writes, back, pay = decide(order, by, keep)
         whole = statement | {"by": by.value, "back": back, "pay": pay, "concluded": stamp(concluded(order))}
         note = keep_text(ports, order.id, "left", json.dumps(whole, ensure_ascii=False))
         kept = {"what": what, "at": stamp(now), "note": note}
@@ -137,7 +140,7 @@ def _leave(ports: Ports, order_id: str, what: str, decide: Decided, *, said: Map
 
 
 def _withdrawn(
-    ports: Ports, order: Order, by: Role, note: str, *, sent: datetime | None
+    ports: Ports, order: Order, by: Role, keep: Callable[[], str], *, sent: datetime | None
 ) -> tuple[tuple[Write, ...], int, int]:
     milestones = read_milestones(ports.store, order.id)
     handed_over = read_offer(ports.store, order.offer, order.offer_version).policy.handed_over
@@ -145,8 +148,9 @@ def _withdrawn(
     if right_until(order, milestones, sent or ports.now()) is None or not back:
         raise RightOverError(order.id)
     if not begun(order):
-        return (_whole(ports, order, by, RefundCause.WITHDRAWAL, note),), back, 0
+        return (_whole(ports, order, by, RefundCause.WITHDRAWAL, keep),), back, 0
     _check_calm(order, milestones)
+    note = keep()
     writes: list[Write] = [sweep_write(ports, order)]
     pay = 0
     for one in milestones:
@@ -168,18 +172,18 @@ def _kept(ports: Ports, milestone: Milestone, share: Mapping[str, int]) -> int:
     return kept_of_part(seen, RefundCause.WITHDRAWAL, share["back"])
 
 
-def _cancelled(ports: Ports, order: Order, by: Role, note: str) -> tuple[tuple[Write, ...], int, int]:
+def _cancelled(ports: Ports, order: Order, by: Role, keep: Callable[[], str]) -> tuple[tuple[Write, ...], int, int]:
     if not unstarted(order):
         raise WorkBegunError(order.id)
-    return (_whole(ports, order, by, RefundCause.CHANGE_OF_MIND, note),), order.left or order.price, 0
+    return (_whole(ports, order, by, RefundCause.CHANGE_OF_MIND, keep),), order.left or order.price, 0
 
 
-def _whole(ports: Ports, order: Order, by: Role, cause: RefundCause, note: str) -> Change:
+def _whole(ports: Ports, order: Order, by: Role, cause: RefundCause, keep: Callable[[], str]) -> Change:
     """An order that nobody has taken yet ends as a whole."""
     if order.interrupt_seq > order.handled:
         raise InterruptMetError(order.id)
     kind = WITHDRAWN if cause is RefundCause.WITHDRAWAL else CANCELLED
-    return cancel_writes(ports, order, by=by.value, cause=cause, note=note, kind=kind)
+    return cancel_writes(ports, order, by=by.value, cause=cause, note=keep(), kind=kind)
 
 
 def _check_calm(order: Order, milestones: tuple[Milestone, ...]) -> None:
