@@ -129,13 +129,11 @@ def _leave(ports: Ports, order_id: str, what: str, decide: Decided, *, said: Map
         except ConditionFailedError:
             if last:
                 raise InterruptMetError(order_id) from None
-    sweep(ports, order_id)
-    left = read_order(ports.store, order_id)
     try:
-        tell_receipt(ports, left)
-    except MailRefusedError as refused:
-        ports.counter.count(Metric.MAIL_PUT_OFF)
-        ports.note(refused)
+        sweep(ports, order_id)
+        tell_receipt(ports, read_order(ports.store, order_id))
+    except Exception as error:  # noqa: BLE001 - the decision stands and whoever gave it is told so; the clock goes on
+        ports.note(error)
     return read_order(ports.store, order_id)
 
 
@@ -196,8 +194,13 @@ def tell_receipt(ports: Ports, order: Order) -> None:
     """Send the client's dated receipt and tell the seller, then mark it sent; until then the clock repeats it."""
     if order.leaving is None or order.owes_receipt is None:
         return
-    for letter in letters.left(ports, read_situation(ports, order.id, ORDER_LEVEL), declared(ports, order)):
-        ports.mailer.send(letter)
+    try:
+        for letter in letters.left(ports, read_situation(ports, order.id, ORDER_LEVEL), declared(ports, order)):
+            ports.mailer.send(letter)
+    except MailRefusedError as refused:
+        ports.counter.count(Metric.MAIL_PUT_OFF)
+        ports.note(refused)
+        return
     done = Change(order_key(order.id), remove=("owes_receipt",), guards=(present("owes_receipt"),))
     try:
         ports.store.write(done)
