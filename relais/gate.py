@@ -94,6 +94,8 @@ class Choice(StrEnum):
     ACCEPT = "accept"
     REVISE = "revise"
     RELEASE = "release"
+    REOPEN = "reopen"
+    """What silence accepted is asked anew: once, while nobody is paid."""
     PAID = "paid"
     NOTHING_DUE = "nothing_due"
     RETRY = "retry"

@@ -203,6 +203,7 @@ class EntryKind(StrEnum):
     PAYMENT = "payment"
     ACCEPTANCE = "acceptance"
     TRANSFER = "transfer"
+    REOPENED = "reopened"
     BONUS = "bonus"
     KILL_FEE = "kill_fee"
     REFUND_DECIDED = "refund_decided"
@@ -313,14 +314,28 @@ def accepted(
     currency: str,
     at: datetime,
     bonus: int = 0,
+    again: bool = False,
 ) -> Entry:
     """Rows 3 and 6: a milestone is accepted; its share of the price is earned, its agreed cost and bonus are owed.
 
-    Amounts in minor units.
+    Amounts in minor units. `again`: after it was reopened, which happens once.
     """
     owed = _move(WORK, payable(freelancer), cost, currency) + _move(BONUS, payable(freelancer), bonus, currency)
     postings = _move(client_funds(order), REVENUE, share, currency) + owed
-    return Entry(f"accept:{order}:{milestone}", EntryKind.ACCEPTANCE, at, order, postings)
+    reference = f"accept:{order}:{milestone}" + (":2" if again else "")
+    return Entry(reference, EntryKind.ACCEPTANCE, at, order, postings)
+
+
+def reopened(
+    *, order: str, milestone: str, share: int, cost: int, bonus: int, freelancer: str, currency: str, at: datetime
+) -> Entry:
+    """Rows 3 and 6 taken back: a silent acceptance is reopened; its price is the client's again, nothing is owed.
+
+    Amounts in minor units.
+    """
+    owed = _move(payable(freelancer), WORK, cost, currency) + _move(payable(freelancer), BONUS, bonus, currency)
+    postings = _move(REVENUE, client_funds(order), share, currency) + owed
+    return Entry(f"reopen:{order}:{milestone}", EntryKind.REOPENED, at, order, postings)
 
 
 def bonus_given(

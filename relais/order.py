@@ -175,6 +175,8 @@ class Milestone:
     interrupt: Interrupt | None = None
     sides: int = 0
     """How many side gates were opened on it: they count apart from its ordinal."""
+    reopened: int = 0
+    """The version whose silent acceptance its client reopened; it can be done once."""
     claimed: int = 0
     """What of its freelancer's pay was asked back after it had left (minor units)."""
     recovered: int = 0
@@ -198,6 +200,11 @@ class Milestone:
     def held(self) -> int:
         """What of its price the client has not been given back or promised back (minor units)."""
         return self.price - self.refunded - self.refund_in_transit
+
+    @property
+    def had(self) -> bool:
+        """Whether its client has the final files of the version before them already: they reopened its acceptance."""
+        return 0 < self.reopened == self.version
 
     @property
     def undone(self) -> bool:
@@ -440,6 +447,7 @@ def milestone_from_row(stored: Row) -> Milestone:
         began=instant(row.get("began")),
         interrupt=_interrupt(row.get("interrupt"), 0),
         sides=row.get("sides", 0),
+        reopened=row.get("reopened", 0),
         claimed=row.get("claimed", 0),
         recovered=row.get("recovered", 0),
         netted=row.get("netted", 0),

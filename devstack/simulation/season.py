@@ -53,7 +53,7 @@ SEASON_FAULTS = {"calls lost": 0.002, "functions dying": 0.0015}
 CANCELLED, REASSIGNED, DECLINED, ABANDONED = 0.04, 0.03, 0.05, 0.04
 LEAVES = 0.08
 """How often a client changes their mind some day, and looks for a way out of the order."""
-MORE_TIME = 0.15
+MORE_TIME, REOPENED = 0.15, 0.5
 TRIES_AFTER_TROUBLE = 9
 WAY_OUT = re.compile(r'\?(withdraw=1|cancel=1|agree=\d\d)"')
 GATE = re.compile(r"/g/[0-9a-z]{12}/")
@@ -230,7 +230,7 @@ class Season:
         longer = next((one for one in forms if one.fields.get("ask") == "more_time" and "note" not in one.names), None)
         if longer is not None and self.dice.random() < MORE_TIME:
             for _ in person.sends("more_time", ["more_time"]):
-                _shown(self.world.send(longer))
+                _shown(self.world.send(longer, sure="yes"))
             return  # the mail that confirms it brings them back
         choices = form.choices["choice"]
         choice = person.chooses(choices)
@@ -255,6 +255,11 @@ class Season:
     def _brief(self, person: Person, link: str) -> None:
         """The order's page: the brief, while it waits."""
         page = _shown(self.world.get(link))
+        reopening = next((one for one in page.forms if "reopen" in one.names), None)
+        if reopening is not None and not person.gone and self.dice.random() < REOPENED:
+            for _ in person.sends("reopen", ["reopen"]):
+                _shown(self.world.send(reopening, reopen="yes", action="reopen"))
+            return
         form = next((one for one in page.forms if any(name.startswith("q_") for name in one.names)), None)
         if form is None or person.gone:
             return

@@ -158,7 +158,8 @@ class OrderView:
     gate elsewhere (its link); `address_action` lets the address be corrected, `address_hint` is the domain that was
     probably meant ("gmail.com"), `address_bounced` says that mails to it come back, `typed` what a refused
     correction held. `refunded_at` is when Stripe took the refund; `files` holds none of a refunded milestone.
-    `parts` are the milestones of an order that has several.
+    `parts` are the milestones of an order that has several; `reopens` those that silence accepted, each with its number
+    and until when its client may still reopen it.
     """
 
     frame: Frame
@@ -180,6 +181,7 @@ class OrderView:
     links: tuple[str, ...] = ()
     refunded_at: datetime | None = None
     parts: tuple[PartView, ...] = ()
+    reopens: tuple[tuple[str, datetime], ...] = ()
     thread: tuple[Said, ...] = ()
     leaving: LeavingView | None = None
     problems: tuple[Problem, ...] = ()

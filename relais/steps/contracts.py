@@ -414,10 +414,21 @@ def _hold(situation: Situation, link_key: str) -> Gate:
         role=Role.CLOCK,
         owner="clock",
         lang=situation.shop.lang,
-        choices=(Choice.RELEASE,),
+        choices=(Choice.RELEASE, Choice.REOPEN) if _reopens(situation) else (Choice.RELEASE,),
         default=Default.RELEASE,
         deadline=until,
     )
+
+
+def _reopens(situation: Situation) -> bool:
+    """Whether silence at an acceptance led here, for the first time: a word of the client's is final (people 5b).
+
+    What the seller made or bought is held for no time: nobody is to be paid.
+    """
+    engaged = _engaged(situation)
+    milestone, by_hand = engaged.milestone, engaged.engagement.by_hand
+    silent = not milestone.spoken and _last_kind(situation) is Kind.ACCEPTANCE
+    return silent and not milestone.reopened and not by_hand
 
 
 def _payout(situation: Situation, link_key: str) -> Gate:

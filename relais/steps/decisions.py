@@ -151,6 +151,8 @@ def stage_after(gate: Gate, choice: Choice, parked_from: str | None) -> str:
             return MilestoneStage.HOLD.value
         case Kind.HOLD, Choice.RELEASE:
             return MilestoneStage.PAYOUT.value
+        case Kind.HOLD, Choice.REOPEN:
+            return MilestoneStage.ACCEPTANCE.value
         case Kind.PAYOUT, (Choice.PAID | Choice.NOTHING_DUE):
             return MilestoneStage.CLOSED.value
         case Kind.ACCEPTANCE, Choice.REFUND:
@@ -244,7 +246,7 @@ def effects(situation: Situation, gate: Gate, answer: Answer) -> Effects:
         case Kind.PARK:
             return _unparked(situation, answer)
         case Kind.HOLD:
-            return Effects()
+            return _reopened(situation) if answer.choice is Choice.REOPEN else Effects()
         case Kind.STUCK | Kind.LATE | Kind.CANCEL_LATE | Kind.MORE_TIME | Kind.QUESTION | Kind.AGREEMENT:
             raise ChoiceNotRoutedError(gate.id.kind, answer.choice)
         case _:
@@ -796,10 +798,39 @@ def _accepted(situation: Situation, answer: Answer) -> Effects:
         freelancer=milestone.engagement.freelancer,
         currency=situation.order.currency,
         at=situation.now,
+        again=milestone.reopened > 0,
     )
     return Effects(
         put={"spoken": answer.via is not Via.CLOCK, "accepted": True},
         guards=(absent("interrupt"),),
+        writes=(Check(order_key(situation.order.id), (not_interrupted(situation),)), entry_put(entry)),
+    )
+
+
+def _reopened(situation: Situation) -> Effects:
+    """What silence accepted is before the client again, once, while nobody is paid: its booking is taken back."""
+    milestone = situation.milestone
+    if milestone is None or milestone.engagement is None:
+        raise ChoiceNotRoutedError(Kind.HOLD, Choice.REOPEN)
+    entry = ledger.reopened(
+        order=situation.order.id,
+        milestone=milestone.number,
+        share=milestone.price,
+        cost=milestone.engagement.agreed,
+        bonus=milestone.bonus,
+        freelancer=milestone.engagement.freelancer,
+        currency=situation.order.currency,
+        at=situation.now,
+    )
+    return Effects(
+        put={"accepted": False, "reopened": milestone.version},
+        guards=(
+            equals("accepted", value=True),
+            equals("bonus", milestone.bonus) if milestone.bonus else absent("bonus"),
+            equals("in_transit", 0),
+            absent("reopened"),
+            absent("interrupt"),
+        ),
         writes=(Check(order_key(situation.order.id), (not_interrupted(situation),)), entry_put(entry)),
     )
 

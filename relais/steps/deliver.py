@@ -85,6 +85,7 @@ from relais.steps.situation import (
     read_offer,
     read_order,
     read_situation,
+    reopenable,
 )
 from relais.steps.talking import Question, ask, flagged
 from relais.steps.texts import keep_text, save_brief
@@ -96,7 +97,7 @@ if TYPE_CHECKING:
 
 OFFER_FIELDS = frozenset({"client_kind", "start_now", "ends_when_done", "lang"})
 LEAVING_FIELDS = frozenset({"name", "declare", "sure", "note"})
-ORDER_FIELDS = frozenset({"nonce", "action", "address", "file", "ready", "milestone"}) | LEAVING_FIELDS
+ORDER_FIELDS = frozenset({"nonce", "action", "address", "file", "ready", "milestone", "reopen"}) | LEAVING_FIELDS
 ASK_FIELDS = frozenset({"ask", "stops", "anyway"})
 GATE_FIELDS = frozenset({"nonce", "choice", "note", "file", "why"}).union(
     PICK_FIELDS, ASK_FIELDS, SETTLEMENT_FIELDS, HANDING_IN_FIELDS
@@ -223,6 +224,8 @@ def post_order(ports: Ports, request: Request, order: Order) -> Shown | Response
             return _post_brief(ports, request, order, offer, typed, hand_in=action == "hand_in")
         case "drop":
             return _post_drop(ports, request, order, typed)
+        case "reopen":
+            return _post_reopen(ports, request, order, typed)
         case "withdraw" | "confirm" as step:
             return _post_withdrawal(ports, request, order, typed, confirmed=step == "confirm")
         case "cancel":
@@ -262,6 +265,22 @@ def _post_drop(ports: Ports, request: Request, order: Order, typed: Typed) -> Sh
         cancel_milestone(ports, order.id, number, by=Role.CLIENT, cause=RefundCause.CHANGE_OF_MIND)
     except (MilestoneBegunError, MilestoneNotFoundError, NothingToCancelError, InterruptMetError):
         return order_page(ports, order, request, _with(typed, Problem("drop_too_late")))
+    return redirect(order_path(ports, order))
+
+
+def _post_reopen(ports: Ports, request: Request, order: Order, typed: Typed) -> Shown | Response:
+    """The client reopens what their silence accepted: through the door of the hold, ticked first (promise 4)."""
+    if request.first("reopen") != "yes":
+        return order_page(ports, order, request, _with(typed, Problem("reopen_missing", "reopen")))
+    number = request.first("milestone")
+    found = next((one for one in read_milestones(ports.store, order.id) if one.number == number), None)
+    gate = None if found is None else reopenable(ports, found)
+    try:
+        if gate is None:
+            return order_page(ports, order, request, _with(typed, Problem("reopen_too_late")))
+        answer(ports, read_situation(ports, order.id, number), gate, Answer(Choice.REOPEN, Role.CLIENT.value, Via.LINK))
+    except (AlreadyAnsweredError, ChoiceNotOfferedError):
+        return order_page(ports, order, request, _with(typed, Problem("reopen_too_late")))
     return redirect(order_path(ports, order))
 
 
@@ -471,7 +490,10 @@ def _post_ask(ports: Ports, request: Request, opened: OpenedGate, typed: Typed) 
     if asked not in {one.value for one in may_be_asked(ports, situation, gate)}:
         return gate_page(ports, opened, typed=_with(typed, Problem("ask_waits", "ask")))
     if gate.id.kind is Kind.ACCEPTANCE:
-        # One press without a word may be a scanner's: it moves the date, and is no sign that its owner read the mail.
+        if request.first("sure") != "yes":
+            # A scanner that presses every button of a page has chosen nothing (promise 4).
+            return gate_page(ports, opened, typed=_with(typed, Problem("longer_missing", "longer")))
+        mark_posted(ports, gate)
         _by_rule(ports, give_more_time(ports, gate))
         return redirect(f"{gate_path(ports, opened.order, gate)}#more-time")
     problems = note_problems(note, required=True)

@@ -35,6 +35,8 @@ def opening(ports: Ports, situation: Situation, gate: Gate) -> tuple[LetterView,
             return _accepted(ports, situation, gate)
         case Kind.PAYOUT | Kind.START:
             return ()
+        case Kind.ACCEPTANCE if _reopened(situation):
+            return (to_owner(ports, situation, gate, "reopened"), *_pay_waits(ports, situation, gate))
         case _:
             letter = to_owner(ports, situation, gate, _opening_key(situation, gate))
             return (_with_words(ports, letter, gate),)
@@ -266,6 +268,8 @@ def _opening_key(situation: Situation, gate: Gate) -> str:
         if gate.shown.get("why") == Kind.PICK.value:
             return "not_taken"
         return "new_date" if "until" in gate.shown else "missed_date"
+    if gate.id.kind is Kind.ACCEPTANCE and _reopened(situation):
+        return "reopened"
     if gate.id.kind is Kind.ACCEPTANCE and situation.milestone is not None and situation.milestone.revisions_used:
         return "revised"
     if gate.id.kind is not Kind.WORK or situation.milestone is None or not situation.milestone.version:
@@ -277,7 +281,8 @@ def _opening_key(situation: Situation, gate: Gate) -> str:
 def _accepted(ports: Ports, situation: Situation, gate: Gate) -> tuple[LetterView, ...]:
     if situation.milestone is not None and situation.milestone.refunded:
         return refunded(ports, situation)
-    client = _to_client(ports, situation, "accepted", None)
+    silent = Choice.REOPEN in gate.choices
+    client = replace(_to_client(ports, situation, "accepted_silently" if silent else "accepted", None), gate=gate)
     freelancer, milestone = situation.freelancer, situation.milestone
     if freelancer is None or milestone is None or milestone.engagement is None or by_hand(situation):
         return (client,)
@@ -287,6 +292,19 @@ def _accepted(ports: Ports, situation: Situation, gate: Gate) -> tuple[LetterVie
         pay_by=gate.deadline,
     )
     return (client, paid_by)
+
+
+def _reopened(situation: Situation) -> bool:
+    """Whether the client reopened what their silence had accepted, just now."""
+    return situation.last is not None and GateId.parse(situation.last).kind is Kind.HOLD
+
+
+def _pay_waits(ports: Ports, situation: Situation, gate: Gate) -> tuple[LetterView, ...]:
+    """What a reopening means for the others: the pay waits for the client's answer."""
+    told = _to_seller(ports, situation, "pay_waits", gate)
+    if situation.freelancer is None or by_hand(situation):
+        return (told,)
+    return (told, _to_freelancer(ports, situation, situation.freelancer, "pay_waits", None))
 
 
 def _to_client(ports: Ports, situation: Situation, key: str, gate: Gate | None) -> LetterView:

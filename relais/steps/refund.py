@@ -220,6 +220,7 @@ def _milestone_share(situation: Situation, milestone: Milestone, amount: int) ->
             freelancer=freelancer,
             currency=order.currency,
             at=situation.now,
+            again=milestone.reopened > 0,
         )
         writes.append(entry_put(earned))
     elif keeps:

@@ -87,6 +87,7 @@ from relais.steps.situation import (
     read_order,
     read_shop,
     read_situation,
+    reopenable,
     sides_of,
     waiting_for_time,
 )
@@ -239,6 +240,9 @@ def order_page(ports: Ports, order: Order, request: Request, typed: Typed | None
         files=_released(ports, order, milestones),
         links=_released_links(ports, order, milestones),
         refunded_at=_refunded_at(ports, order, milestones),
+        reopens=tuple(
+            (one.number, gate.deadline) for one in milestones if (gate := reopenable(ports, one)) and gate.deadline
+        ),
         parts=_parts(ports, order, milestones, path, request) if offer.several else (),
         thread=() if draft else _thread(ports, order, milestones, Role.CLIENT, Role.CLIENT.value),
         leaving=leaving(ports, order, offer, milestones, _step(request, typed)),
@@ -408,7 +412,8 @@ def _released_links(ports: Ports, order: Order, milestones: tuple[Milestone, ...
 
 def _is_released(milestone: Milestone) -> bool:
     accepted = {MilestoneStage.HOLD, MilestoneStage.PAYOUT, MilestoneStage.CLOSED}
-    return not milestone.undone and (milestone.stage in accepted or milestone.parked_from in {"hold", "payout"})
+    held = milestone.stage in accepted or milestone.parked_from in {"hold", "payout"}
+    return not milestone.undone and (held or milestone.had)
 
 
 def _refunded_at(ports: Ports, order: Order, milestones: tuple[Milestone, ...]) -> datetime | None:
@@ -496,7 +501,7 @@ def _gate_view(ports: Ports, situation: Situation, gate: Gate, typed: Typed) -> 
     asked_back = gate.id.kind is Kind.REFUND_REQUEST
     seller, maker = gate.role is Role.SELLER, gate.role is Role.FREELANCER
     maker_row = read_freelancer(ports.store, gate.owner) if maker else None
-    released = seller or situation.offer.policy.release is Release.FILES
+    released = seller or situation.offer.policy.release is Release.FILES or (milestone is not None and milestone.had)
     looks = gate.id.kind in {Kind.REVIEW, Kind.ACCEPTANCE, Kind.REFUND_REQUEST, Kind.SETTLEMENT}
     before = gate.id.kind is Kind.WORK and milestone is not None and milestone.version > 0
     handed = _handed_in(ports, order.id, milestone) if looks else {}

@@ -9,7 +9,7 @@ from typing import Any
 
 from relais.calendar import Calendar, due_after
 from relais.errors import RelaisError
-from relais.gate import Gate, GateId, Kind, Status, gate_from_row
+from relais.gate import Choice, Gate, GateId, Kind, Status, gate_from_row
 from relais.offer import FreelancerPaid, Offer, OfferStatus, RefundCause
 from relais.order import (
     ORDER_LEVEL,
@@ -342,6 +342,15 @@ def later_acceptance(situation: Situation, gate: Gate) -> datetime | None:
         return None
     more, since = situation.offer.clocks.acceptance_more, max(gate.deadline, situation.now)
     return None if gate.shown.get("more_time") or not more.count else due_after(more, since, situation.client_calendar)
+
+
+def reopenable(ports: Ports, milestone: Milestone) -> Gate | None:
+    """The open hold of what its client's silence accepted, as long as they may still reopen it."""
+    if milestone.stage is not MilestoneStage.HOLD or milestone.spoken or milestone.reopened:
+        return None
+    row = ports.store.get(gate_key(milestone.order, str(GateId(milestone.number, Kind.HOLD, milestone.ordinal))))
+    gate = None if row is None else gate_from_row(row)
+    return gate if gate and gate.status is Status.OPEN and Choice.REOPEN in gate.choices else None
 
 
 def kept_share(kept: FreelancerPaid, agreed: int) -> int:

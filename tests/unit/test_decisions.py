@@ -48,7 +48,7 @@ ROUTED = {
     Kind.ACCEPTANCE: {Choice.ACCEPT, Choice.REVISE, Choice.REFUND, Choice.REQUEST},
     Kind.REFUND_REQUEST: {Choice.FULL, Choice.PART, Choice.CONTEST, Choice.LAPSED},
     Kind.SETTLEMENT: {Choice.TAKE, Choice.ACCEPT, Choice.REVISE},
-    Kind.HOLD: {Choice.RELEASE},
+    Kind.HOLD: {Choice.RELEASE, Choice.REOPEN},
     Kind.PAYOUT: {Choice.PAID, Choice.NOTHING_DUE},
     Kind.REFUND: {Choice.REFUNDED, Choice.REFUNDED_AND_PAY},
     Kind.PARK: {

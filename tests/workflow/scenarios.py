@@ -171,6 +171,18 @@ def accepted_by_silence(world: World) -> None:
 
 
 @scenario
+def silence_reopened(world: World) -> None:
+    """What silence accepted is before the client again while nobody is paid; a yes then ends as every yes."""
+    journey = Journey(world).to_acceptance()
+    world.go_to((journey.open_gate.deadline or world.now()) + timedelta(minutes=11))
+    assert journey.stage == "hold"
+    form = world.get(journey.page).form("reopen")
+    assert world.send(form, reopen="yes", action="reopen").status == 303
+    assert journey.stage == "acceptance"
+    finish(journey)
+
+
+@scenario
 def spoken_yes_is_paid_after_three_days(world: World) -> None:
     """A spoken yes holds the money for three days, no less."""
     journey = Journey(world).to_hold()
@@ -513,6 +525,10 @@ def answers_that_nobody_routes(world: World) -> None:
         world.ports.machine.start(journey.id, 2)
         world.settle()
     journey.answer("park", "acceptance")
+    journey.answer("acceptance", "accept")
+    _say(journey, "something_new")
+    assert journey.stage == "park"
+    journey.answer("park", "hold")
     finish(journey)
 
 

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
 from devstack.simulation.pages import Page
 from devstack.simulation.world import World, world_in_memory
+from relais import ledger
 from relais.calendar import due_after
-from relais.gate import Gate, GateId, Kind, Status
+from relais.gate import Choice, ChoiceNotOfferedError, Gate, GateId, Kind, Status, Via
 from relais.order import stamp
 from relais.ports import MailRefusedError
 from relais.steps.acceptance import give_more_time
+from relais.steps.decisions import Answer
+from relais.steps.door import answer
 from relais.steps.situation import read_gate, read_situation
 from tests.support.journey import Journey
 from tests.workflow.scenarios import finish
+from tests.workflow.ways_out import assert_given_back
 
 MARIE = "marie@gmail.com"
 
@@ -32,9 +37,9 @@ def of_kind(journey: Journey, kind: Kind) -> list[Gate]:
 
 
 def more_time(journey: Journey) -> Page:
-    """Press the button for more time on the page of the acceptance."""
+    """Tick and send the form for more time on the page of the acceptance."""
     forms = journey.world.get(journey.world.link("acceptance", journey.id)).forms
-    return journey.world.send(next(form for form in forms if form.fields.get("ask") == "more_time"))
+    return journey.world.send(next(form for form in forms if form.fields.get("ask") == "more_time"), sure="yes")
 
 
 def later(journey: Journey, gate: Gate) -> datetime:
@@ -85,12 +90,24 @@ def test_more_time_is_given_once(world: World) -> None:
     page = world.get(world.link("acceptance", journey.id))
     form = next(form for form in page.forms if form.fields.get("ask") == "more_time")
     until, mails = later(journey, journey.open_gate), len(world.mails)
-    assert world.send(form).status == 303
-    assert world.send(form).status == 422
+    assert world.send(form, sure="yes").status == 303
+    assert world.send(form, sure="yes").status == 422
     assert give_more_time(world.ports, journey.open_gate) is not None
     assert journey.open_gate.deadline == until
     assert len(world.mails) == mails + 1
     assert len(of_kind(journey, Kind.MORE_TIME)) == 1
+
+
+def test_the_button_alone_moves_nothing(world: World) -> None:
+    """A scanner presses what it finds (promise 4): what nobody ticked comes back with a word, and no date has moved."""
+    journey = Journey(world).to_acceptance()
+    page = world.get(world.link("acceptance", journey.id))
+    form = next(form for form in page.forms if form.fields.get("ask") == "more_time")
+    before = world.rows()
+    back = world.send(form)
+    assert back.status == 422
+    assert "Cochez la case si vous avez besoin de plus de temps" in back.text
+    assert world.rows() == before
 
 
 def test_a_revised_version_may_be_looked_at_longer_too(world: World) -> None:
@@ -126,7 +143,7 @@ def test_an_answer_that_comes_first_leaves_nothing_to_prolong(world: World) -> N
     page = world.get(world.link("acceptance", journey.id))
     form = next(form for form in page.forms if form.fields.get("ask") == "more_time")
     journey.answer("acceptance", "accept")
-    assert world.send(form).status == 200
+    assert world.send(form, sure="yes").status == 200
     assert of_kind(journey, Kind.MORE_TIME) == []
 
 
@@ -147,10 +164,171 @@ def test_a_confirmation_that_the_post_refuses_is_sent_later(world: World) -> Non
     assert "Plus de temps" in mail.subject
 
 
-def test_one_press_is_no_sign_that_a_mail_was_read(world: World) -> None:
-    """A scanner presses buttons: more time harms nobody, but it makes nobody reached (promise 3)."""
+def test_who_ticked_for_more_time_has_the_page(world: World) -> None:
+    """What was ticked is a person's sign, as a choice is (decision 0005); the date is kept beside its gate."""
     journey = Journey(world).to_acceptance()
     more_time(journey)
-    assert not journey.open_gate.posted
+    assert journey.open_gate.posted
     assert stamp(journey.open_gate.deadline or journey.open_gate.opened) == journey.open_gate.shown["more_time"]
     assert GateId.parse(str(of_kind(journey, Kind.MORE_TIME)[0].beside)).kind is Kind.ACCEPTANCE
+
+
+# Reopening ----------------------------------------------------------------------------------------------------------
+
+
+def to_silence(world: World) -> Journey:
+    """Accepted by silence: the hold stands."""
+    journey = Journey(world).to_acceptance()
+    world.go_to((journey.open_gate.deadline or world.now()) + timedelta(minutes=11))
+    assert journey.stage == "hold"
+    return journey
+
+
+def reopen(journey: Journey, **fields: str) -> Page:
+    """Press on the order's page, the box ticked unless said otherwise."""
+    form = journey.world.get(journey.page).form("reopen")
+    return journey.world.send(form, action="reopen", **({"reopen": "yes"} | fields))
+
+
+def test_what_silence_accepted_is_reopened_and_revised(world: World) -> None:
+    """The page and the mail say until when; client, seller and freelancer are told; the pay waits."""
+    journey = to_silence(world)
+    mail = next(mail for mail in reversed(world.mails) if mail.to == MARIE)
+    assert "rouvrir" in mail.body
+    mails = len(world.mails)
+    assert reopen(journey).status == 303
+    assert journey.stage == "acceptance"
+    told = {mail.to: mail.subject for mail in world.mails[mails:]}
+    assert [("ouvert" in subject) for subject in told.values()] == [True] * 3
+    assert journey.milestone.had
+    page = world.get(world.link("acceptance", journey.id))
+    assert "Vous avez rouvert cette livraison" in page.text
+    journey.answer("acceptance", "revise", "Plus vert.")
+    assert journey.stage == "work"
+    finish(journey)
+
+
+def test_a_reopening_takes_the_booking_back_and_the_next_yes_books_anew(world: World) -> None:
+    """Balanced at every step: what was earned is the client's again, nothing is owed (promise 1)."""
+    journey = to_silence(world)
+    reopen(journey)
+    entries, _ = ledger.read(journey.entries())
+    balance = ledger.trial_balance(entries)
+    owed = {str(account): sum_ for (account, _), sum_ in balance.items() if sum_}
+    assert not [name for name in owed if name.startswith(("revenue", "payable", "cost.work"))]
+    assert owed[f"client_funds.{journey.id}"] == -29_000
+    journey.answer("acceptance", "accept")
+    finish(journey)
+    booked = [entry.reference for entry in ledger.read(journey.entries())[0]]
+    assert [one for one in booked if one.startswith(("accept:", "reopen:"))] == [
+        f"accept:{journey.id}:01",
+        f"accept:{journey.id}:01:2",
+        f"reopen:{journey.id}:01",
+    ]
+
+
+def test_a_reopened_delivery_can_be_given_back_whole(world: World) -> None:
+    """From then on every way out is one before acceptance: the whole price goes back, no pot is left."""
+    journey = to_silence(world)
+    reopen(journey)
+    journey.answer("acceptance", "request", "Ce n'est pas ce que je voulais.")
+    journey.answer("refund_request", "full", cause="brief_not_met")
+    assert_given_back(journey)
+
+
+def test_a_reopening_needs_a_tick(world: World) -> None:
+    """Somebody who presses every button of a page has chosen nothing (promise 4)."""
+    journey = to_silence(world)
+    back = reopen(journey, reopen="")
+    assert back.status == 422
+    assert "Cochez la case" in back.text
+    assert journey.stage == "hold"
+
+
+def test_a_spoken_yes_is_not_reopened(world: World) -> None:
+    """Whoever said yes has said it: no form, and the door refuses."""
+    journey = Journey(world).to_hold()
+    assert not [form for form in world.get(journey.page).forms if "reopen" in form.names]
+    with pytest.raises(ChoiceNotOfferedError):
+        press(journey)
+
+
+def press(journey: Journey) -> Gate:
+    """The reopening as the door gets it."""
+    situation = read_situation(journey.world.ports, journey.id, "01")
+    return answer(journey.world.ports, situation, journey.open_gate, Answer(Choice.REOPEN, "client", Via.LINK))
+
+
+def test_it_is_reopened_once(world: World) -> None:
+    """The second silence is final, and so says the page."""
+    journey = to_silence(world)
+    reopen(journey)
+    world.go_to((journey.open_gate.deadline or world.now()) + timedelta(minutes=11))
+    assert journey.stage == "hold"
+    assert journey.open_gate.choices == (Choice.RELEASE,)
+    assert not [form for form in world.get(journey.page).forms if "reopen" in form.names]
+    assert "rouvrir" not in next(mail for mail in reversed(world.mails) if mail.to == MARIE).body
+    finish(journey)
+
+
+def test_once_the_pay_is_released_it_is_too_late(world: World) -> None:
+    """The page of before says so, and nothing is written."""
+    journey = to_silence(world)
+    until = journey.open_gate.deadline or world.now()
+    world.go_to(until - timedelta(minutes=5))
+    form = world.get(journey.page).form("reopen")
+    world.go_to(until + timedelta(minutes=11))
+    back = world.send(form, reopen="yes", action="reopen")
+    assert back.status == 422
+    assert "ne peut plus être rouverte" in back.text
+    finish(journey)
+
+
+def test_two_presses_reopen_once(world: World) -> None:
+    """A double click is told that it is too late; there is one entry and one acceptance."""
+    journey = to_silence(world)
+    form = world.get(journey.page).form("reopen")
+    assert world.send(form, reopen="yes", action="reopen").status == 303
+    assert world.send(form, reopen="yes", action="reopen").status == 422
+    assert journey.stage == "acceptance"
+    finish(journey)
+
+
+def test_a_definition_of_before_lets_nobody_reopen(world: World) -> None:
+    """Its hold routes the release alone: neither mail nor page offers what would park (design: workflow 3)."""
+    journey = Journey(world).to_acceptance()
+
+    def only_release(called: str, event: Mapping[str, Any]) -> None:
+        if called == "open-gate" and event.get("stage") == "hold":
+            event["choices"].remove("reopen")
+
+    world.engine.breakers.append(only_release)
+    world.go_to((journey.open_gate.deadline or world.now()) + timedelta(minutes=11))
+    assert journey.open_gate.choices == (Choice.RELEASE,)
+    assert not [form for form in world.get(journey.page).forms if "reopen" in form.names]
+    finish(journey)
+
+
+def test_what_the_seller_made_is_not_reopened(world: World) -> None:
+    """It is held for no time: a mail that says until when would say now."""
+    journey = Journey(world).to_assign()
+    journey.answer("proposal", "again")
+    journey.answer("proposal", "again")
+    journey.answer("pick", "self")
+    journey.deliver()
+    world.go_to((journey.open_gate.deadline or world.now()) + timedelta(minutes=11))
+    hold = next(gate for gate in journey.gates if gate.id.kind is Kind.HOLD)
+    assert hold.choices == (Choice.RELEASE,)
+
+
+def test_files_given_with_the_silent_yes_stay_and_a_new_version_is_previewed(world: World) -> None:
+    """They cannot be taken back; what comes after waits for a yes as ever."""
+    journey = to_silence(world)
+    before = world.get(journey.page).text
+    reopen(journey)
+    assert "logo.png" in before
+    assert "logo.png" in world.get(journey.page).text
+    journey.answer("acceptance", "revise", "Plus vert.")
+    journey.deliver(b"\x89PNG logo 2")
+    journey.answer("review", "approve")
+    assert not journey.milestone.had
