@@ -59,6 +59,8 @@ ASKING = frozenset(
         "more_time",
         "more_time_given",
         "question",
+        "rating",
+        "appeal",
     }
 )
 """The mails that put a question: they say until when and what silence means. The others tell."""
@@ -324,6 +326,7 @@ def _sayable(view: LetterView) -> Mapping[str, object]:
         "first": "",
         "missed": _stated(view, "missed"),
         "later": _stated(view, "until"),
+        "stars": view.facts.get("stars", ""),
     }
     match _reader(view.role):
         case "client":

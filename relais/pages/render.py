@@ -91,6 +91,8 @@ GIVEN: Mapping[Kind, tuple[Choice, ...]] = {
     Kind.CANCEL_LATE: (Choice.WAIT, Choice.CANCEL),
     Kind.MORE_TIME: (Choice.GRANT, Choice.REFUSE),
     Kind.QUESTION: (Choice.ANSWER,),
+    Kind.RATING: (Choice.APPEAL,),
+    Kind.APPEAL: (Choice.KEEP, Choice.STRIKE),
 }
 """The answers that a person gives, in the order in which they are shown; a gate offers those of them that it routes."""
 
@@ -110,6 +112,7 @@ NOTED = frozenset(
         Choice.PART,
         Choice.CONTEST,
         Choice.ANSWER,
+        Choice.APPEAL,
     }
 )
 """The answers that words may come with."""
@@ -257,6 +260,7 @@ def _order_facts(view: OrderView) -> dict[str, Any]:
         "back_why": refund_reason(back.cause, view.order, view.frame.lang),
         "part_label": lambda number: part_label(view.offer, number, words.language(view.frame.lang)),
         "part_state": part_state,
+        "rated": any(one.rated for one in view.milestones),
     }
 
 
