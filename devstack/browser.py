@@ -254,6 +254,13 @@ class Browser:
             origin, url = _origin(url), urljoin(url, headers["location"])
         raise PageError(url, "redirected in circles")
 
+    def save(self, url: str) -> bytes:
+        """Fetch a file that a page leads to. Raises `PageError`."""
+        status, _, body = self._send("GET", url, None, self._navigation(url, None))
+        if status >= ERRORS:
+            raise PageError(url, f"the file was not given: {status}")
+        return body
+
     def submit(
         self, form: Form, answers: Mapping[str, str], *, press: str | None = None, files: Sequence[str] = ()
     ) -> Page:

@@ -88,6 +88,7 @@ class Play:
         self.deliver(3)
         self.judge("approve")
         self.answer_client("accept")
+        self.save_files(3)
         return self.be_paid(order)
 
     # The client -----------------------------------------------------------------------------------------------------
@@ -131,6 +132,17 @@ class Play:
             link = self._mail(CLIENT_EMAIL, GATE_LINK, Kind.ACCEPTANCE)
         with self._step(CLIENT_EMAIL, verb + _quoted(note)):
             self._choose(CLIENT_EMAIL, link, choice, note)
+
+    def save_files(self, version: int) -> None:
+        """The client fetches the final files from the order's page; they are what was handed in."""
+        browser, page = self._browser(CLIENT_EMAIL), self._returned.partition("?")[0]
+        with self._step(CLIENT_EMAIL, "saves the final files") as step:
+            links = [one for one in browser.open(page).links if one.startswith("http") and self.gateway not in one]
+            wanted = {body for _, body in logo_files(version).values()}
+            saved = [body for body in map(browser.save, links) if body in wanted]
+            if set(saved) != wanted:
+                raise PageError(page, "the files on the page are not those that were handed in")
+            step.add(f"{len(saved)} as they were handed in")
 
     # The freelancer and the seller ----------------------------------------------------------------------------------
 

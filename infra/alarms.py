@@ -255,6 +255,7 @@ class Dashboard(Construct):
                 "Money moved, fees booked",
                 Metric.TRANSFER_DONE,
                 Metric.REFUND_DONE,
+                Metric.REVERSAL_DONE,
                 Metric.STRAY_REFUNDED,
                 Metric.FEE_BOOKED,
             ),

@@ -11,6 +11,7 @@ from infra.acknowledge import acknowledge
 from infra.names import SECRETS, Names
 from infra.stages import REGION, Deployment
 from relais.adapters.keys import INDEXES, PK, SK
+from relais.steps.texts import TEXTS
 
 
 class DataStack(Stack):
@@ -66,7 +67,9 @@ class DataStack(Stack):
             removal_policy=deployment.removal,
             lifecycle_rules=[
                 s3.LifecycleRule(abort_incomplete_multipart_upload_after=Duration.days(2)),
-                s3.LifecycleRule(noncurrent_version_expiration=Duration.days(30)),
+                # Drafts are saved over one another. What was handed in is never removed, not even where something was
+                # sent under its name afterwards: an order's row names the version that was looked at.
+                s3.LifecycleRule(prefix=TEXTS, noncurrent_version_expiration=Duration.days(30)),
             ],
             cors=[
                 s3.CorsRule(

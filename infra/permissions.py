@@ -55,6 +55,9 @@ DUE = Grant(Resource.DUE_INDEX, ("dynamodb:Query",))
 BOOK = Grant(Resource.BOOK_INDEX, ("dynamodb:Query",))
 
 READ_FILES = Grant(Resource.FILES, ("s3:GetObject",))
+# What was handed in is read and shown as it was looked at, whatever is sent under its name afterwards. Who signs an
+# address needs what it leads to.
+READ_UPLOADS = Grant(Resource.FILES, ("s3:GetObjectVersion",))
 WRITE_FILES = Grant(Resource.FILES, ("s3:PutObject",))
 # Who may not list is told "forbidden" where an object is missing, instead of "not found".
 MISS_FILES = Grant(Resource.BUCKET, ("s3:ListBucket",))
@@ -87,15 +90,15 @@ TELL = (READ, WRITE, *FILES, MAIL, LINKS)
 OPEN = (*TELL, RESUME)
 
 GRANTS: Mapping[str, tuple[Grant, ...]] = {
-    "show-page": (READ, *FILES, LINKS),
-    "open-checkout": (READ, WRITE, *FILES, LINKS, _secret(Resource.STRIPE_OPEN_CHECKOUT)),
+    "show-page": (READ, *FILES, READ_UPLOADS, LINKS),
+    "open-checkout": (READ, WRITE, *FILES, READ_UPLOADS, LINKS, _secret(Resource.STRIPE_OPEN_CHECKOUT)),
     # It has a payment given back that is not the order's, and so does the first state.
     "receive-stripe-event": (LOOK, WRITE, START, RUN_ACT, _secret(Resource.STRIPE_WEBHOOK)),
     "enter-order": (LOOK, LIST, WRITE, RUN_ACT, _secret(Resource.STRIPE_ENTER_ORDER)),
     # The seller who does late work themself takes it there, and never beside an interrupt.
     "open-proposal": (*OPEN, ACCEPT),
     "open-gate": OPEN,
-    "answer-gate": (*TELL, RESUME, ACCEPT, WRITE_FILES, *REPAIR),
+    "answer-gate": (*TELL, RESUME, ACCEPT, READ_UPLOADS, WRITE_FILES, *REPAIR),
     "permit-upload": (LOOK, WRITE_FILES, LINKS),
     # Its gates are the engine's own: nobody is written to.
     "run-act": (READ, WRITE, RESUME, LINKS, GIVE_UP, _secret(Resource.STRIPE_RUN_ACT)),

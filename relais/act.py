@@ -38,6 +38,7 @@ class ActKind(StrEnum):
 
     TRANSFER = "transfer"
     REFUND = "refund"
+    REVERSAL = "reversal"
 
 
 class ActState(StrEnum):

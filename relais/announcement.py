@@ -31,6 +31,12 @@ class Topic(StrEnum):
     TRIAL = "trial"
     TRIAL_PASSED = "trial_passed"
     TRIAL_FAILED = "trial_failed"
+    CLAIMED = "claimed"
+    """A refund after their pay: what of it they owe, by the terms that they accepted."""
+    OWING = "owing"
+    """What their account did not hold: it is deducted from their next pay."""
+    NETTED = "netted"
+    """What was deducted from a pay."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -12,9 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from relais.ledger import BANK, CLEARING, STRIPE, Account, Entry, EntryKind, Posting, dispute_held
+from relais.ledger import BANK, CARD_FEE, CLEARING, STRIPE, Account, Entry, EntryKind, Posting, dispute_held
 
-CARD_FEE = Account("fee.card")
 DEBIT_FEE = Account("fee.debit")
 DISPUTE_FEE = Account("fee.dispute")
 CONNECT_FEE = Account("fee.connect")

@@ -61,6 +61,8 @@ class Kind(StrEnum):
     """What a client says of accepted work, before its maker: they may appeal. It comes after the end as well."""
     APPEAL = "appeal"
     """The maker's appeal against a rating: the seller keeps or strikes it."""
+    AGREEMENT = "agreement"
+    """The client asks to end what has begun: the seller agrees, or doesn't."""
 
     @property
     def side(self) -> bool:
@@ -70,7 +72,7 @@ class Kind(StrEnum):
 
 AFTERWARDS = frozenset({Kind.RATING, Kind.APPEAL})
 """Side gates about work that is done: nothing that happens to its order ends them."""
-SIDE = AFTERWARDS | {Kind.STUCK, Kind.LATE, Kind.CANCEL_LATE, Kind.MORE_TIME, Kind.QUESTION}
+SIDE = AFTERWARDS | {Kind.STUCK, Kind.LATE, Kind.CANCEL_LATE, Kind.MORE_TIME, Kind.QUESTION, Kind.AGREEMENT}
 """Side gates: a question beside the way, without a token and without a step of the definition (design: workflow 1)."""
 
 

@@ -178,6 +178,11 @@ def payable(freelancer: str) -> Account:
     return Account("payable", freelancer)
 
 
+def receivable(freelancer: str) -> Account:
+    """What a freelancer was paid and has to give back."""
+    return Account("receivable", freelancer)
+
+
 def dispute_held(order: str) -> Account:
     """What a bank has taken back while a dispute is decided."""
     return Account("dispute_held", order)
@@ -211,6 +216,8 @@ class EntryKind(StrEnum):
     REFUND_SETTLED = "refund_settled"
     REFUND_FAILED = "refund_failed"
     BANK_TRANSFER = "bank_transfer"
+    REVERSAL = "reversal"
+    NETTED = "netted"
     PAYMENT_RETURNED = "payment_returned"
     REFUND_RETURNED = "refund_returned"
     REVERSAL_SETTLED = "reversal_settled"
@@ -382,6 +389,43 @@ def refund_after_acceptance(
     freelancers = _move(payable(freelancer), WORK, borne, currency) + _move(payable(freelancer), BONUS, bonus, currency)
     postings = client_side + freelancers
     return Entry(f"refund:{order}:{milestone}", EntryKind.REFUND_DECIDED, at, order, postings)
+
+
+def refund_after_transfer(
+    *, order: str, milestone: str, amount: int, borne: int, freelancer: str, currency: str, at: datetime, bonus: int = 0
+) -> Entry:
+    """Row 10, decided: a milestone is given back whose freelancer has been paid.
+
+    They owe `borne` of the agreed cost and `bonus` of what was added to it (minor units); `milestone` is its name with
+    the number of the refund.
+    """
+    client_side = _move(REFUNDS, refund_payable(order), amount, currency)
+    postings = client_side + _claimed(freelancer, borne, bonus, currency)
+    return Entry(f"refund:{order}:{milestone}", EntryKind.REFUND_DECIDED, at, order, postings)
+
+
+def _claimed(freelancer: str, borne: int, bonus: int, currency: str) -> tuple[Posting, ...]:
+    if not borne and not bonus:
+        return ()
+    owed = receivable(freelancer)
+    return _move(owed, WORK, borne, currency) + _move(owed, BONUS, bonus, currency)
+
+
+def reversed_transfer(*, order: str, op: str, amount: int, currency: str, freelancer: str, at: datetime) -> Entry:
+    """Row 10, taken back: Stripe accepted the reversal of operation `op` (minor units)."""
+    postings = _move(CLEARING, receivable(freelancer), amount, currency)
+    return Entry(f"op:{op}", EntryKind.REVERSAL, at, order, postings, item=op)
+
+
+def reversal_settled(*, order: str, txn: str, op: str, amount: int, currency: str, at: datetime) -> Entry:
+    """Row 10, bank: the reversal's balance transaction; `amount` is what came back, positive, in minor units."""
+    return Entry(txn, EntryKind.REVERSAL_SETTLED, at, order, _move(STRIPE, CLEARING, amount, currency), item=op)
+
+
+def netted(*, order: str, op: str, amount: int, currency: str, freelancer: str, at: datetime) -> Entry:
+    """Row 11: what a freelancer owes is taken from what they are due for the operation `op` (minor units)."""
+    postings = _move(payable(freelancer), receivable(freelancer), amount, currency)
+    return Entry(f"net:{op}", EntryKind.NETTED, at, order, postings)
 
 
 def refunded(*, order: str, op: str, amount: int, currency: str, at: datetime) -> Entry:

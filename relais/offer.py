@@ -33,6 +33,7 @@ _SETTLEMENT = Rule.parse("7 d; 3 d, 6 d")
 _LATE = Rule.parse("4 wh")
 _MORE_TIME = Rule.parse("4 wh; half")
 _QUESTION = Rule.parse("2 wd; 1 wd")
+_AGREEMENT = Rule.parse("2 wd; 1 wd")
 _HOLD_SPOKEN = Duration.parse("3 d")
 _CASCADE = Cascade()
 _HOLD_SILENT = Duration.parse("7 d")
@@ -197,6 +198,7 @@ class Clocks:
     late: Rule = _LATE
     more_time: Rule = _MORE_TIME
     question: Rule = _QUESTION
+    agreement: Rule = _AGREEMENT
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -217,7 +219,8 @@ class Policy:
     `promise` counts working days from the complete brief; `reserve` is kept back from it for review (None: a quarter of
     the turnaround, at least 4 working hours, at most 2 days; design: people 1). `refund_right`: once the included
     revisions are used, the client may have everything back. `trial`: what a candidate may be paid at most for the whole
-    of it as a trial order, in minor units; None where no order is one.
+    of it as a trial order, in minor units; None where no order is one. `handed_over`: how much of a milestone counts as
+    supplied once it stands before the client for their yes, in percent: what is still owed of it are its changes.
     """
 
     promise: int
@@ -232,6 +235,7 @@ class Policy:
     cascade: Cascade = _CASCADE
     speed_bonus: SpeedBonus | None = None
     trial: int | None = None
+    handed_over: int = 80
 
 
 class OfferStatus(StrEnum):
@@ -469,6 +473,7 @@ def _policy_row(policy: Policy) -> Row:
         "bears": {name.name: str(getattr(policy.bears, name.name)) for name in fields(Bears)},
         "cascade": {name.name: getattr(policy.cascade, name.name) for name in fields(Cascade)},
         "trial": policy.trial,
+        "handed_over": policy.handed_over,
         "speed_bonus": policy.speed_bonus and {"hours": policy.speed_bonus.hours, "amount": policy.speed_bonus.amount},
     }
 
@@ -487,6 +492,7 @@ def _policy(row: Mapping[str, Any]) -> Policy:
         cascade=Cascade(**{name: int(number) for name, number in row.get("cascade", {}).items()}),
         speed_bonus=_speed_bonus(row.get("speed_bonus")),
         trial=_count(row.get("trial")),
+        handed_over=int(row.get("handed_over", 80)),
     )
 
 
@@ -509,6 +515,7 @@ def _clocks_row(clocks: Clocks) -> Row:
         "late": str(clocks.late),
         "more_time": str(clocks.more_time),
         "question": str(clocks.question),
+        "agreement": str(clocks.agreement),
         "hold_spoken": str(clocks.hold_spoken),
         "hold_silent": str(clocks.hold_silent),
     }
@@ -529,6 +536,7 @@ def _clocks(row: Mapping[str, Any]) -> Clocks:
         late=Rule.parse(row.get("late", str(_LATE))),
         more_time=Rule.parse(row.get("more_time", str(_MORE_TIME))),
         question=Rule.parse(row.get("question", str(_QUESTION))),
+        agreement=Rule.parse(row.get("agreement", str(_AGREEMENT))),
         hold_spoken=Duration.parse(row["hold_spoken"]),
         hold_silent=Duration.parse(row["hold_silent"]),
     )

@@ -110,7 +110,8 @@ class Lost:
 class Interrupt:
     """A decision on an order that every open gate is answered with, or on one milestone (design: workflow section 2).
 
-    `seq` counts those on the order; one on a milestone has none (0): it stands on its row until it is handled.
+    `seq` counts those on the order; one on a milestone has none (0): it stands on its row until it is handled. Of a
+    withdrawal `back` is what it gives back (minor units) and `supplied` how much of the work was, in percent.
     """
 
     seq: int
@@ -119,6 +120,8 @@ class Interrupt:
     by: str
     at: datetime
     note: str | None = None
+    back: int | None = None
+    supplied: int = 0
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -129,7 +132,8 @@ class Milestone:
     `promised` is the client's own date for it and `starts` when it begins, where it doesn't begin with the order;
     `began` is when it did. `interrupt` is a decision on this milestone alone that no gate has been answered with yet.
     `requests` counts how often its client asked for money back, `proposed` is what the seller proposes to give of it,
-    `give_back` what was agreed on and no act has reserved yet (minor units; nothing: the whole).
+    `give_back` what was agreed on and no act has reserved yet (minor units; nothing: the whole). `supplied` is how much
+    of it was handed over when its client withdrew, in percent.
     """
 
     order: str
@@ -159,6 +163,7 @@ class Milestone:
     requests: int = 0
     proposed: int | None = None
     give_back: int | None = None
+    supplied: int = 0
     picked: str | None = None
     wait_until: datetime | None = None
     lost: Lost | None = None
@@ -174,6 +179,12 @@ class Milestone:
     """The stars (1 to 5) that its client gave for it; none yet: 0."""
     reopened: int = 0
     """The version whose silent acceptance its client reopened; it can be done once."""
+    claimed: int = 0
+    """What of its freelancer's pay was asked back after it had left (minor units)."""
+    recovered: int = 0
+    """What of that came back by reversals."""
+    netted: int = 0
+    """What of its pay was kept for what its freelancer owed."""
     stood: datetime | None = None
     """Up to when the time that its promised date stood still is counted."""
 
@@ -181,6 +192,11 @@ class Milestone:
     def due(self) -> int:
         """What its freelancer is owed for it when it is accepted, in minor units: what was agreed, and a bonus."""
         return 0 if self.engagement is None else self.engagement.agreed + self.bonus
+
+    @property
+    def received(self) -> int:
+        """What its freelancer has had of it and was not asked back for, in minor units; a debt netted counts as had."""
+        return self.sent + self.recovered + self.netted - self.claimed
 
     @property
     def held(self) -> int:
@@ -205,7 +221,12 @@ class Milestone:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Order:
-    """One purchase. The money pots are remainders under conditions, never counters under a version."""
+    """One purchase. The money pots are remainders under conditions, never counters under a version.
+
+    `express` and `acknowledged` are a consumer's two statements at the checkout: to start at once, and that the right
+    of withdrawal ends when all is done (Code de la consommation, L221-25, L221-28). `leaving` is its client's own way
+    out: `what` (withdrawal, cancellation), `at`, and the key of the `note` that says the rest.
+    """
 
     id: str
     stage: OrderStage
@@ -254,12 +275,16 @@ class Order:
     owes_mail: int | None = None
     owes_address: int | None = None
     owes_sweep: int | None = None
+    owes_receipt: int | None = None
     due: datetime | None = None
     dead_run: int = 0
     dead_why: str | None = None
     started: datetime | None = None
     began: datetime | None = None
     sides: int = 0
+    express: bool = False
+    acknowledged: bool = False
+    leaving: Mapping[str, str] | None = None
 
     @property
     def is_open(self) -> bool:
@@ -333,12 +358,16 @@ def order_from_row(stored: Row) -> Order:
         owes_mail=row.get("owes_mail"),
         owes_address=row.get("owes_address"),
         owes_sweep=row.get("owes_sweep"),
+        owes_receipt=row.get("owes_receipt"),
         due=instant(row.get("due")),
         dead_run=row.get("dead_run", 0),
         dead_why=row.get("dead_why"),
         started=instant(row.get("started")),
         began=instant(row.get("began")),
         sides=row.get("sides", 0),
+        express=row.get("express", False),
+        acknowledged=row.get("acknowledged", False),
+        leaving=row.get("leaving"),
     )
 
 
@@ -355,6 +384,8 @@ def draft_row(order: Order) -> dict[str, Any]:
         "currency": order.currency,
         "price": order.price,
         "consumer": order.consumer,
+        **({"express": True} if order.express else {}),
+        **({"acknowledged": True} if order.acknowledged else {}),
         "key_id": order.key_id,
         "link_version": order.link_version,
         "created": stamp(order.created),
@@ -407,6 +438,7 @@ def milestone_from_row(stored: Row) -> Milestone:
         requests=row.get("requests", 0),
         proposed=row.get("proposed"),
         give_back=row.get("give_back"),
+        supplied=row.get("supplied", 0),
         picked=row.get("picked"),
         wait_until=instant(row.get("wait_until")),
         lost=None if row.get("lost") is None else Lost(**row["lost"]),
@@ -419,6 +451,9 @@ def milestone_from_row(stored: Row) -> Milestone:
         sides=row.get("sides", 0),
         rated=row.get("rated", 0),
         reopened=row.get("reopened", 0),
+        claimed=row.get("claimed", 0),
+        recovered=row.get("recovered", 0),
+        netted=row.get("netted", 0),
         stood=instant(row.get("stood")),
     )
 
@@ -427,7 +462,8 @@ def _interrupt(row: Row | None, seq: int) -> Interrupt | None:
     if row is None:
         return None
     at = datetime.fromisoformat(row["at"])
-    return Interrupt(seq, row["kind"], row["cause"], row["by"], at, row.get("note"))
+    back, supplied = row.get("back"), row.get("supplied", 0)
+    return Interrupt(seq, row["kind"], row["cause"], row["by"], at, row.get("note"), back, supplied)
 
 
 def milestone_row(price: int, cost: int, revisions: int) -> dict[str, Any]:
@@ -456,6 +492,13 @@ def engagement_row(engagement: Engagement) -> dict[str, Any]:
         "kind": engagement.kind.value,
         **({"trial": True} if engagement.trial else {}),
     } | (bought if engagement.kind is Performer.OUTSIDE else {})
+
+
+def unstarted(order: Order) -> bool:
+    """Whether an order is paid and nobody has taken its work yet: until then its client may cancel alone."""
+    parked = order.stage is OrderStage.PARK and order.parked_from != OrderStage.MILESTONES.value
+    early = order.stage in {OrderStage.PAID, OrderStage.BRIEF, OrderStage.ASSIGN, OrderStage.PICK}
+    return (early or parked) and order.parked_from != OrderStage.UNWIND.value and order.leaving is None
 
 
 def droppable(order: Order, milestone: Milestone) -> bool:

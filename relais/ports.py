@@ -92,17 +92,21 @@ class Files(Protocol):
     def permit(self, key: str, size: int, content_type: str) -> dict[str, Any]:
         """A form that uploads exactly this object of at most `size` bytes: `{"url", "fields"}`."""
 
-    def link(self, key: str, name: str, *, inline: bool = False) -> str:
-        """A short-lived address to fetch an object under a name. Signs; asks nothing."""
+    def measure(self, key: str) -> tuple[int, str] | None:
+        """The size in bytes and the upload of what stands under a key now, or nothing where nothing does.
 
-    def size(self, key: str) -> int | None:
-        """The size in bytes, or nothing where there is no such object."""
+        An upload is one sending of bytes: a permit lets its holder send again under the same key, so whoever looks at
+        a file and shows it later names the upload each time.
+        """
 
-    def read(self, key: str) -> bytes:
-        """The content of an object that is known to be small."""
+    def link(self, key: str, name: str, upload: str, *, inline: bool = False) -> str:
+        """A short-lived address to fetch one upload under a name. Signs; asks nothing."""
 
-    def digest(self, key: str) -> str:
-        """The SHA-256 of an object's content, in hexadecimal."""
+    def read(self, key: str, upload: str) -> bytes:
+        """The content of an upload that is known to be small."""
+
+    def digest(self, key: str, upload: str) -> str:
+        """The SHA-256 of an upload's content, in hexadecimal."""
 
     @property
     def origin(self) -> str:
@@ -249,6 +253,15 @@ class Payments(Protocol):
 
     def refund(self, body: dict[str, Any], key: str) -> Sent:
         """Send a refund once. Raises what a transfer raises."""
+
+    def reverse(self, body: dict[str, Any], key: str) -> Sent:
+        """Take a transfer back, or a part of it, once. All or nothing. Raises what a transfer raises."""
+
+    def spendable(self, account: str, currency: str) -> int:
+        """What a freelancer's account has available, in minor units: no reversal takes more (design: money B 11).
+
+        Raises `AnswerUnknownError`, `TryAgainError`, `MovementRefusedError`.
+        """
 
     def made(self, kind: str, body: dict[str, Any], since: datetime) -> list[Sent]:
         """What Stripe's lists show that this operation (`metadata.op`) has made since an instant, oldest first.

@@ -18,9 +18,9 @@ class Problem:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Typed:
-    """A form that comes back: what is wrong, and everything that was typed. `of_brief`.
+    """A form that comes back: what is wrong, and everything that was typed.
 
-    Whether it was the brief's own.
+    `of_brief`: whether it was the brief's own; `step`: which step of a way out it shows.
     """
 
     problems: tuple[Problem, ...] = ()
@@ -28,3 +28,4 @@ class Typed:
     files: tuple[str, ...] = ()
     status: int = 422
     of_brief: bool = True
+    step: str = ""

@@ -39,6 +39,7 @@ class Standing(StrEnum):
 
 _UNSEEN = Score(0, 0)
 _WORKS = "works_"
+_OWES = "owes_"
 # What is believed of somebody of whom nothing is known, worth five observations.
 _PRIOR_QUALITY = Score(400, 5)
 _PRIOR_PUNCTUALITY = Score(85, 5)
@@ -124,7 +125,8 @@ class Freelancer:
 
     `filed` is what the catalogue's file said last; `trials` is how many trial orders a candidate may still be asked
     for; `works` counts, by skill, what was accepted and paid since the rate last rose; `asked` names order and gate of
-    each proposal that is open to them.
+    each proposal that is open to them; `owes` is what they have to give back, by currency in minor units, and is netted
+    from their next pay (design: money B 11).
     """
 
     key: str
@@ -152,6 +154,7 @@ class Freelancer:
     trials: int = 1
     works: tuple[tuple[str, int], ...] = ()
     asked: tuple[tuple[str, str], ...] = ()
+    owes: tuple[tuple[str, int], ...] = ()
 
     @property
     def terms(self) -> Terms:
@@ -172,6 +175,10 @@ class Freelancer:
         """What is known on one axis now: the catalogue's past observations and what happened since, faded."""
         known = {Axis.QUALITY: self.quality, Axis.PUNCTUALITY: self.punctuality}.get(axis, self.responsiveness)
         return seen(known, dict(self.tallies).get(axis, Tally()), now, half_life)
+
+    def owing(self, currency: str) -> int:
+        """What they have to give back, in minor units of a currency."""
+        return dict(self.owes).get(currency, 0)
 
     def rate_for(self, skill: str) -> int | None:
         """Return the rate for a skill in minor units, or None where the freelancer does not offer it."""
@@ -205,6 +212,7 @@ class Freelancer:
             **({} if self.filed is None else {"filed": self.filed.to_row()}),
             **{works_name(skill): count for skill, count in self.works},
             **{asked_name(*proposal): True for proposal in self.asked},
+            **{owes_name(currency): amount for currency, amount in self.owes},
         } | {
             name: value
             for axis, tally in self.tallies
@@ -249,6 +257,11 @@ class Freelancer:
                 if name.startswith(_WORKS)
             ),
             asked=tuple(_asked(name) for name in sorted(now) if name.startswith(ASKED)),
+            owes=tuple(
+                (name.removeprefix(_OWES), int(amount))
+                for name, amount in sorted(now.items())
+                if name.startswith(_OWES)
+            ),
         )
 
 
@@ -279,6 +292,11 @@ def risen(
 def _asked(name: str) -> tuple[str, str]:
     order, _, gate = name.removeprefix(ASKED).partition("_")
     return order, gate
+
+
+def owes_name(currency: str) -> str:
+    """The attribute of a roster row that holds what its freelancer owes in a currency."""
+    return f"{_OWES}{currency}"
 
 
 def works_name(skill: str) -> str:

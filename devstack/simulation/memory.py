@@ -205,11 +205,23 @@ def _check_row(key: Key, row: Mapping[str, Any]) -> None:
                 raise WriteRefusedError(f"{name} of {key.sk} is part of an index: text that is not empty")
 
 
+class Uploads(dict[str, bytes]):
+    """The last upload under each key; those before it are kept too, as a versioned bucket keeps them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.all: dict[str, list[bytes]] = {}
+
+    def __setitem__(self, key: str, body: bytes) -> None:
+        super().__setitem__(key, body)
+        self.all.setdefault(key, []).append(body)
+
+
 @dataclass
 class MemoryFiles:
-    """The bucket."""
+    """The bucket. An upload is told by its number under its key, from 1."""
 
-    objects: dict[str, bytes] = field(default_factory=dict)
+    objects: Uploads = field(default_factory=Uploads)
     origin: str = "https://files.example"
 
     def put_text(self, key: str, body: str) -> None:
@@ -224,21 +236,21 @@ class MemoryFiles:
         """A form that uploads this object."""
         return {"url": self.origin, "fields": {"key": key, "Content-Type": content_type}}
 
-    def link(self, key: str, name: str, *, inline: bool = False) -> str:
+    def measure(self, key: str) -> tuple[int, str] | None:
+        """The size in bytes and the last upload."""
+        return (len(self.objects[key]), str(len(self.objects.all[key]))) if key in self.objects else None
+
+    def link(self, key: str, name: str, upload: str, *, inline: bool = False) -> str:
         """An address."""
-        return f"{self.origin}/{key}?name={name}&inline={inline}"
+        return f"{self.origin}/{key}?name={name}&upload={upload}&inline={inline}"
 
-    def size(self, key: str) -> int | None:
-        """The size in bytes."""
-        return len(self.objects[key]) if key in self.objects else None
-
-    def read(self, key: str) -> bytes:
+    def read(self, key: str, upload: str) -> bytes:
         """The content."""
-        return self.objects[key]
+        return self.objects.all[key][int(upload) - 1] if upload else self.objects[key]
 
-    def digest(self, key: str) -> str:
+    def digest(self, key: str, upload: str) -> str:
         """The SHA-256 of the content."""
-        return hashlib.sha256(self.objects[key]).hexdigest()
+        return hashlib.sha256(self.read(key, upload)).hexdigest()
 
 
 @dataclass

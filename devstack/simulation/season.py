@@ -51,8 +51,11 @@ LONGEST_OUTAGE = timedelta(hours=3)
 SEASON_FAULTS = {"calls lost": 0.002, "functions dying": 0.0015}
 """How often one call to Stripe is cut off, and one call of ours to anything dies."""
 CANCELLED, REASSIGNED, DECLINED, ABANDONED = 0.04, 0.03, 0.05, 0.04
+LEAVES = 0.08
+"""How often a client changes their mind some day, and looks for a way out of the order."""
 MORE_TIME, REOPENED, RATED, APPEALED = 0.15, 0.5, 0.5, 0.4
 TRIES_AFTER_TROUBLE = 9
+WAY_OUT = re.compile(r'\?(withdraw=1|cancel=1|agree=\d\d)"')
 GATE = re.compile(r"/g/[0-9a-z]{12}/")
 ORDER = re.compile(r"/o/[0-9a-z]{12}/")
 TYPED = {"spent": "95.00", "bought_at": "Une plateforme", "receipt": "R-17"}
@@ -305,6 +308,8 @@ class Season:
             self.at(self._some_day(), lambda: self._cancel(order))
         if self.dice.random() < REASSIGNED:
             self.at(self._some_day(), lambda: self._reassign(order))
+        if self.dice.random() < LEAVES:
+            self.at(self._some_day(), lambda: self._leave(person, order))
 
     def _after_payment(self, person: Person, order: str) -> None:
         """The page that the payment returns to."""
@@ -317,6 +322,21 @@ class Season:
     def _cancel(self, order: str) -> None:
         cause = self.dice.choice((RefundCause.SELLER_FAULT, RefundCause.LATE, RefundCause.CHANGE_OF_MIND))
         self._by_hand(lambda: interrupt.cancel(self.world.ports, order, by="seller", cause=cause, reason="a reason"))
+
+    def _leave(self, person: Person, order: str) -> None:
+        """The client's own way out, where the order's page offers one; of several, one by chance."""
+        link = order_link(self.world.ports, order_from_row(self.world.order_row(order)))
+        ways = list(dict.fromkeys(WAY_OUT.findall(_shown(self.world.get(link)).body)))
+        if person.gone or not ways:
+            return
+        way = self.dice.choice(ways)
+        action = way.partition("=")[0]
+        shown = next(one for one in _shown(self.world.get(f"{link}?{way}")).forms if action in one.action)
+        typed = {"withdraw": {"declare": "yes", "name": "Dominique"}, "cancel": {"sure": "yes"}}
+        for _ in person.sends(action, [action]):
+            answer = _shown(self.world.send(shown, **typed.get(action, {"note": NOTE}), action=action))
+            if action == "withdraw" and answer.status == HTTPStatus.OK:
+                _shown(self.world.send(answer.form("declare"), action="confirm"))
 
     def _reassign(self, order: str) -> None:
         ports = self.world.ports

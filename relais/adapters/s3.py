@@ -61,37 +61,40 @@ class S3Files:
             )
         )
 
-    def link(self, key: str, name: str, *, inline: bool = False) -> str:
-        """A short-lived address to fetch an object under its name; only images are ever shown inline."""
-        kind = INLINE_TYPES.get(name.rsplit(".", 1)[-1].lower()) if inline else None
-        disposition = "inline" if kind else "attachment"
-        params = {
-            "Bucket": self._bucket,
-            "Key": key,
-            "ResponseContentDisposition": f"{disposition}; filename*=UTF-8''{quote(name)}",
-        } | ({"ResponseContentType": kind} if kind else {})
-        return self._client.generate_presigned_url("get_object", Params=params, ExpiresIn=LINK_SECONDS)
-
-    def size(self, key: str) -> int | None:
-        """The size in bytes, or nothing where there is no such object."""
+    def measure(self, key: str) -> tuple[int, str] | None:
+        """The size in bytes and S3's version of what stands under a key now, or nothing where nothing does."""
         try:
-            return self._client.head_object(Bucket=self._bucket, Key=key)["ContentLength"]
+            head = self._client.head_object(Bucket=self._bucket, Key=key)
         except ClientError as error:
             if _code(error) in _MISSING:
                 return None
             raise
+        return head["ContentLength"], head["VersionId"]
 
-    def read(self, key: str) -> bytes:
-        """The content of an object that is known to be small."""
-        return self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read()
+    def link(self, key: str, name: str, upload: str, *, inline: bool = False) -> str:
+        """A short-lived address to fetch an upload under its name; only images are ever shown inline."""
+        kind = INLINE_TYPES.get(name.rsplit(".", 1)[-1].lower()) if inline else None
+        disposition = "inline" if kind else "attachment"
+        params = {
+            **self._place(key, upload),
+            "ResponseContentDisposition": f"{disposition}; filename*=UTF-8''{quote(name)}",
+        } | ({"ResponseContentType": kind} if kind else {})
+        return self._client.generate_presigned_url("get_object", Params=params, ExpiresIn=LINK_SECONDS)
 
-    def digest(self, key: str) -> str:
-        """The SHA-256 of an object's content, read in pieces."""
+    def read(self, key: str, upload: str) -> bytes:
+        """The content of an upload that is known to be small."""
+        return self._client.get_object(**self._place(key, upload))["Body"].read()
+
+    def digest(self, key: str, upload: str) -> str:
+        """The SHA-256 of an upload's content, read in pieces."""
         digest = hashlib.sha256()
-        body = self._client.get_object(Bucket=self._bucket, Key=key)["Body"]
-        for chunk in body.iter_chunks(CHUNK):
+        for chunk in self._client.get_object(**self._place(key, upload))["Body"].iter_chunks(CHUNK):
             digest.update(chunk)
         return digest.hexdigest()
+
+    def _place(self, key: str, upload: str) -> dict[str, Any]:
+        """Where an upload stands; rows of before uploads were told apart name none, and mean the last."""
+        return {"Bucket": self._bucket, "Key": key} | ({"VersionId": upload} if upload else {})
 
     @property
     def origin(self) -> str:

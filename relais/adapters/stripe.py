@@ -30,6 +30,8 @@ TIMEOUT_SECONDS = 20
 _NOT_BEGUN = frozenset({409, 429})
 _NOT_ALLOWED = frozenset({401, 403})
 _OUR_MISTAKE = "idempotency_error"
+_OURS = frozenset({"session", "transfer", "account", "wanted", "note"})
+"""What a body keeps for us: named elsewhere in the call, or not at all."""
 
 
 class StripePayments:
@@ -137,6 +139,18 @@ class StripePayments:
             raise MovementRefusedError(made.failure_reason or made.status)
         return _sent(made)
 
+    def reverse(self, body: dict[str, Any], key: str) -> Sent:
+        """Take back of a transfer what its account has available, once. Raises what a transfer raises."""
+        transfer = str(body["transfer"])
+        return _sent(
+            _once(lambda: self._stripe.v1.transfers.reversals.create(transfer, _asked(body), {"idempotency_key": key}))
+        )
+
+    def spendable(self, account: str, currency: str) -> int:
+        """What a connected account has available in a currency."""
+        found = _once(lambda: self._stripe.v1.balance.retrieve({}, {"stripe_account": account}))
+        return sum(pot.amount for pot in found.available if pot.currency == currency)
+
     def made(self, kind: str, body: dict[str, Any], since: datetime) -> list[Sent]:
         """Look an operation up: every page of the lists that must show it, never the search (design: money C 5)."""
         created: Any = {"gte": int(since.timestamp())}
@@ -146,6 +160,8 @@ class StripePayments:
             if kind == "refund":
                 asked: Any = {"payment_intent": body["payment_intent"], "limit": 100}
                 return list(v1.refunds.list(asked).auto_paging_iter())
+            if kind == "reversal":
+                return list(v1.transfers.reversals.list(body["transfer"], {"limit": 100}).auto_paging_iter())
             asked = {"limit": 100, "created": created}
             by_account = v1.transfers.list(asked | {"destination": body["destination"]}).auto_paging_iter()
             by_group = v1.transfers.list(asked | {"transfer_group": body["transfer_group"]}).auto_paging_iter()
@@ -156,7 +172,7 @@ class StripePayments:
 
 
 def _sent(made: Any) -> Sent:
-    """A transfer or a refund as Stripe shows it; a refund has no destination."""
+    """A transfer, a refund or a reversal as Stripe shows it; only a transfer has a destination."""
     return Sent(
         id=made.id,
         amount=made.amount,
@@ -169,7 +185,7 @@ def _sent(made: Any) -> Sent:
 
 def _asked(body: dict[str, Any]) -> Any:
     """What Stripe is asked: nothing that is empty, nothing that is only ours."""
-    return {name: value for name, value in body.items() if value != "" and name != "session"}
+    return {name: value for name, value in body.items() if value != "" and name not in _OURS}
 
 
 def _once(call: Callable[[], _Made]) -> _Made:

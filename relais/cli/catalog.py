@@ -406,6 +406,7 @@ class _ClocksSheet(_Sheet):
     late: _RuleText = _USUAL.late
     more_time: _RuleText = _USUAL.more_time
     question: _RuleText = _USUAL.question
+    agreement: _RuleText = _USUAL.agreement
     hold_spoken: _DurationText = _USUAL.hold_spoken
     hold_silent: _DurationText = _USUAL.hold_silent
 
@@ -456,6 +457,7 @@ class _PolicySheet(_Sheet):
     cascade: _CascadeSheet = _CascadeSheet()
     speed_bonus: _SpeedBonusSheet | None = None
     trial: _Amount | None = None
+    handed_over: Annotated[int, Field(ge=0, le=100)] = 80
 
     def build(self) -> Policy:
         return Policy(
@@ -471,6 +473,7 @@ class _PolicySheet(_Sheet):
             cascade=self.cascade.build(),
             speed_bonus=None if self.speed_bonus is None else self.speed_bonus.build(),
             trial=self.trial,
+            handed_over=self.handed_over,
         )
 
 

@@ -18,6 +18,7 @@ from typing import Any, assert_never
 
 from botocore.exceptions import ClientError
 
+from relais import ledger
 from relais.act import ActState
 from relais.adapters import secrets
 from relais.cli.bank import bank_of
@@ -30,6 +31,7 @@ from relais.metrics import DIMENSION, NAMESPACE, Metric
 from relais.money import decimal_text
 from relais.order import MilestoneStage, Order, OrderStage
 from relais.rows import RECONCILER_KEY
+from relais.steps.book import booked, latest, months_between
 from relais.steps.compare import read_report
 from relais.steps.reconcile import mark_from_row
 from relais.steps.webhook import PAID_EVENTS
@@ -194,6 +196,42 @@ def _reconciler(stack: Stack) -> Found:
             yield Verdict.WRONG, what, "`relais ledger report` says what it is and what to do", one.reference
         return
     yield Verdict.GOOD, "Stripe's book is read, and agrees with ours", None, None
+
+
+def _payouts(stack: Stack) -> Found:
+    """Whether automatic payouts leave what is owed and a reserve, as of the last look (design: money A 5)."""
+    import stripe  # likewise
+
+    store, row = stack.ports.store, stack.ports.store.get(RECONCILER_KEY)
+    mark = None if row is None else mark_from_row(row)
+    bank = bank_of(stack, None, Name.STRIPE_RECONCILE.value)
+    if mark is None or mark.looked is None or isinstance(bank, str):
+        why = (
+            bank if isinstance(bank, str) else "nobody has looked at what is owed yet: see the check of the reconciler"
+        )
+        yield Verdict.UNKNOWN, why, None, None
+        return
+    try:
+        found = bank.client().v1.balance_settings.retrieve().to_dict()
+    except stripe.StripeError as error:
+        yield Verdict.UNKNOWN, f"the key of stripe-reconcile cannot tell ({_refusal(error)})", None, None
+        return
+    leaves = ((found.get("payments") or {}).get("payouts") or {}).get("minimum_balance_by_currency") or {}
+    entries, _ = ledger.read(booked(store, months_between(mark.began, latest(store, stack.ports.now()))))
+    seen = tuple(one for one in entries if one.at <= mark.looked)
+    short = {
+        currency: one.to_keep for currency, one in ledger.cover(seen).items() if one.to_keep > leaves.get(currency, 0)
+    }
+    for currency, amount in short.items():
+        left, needed = (decimal_text(one, currency) for one in (leaves.get(currency, 0), amount))
+        yield (
+            Verdict.WRONG,
+            f"automatic payouts leave {left} {currency} at Stripe, but what is owed and a reserve take {needed}",
+            "`relais ledger reconcile` raises the minimum balance; by hand: Dashboard, Settings, Payouts",
+            currency,
+        )
+    if not short:
+        yield Verdict.GOOD, "automatic payouts leave what is owed and a reserve", None, None
 
 
 def _webhook(stack: Stack) -> Found:
@@ -540,6 +578,7 @@ CHECKS: dict[str, Check] = {
     "webhook": _webhook,
     "webhook at Stripe": _registered,
     "reconciler": _reconciler,
+    "payouts": _payouts,
     "mail": _mail,
     "clock": _clock,
     "due": _oldest_due,

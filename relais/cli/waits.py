@@ -89,7 +89,7 @@ def waiting_for(kind: Kind) -> tuple[Role, ...]:
             return (Role.SELLER, Role.FREELANCER)
         case Kind.START:
             return (Role.CLIENT, Role.FREELANCER)
-        case Kind.REFUND_REQUEST:
+        case Kind.REFUND_REQUEST | Kind.AGREEMENT:
             return (Role.CLIENT, Role.FREELANCER)
         case Kind.ACCEPTANCE | Kind.SETTLEMENT | Kind.HOLD | Kind.PAYOUT:
             return (Role.FREELANCER,)

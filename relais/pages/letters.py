@@ -27,6 +27,7 @@ from relais.pages.phrases import (
     refund_reason,
     several_in_words,
     speech,
+    statement,
     why_you,
 )
 from relais.performer import Performer
@@ -61,12 +62,15 @@ ASKING = frozenset(
         "question",
         "rating",
         "appeal",
+        "agreement",
     }
 )
 """The mails that put a question: they say until when and what silence means. The others tell."""
 MAKING = frozenset({"proposal", "work", "rework", "revision"})
 """Those that a freelancer needs the brief for."""
-SETTLING = frozenset({"settlement", "contested", "unanswered", "settled"})
+LEFT = frozenset({"withdrawn", "left", "agreement_grant"})
+"""Those of a client's own way out, with what it gives back."""
+SETTLING = frozenset({"settlement", "contested", "unanswered", "settled", "pro_rata"})
 DELIVERED = frozenset(
     {
         "acceptance",
@@ -82,9 +86,11 @@ DELIVERED = frozenset(
         "lost",
         "reduced",
         *SETTLING,
+        *LEFT,
     }
 )
 """Those that come when the promised date no longer matters."""
+REFUNDING = frozenset({"refunded", "settled", "settlement", "unanswered", "pro_rata", *LEFT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +202,7 @@ def compose(view: LetterView) -> Letter:
         hello=_hello(view, lang),
         lead=(lead, *_after_lead(view, named)),
         facts=_facts(view, named),
-        note=view.note if view.role is not Role.CLIENT or named == "question" else None,
+        note=_note(view, named, lang),
         brief=view.brief if view.role is Role.FREELANCER and named in MAKING else (),
         terms=_terms(view, lang) if proposal else (),
         refunds=_refunds(view, lang) if proposal else (),
@@ -214,6 +220,14 @@ def compose(view: LetterView) -> Letter:
         subject=words.say(lang, "mail.reminder.subject", subject=letter.subject),
         lead=(words.say(lang, "mail.reminder.lead"), *letter.lead),
     )
+
+
+def _note(view: LetterView, named: str, lang: str) -> str | None:
+    """The words that a mail quotes: of a withdrawal's receipt what was declared, word for word."""
+    if named == "withdrawn" and view.role is Role.CLIENT:
+        return statement(view.order, view.offer, view.facts, lang, view.frame.zone)
+    quoted = named == "question" or named.startswith("agreement")
+    return view.note if view.role is not Role.CLIENT or quoted else None
 
 
 def announced(view: AnnouncementView) -> Letter:
@@ -333,6 +347,7 @@ def _sayable(view: LetterView) -> Mapping[str, object]:
             return shared | {
                 "price": price,
                 "refund": _refund(view),
+                "at": _moment(view, "at"),
                 "refund_why": refund_reason(view.facts.get("cause"), view.order, lang, part=bool(part)),
             }
         case "freelancer":
@@ -342,6 +357,9 @@ def _sayable(view: LetterView) -> Mapping[str, object]:
         case _:
             return shared | {
                 "price": price,
+                "refund": _refund(view),
+                "pay": pay,
+                "at": _moment(view, "at"),
                 "name": view.freelancer.name if view.freelancer else words.say(lang, "fact.unknown"),
                 "why": park_reason(view.facts.get("why"), lang),
                 "awaited": words.say(lang, _awaited(view)),
@@ -391,6 +409,12 @@ def _stated(view: LetterView, name: str) -> str:
     return _short(view, datetime.fromisoformat(str(at)) if at else None, "moment")
 
 
+def _moment(view: LetterView, name: str) -> str:
+    """An instant that a mail states, with its year: a receipt is read years later."""
+    at = view.facts.get(name)
+    return _short(view, datetime.fromisoformat(str(at)) if at else None, "full")
+
+
 def _short(view: LetterView, at: datetime | None, style: words.Style) -> str:
     return "" if at is None else words.when(at, view.frame.lang, view.frame.zone, style)
 
@@ -430,7 +454,7 @@ def _client_facts(view: LetterView, named: str) -> list[tuple[str, str]]:
         ("offer", _about(view)),
         ("maker", _maker(view)),
         ("price", price),
-        ("refund", _refund(view) if named in {"refunded", "settled", "settlement", "unanswered"} else ""),
+        ("refund", _refund(view) if named in REFUNDING else ""),
         ("until", _short(view, view.gate.deadline if view.gate and asked else None, "moment")),
         ("promised_client", _short(view, None if named in DELIVERED else view.deadline, "day")),
         ("revisions", _revisions(view) if named in {"acceptance", "revised"} else ""),
@@ -482,11 +506,12 @@ def _seller_facts(view: LetterView, named: str) -> list[tuple[str, str]]:
         ("address", str(view.facts.get("address", "")) if unreached else ""),
         ("phone", phone),
         ("price", words.money(view.order.price, view.order.currency, lang) if named == "paid" else ""),
+        ("refund", _refund(view) if named in LEFT else ""),
         (
             "before" if late else "until",
             _short(view, view.gate.deadline if view.gate and not unreached else None, "moment"),
         ),
-        ("promised", _short(view, view.deadline, "day")),
+        ("promised", _short(view, None if named in LEFT else view.deadline, "day")),
     ]
 
 
@@ -505,6 +530,7 @@ def _terms(view: LetterView, lang: str) -> tuple[str, ...]:
         paid,
         words.say(lang, f"bind.portfolio.{policy.portfolio.name.lower()}"),
         *rights,
+        words.say(lang, "bind.back"),
     )
 
 

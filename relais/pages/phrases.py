@@ -15,6 +15,7 @@ from relais.order import Order
 from relais.pages import words
 from relais.pages.letter_views import Frame
 from relais.roster import Reason
+from relais.withdrawal import concluded
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -60,6 +61,19 @@ def part_label(offer: Offer, number: str | None, lang: str) -> str:
     title = titles[int(number) - 1]
     key = "part.repeated" if titles.count(title) > 1 else "part.named"
     return words.say(lang, key, title=title.in_(lang), number=int(number), count=len(titles))
+
+
+def statement(order: Order, offer: Offer, declared: Mapping[str, object], lang: str, zone: str) -> str:
+    """What a consumer declares who withdraws, after the model form of the Code de la consommation (R221-1, annex)."""
+    return words.say(
+        lang,
+        "withdrawal.statement",
+        offer=offer.title.in_(lang),
+        order=order.id,
+        date=words.when(concluded(order), lang, zone, "full"),
+        name=declared.get("name") or order.client_name or "",
+        address=declared.get("address") or declared.get("email") or order.client_email or "",
+    )
 
 
 def paid_all_the_same(pay: int | None, currency: str, lang: str) -> str:

@@ -33,6 +33,7 @@ from relais.pages.phrases import (
     several_in_words,
     speech,
     stars,
+    statement,
     why_you,
 )
 from relais.pages.views import (
@@ -93,6 +94,7 @@ GIVEN: Mapping[Kind, tuple[Choice, ...]] = {
     Kind.QUESTION: (Choice.ANSWER,),
     Kind.RATING: (Choice.APPEAL,),
     Kind.APPEAL: (Choice.KEEP, Choice.STRIKE),
+    Kind.AGREEMENT: (Choice.GRANT, Choice.REFUSE),
 }
 """The answers that a person gives, in the order in which they are shown; a gate offers those of them that it routes."""
 
@@ -113,6 +115,8 @@ NOTED = frozenset(
         Choice.CONTEST,
         Choice.ANSWER,
         Choice.APPEAL,
+        Choice.GRANT,
+        Choice.REFUSE,
     }
 )
 """The answers that words may come with."""
@@ -261,6 +265,9 @@ def _order_facts(view: OrderView) -> dict[str, Any]:
         "part_label": lambda number: part_label(view.offer, number, words.language(view.frame.lang)),
         "part_state": part_state,
         "rated": any(one.rated for one in view.milestones),
+        "left_how": "" if view.order.leaving is None else f"left.{view.order.leaving['what']}",
+        "left_at": None if view.order.leaving is None else datetime.fromisoformat(view.order.leaving["at"]),
+        "statement": statement(view.order, view.offer, view.typed, words.language(view.frame.lang), view.frame.zone),
     }
 
 
@@ -492,6 +499,7 @@ def _freelancer_facts(view: FreelancerView) -> dict[str, Any]:
     return {
         "subject_of": lambda one: _subject(one.offer, one.gate, lang),
         "aways": [words.say(lang, "own.away.days", first=first, last=last) for first, last in days],
+        "owed": [words.money(amount, currency, lang) for currency, amount in view.freelancer.owes if amount],
         "soonest": today.isoformat(),
     }
 

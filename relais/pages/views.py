@@ -129,6 +129,28 @@ class Asking:
 
 
 @dataclass(frozen=True, slots=True, repr=False)
+class LeavingView:
+    """The client's own ways out, on the order's page: which there are, and the one whose `step` is shown.
+
+    `until`: a consumer's right of withdrawal, with what it gives `back` (minor units) and how much is `kept` for what
+    was handed over; `cancels`: nobody has taken the work yet; `asks`: the milestones whose end may be asked for,
+    `asked` until when the seller has to answer it. Steps: `withdraw` (the statement), `confirm`, `cancel`, `agree` (of
+    one milestone, `number`). Forms: `nonce`, `action` (withdraw|confirm|cancel|agree), `name`, `address`, `declare`,
+    `sure` ("yes"), `milestone`, `note`.
+    """
+
+    path: str
+    until: datetime | None = None
+    back: int = 0
+    kept: int = 0
+    cancels: bool = False
+    asks: tuple[str, ...] = ()
+    asked: tuple[tuple[str, datetime], ...] = ()
+    step: str = ""
+    number: str = ""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
 class OrderView:
     """The order's own page for its client: to pay, being confirmed, brief, under way, to answer, completed, refunded.
 
@@ -162,6 +184,7 @@ class OrderView:
     reopens: tuple[tuple[str, datetime], ...] = ()
     ratable: tuple[str, ...] = ()
     thread: tuple[Said, ...] = ()
+    leaving: LeavingView | None = None
     problems: tuple[Problem, ...] = ()
     typed: Mapping[str, str] = dataclasses.field(default_factory=dict)
 

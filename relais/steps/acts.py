@@ -163,6 +163,8 @@ def _call(ports: Ports, kind: ActKind) -> Callable[[dict[str, Any], str], Sent]:
             return ports.payments.transfer
         case ActKind.REFUND:
             return ports.payments.refund
+        case ActKind.REVERSAL:
+            return ports.payments.reverse
         case _:
             assert_never(kind)
 
@@ -325,7 +327,8 @@ def _end(ports: Ports, act: Act, state: ActState, why: str) -> Ended:
         Change(
             act_key(act.order, act.id),
             put={"state": state.value, "why": why},
-            remove=("due", "due_shard"),
+            # What could not be taken back stays owed: until that is written down the clock keeps looking.
+            remove=() if act.kind is ActKind.REVERSAL and state is ActState.REFUSED else ("due", "due_shard"),
             guards=(differs("state", ActState.DONE.value), equals("generation", act.generation)),
         )
     )

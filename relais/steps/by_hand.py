@@ -17,7 +17,6 @@ from relais.metrics import act_metric
 from relais.order import ORDER_LEVEL, milestone_from_row
 from relais.ports import ConditionFailedError, Ports
 from relais.rows import Change, Write, act_key, at_least, equals, milestone_key, order_key
-from relais.steps.acts import acts_of
 from relais.steps.decisions import Answer, entry_put
 from relais.steps.door import answer
 from relais.steps.situation import read_order, read_situation
@@ -57,7 +56,14 @@ def payable_by_bank(ports: Ports, order_id: str, act_id: str | None = None) -> A
     """
     order = read_order(ports.store, order_id)
     found = [act_from_row(row) for row in ports.store.query(f"O#{order.id}", "A#")]
-    refused = [act for act in found if act.state is ActState.REFUSED and act.amount and act_id in {None, act.id}]
+    refused = [
+        act
+        for act in found
+        if act.state is ActState.REFUSED
+        and act.amount
+        and act_id in {None, act.id}
+        and act.kind is not ActKind.REVERSAL
+    ]
     if not refused:
         raise NothingToPayError(order.id)
     if len(refused) > 1:
@@ -143,8 +149,8 @@ def refund_came_back(ports: Ports, line: Movement) -> bool:
     """
     if line.order is None or line.operation is None:
         return False
-    milestone = line.operation.split(":")[2]
-    found = [one for one in acts_of(ports, line.order, ActKind.REFUND, milestone) if one.operation == line.operation]
+    acts = map(act_from_row, ports.store.query(f"O#{line.order}", f"A#{ActKind.REFUND.value}#"))
+    found = [one for one in acts if one.operation == line.operation]
     if not found or found[0].state is not ActState.DONE or found[0].by_hand is not None:
         return False
     act = found[0]

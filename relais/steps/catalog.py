@@ -171,6 +171,7 @@ def _apply_freelancer(store: Store, before: Freelancer | None, file: Freelancer)
         trials=before.trials,
         works=before.works,
         asked=before.asked,
+        owes=before.owes,
     )
     step = _step(before, Freelancer.from_row(counted.to_row()))
     if step is not Step.UNCHANGED:

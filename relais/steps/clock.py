@@ -42,7 +42,9 @@ from relais.steps.door import answer, tell_answer
 from relais.steps.gates import default_choice, end, person_owned, resume, send_opening, tell_taken
 from relais.steps.intake import tell_address
 from relais.steps.interrupt import sweep
+from relais.steps.late_refund import tell_client
 from relais.steps.lateness import ask_client_to_wait, ask_seller_of_late, seller_asked_at, watch_promises
+from relais.steps.leaving import tell_receipt
 from relais.steps.payout import at_rest, tell_completed
 from relais.steps.reach import Reach, address_of, reach
 from relais.steps.roster import tell
@@ -149,6 +151,8 @@ def _settle(ports: Ports, key: Key, row: Row) -> None:
         _gate(ports, gate_from_row(row))
     elif key.sk.startswith("N#"):
         tell(ports, row)
+    elif key.sk.startswith("A#") and "owes_mail" in row:
+        tell_client(ports, act_from_row(row), row)
     elif key.sk.startswith("A#"):
         _watch_act(ports, act_from_row(row))
         waits = SETTLES_WITHIN if row["state"] == ActState.DONE.value else timedelta(seconds=2 * LEASE_SECONDS)
@@ -173,6 +177,10 @@ def _order(ports: Ports, order: Order) -> None:
     now = ports.now()
     as_read = stamp(order.due or now)
     key = order_key(order.id)
+    if order.owes_receipt is not None:
+        _claim_of_order(ports, order, "owes_receipt", order.owes_receipt, as_read)
+        tell_receipt(ports, order)
+        return
     if order.owes_mail is not None:
         _claim_of_order(ports, order, "owes_mail", order.owes_mail, as_read)
         tell_completed(ports, order)

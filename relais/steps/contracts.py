@@ -17,6 +17,7 @@ from relais.order import Engagement, Milestone, stamp
 from relais.roster import Freelancer, Ranked, Standing
 from relais.steps.decisions import working_dates
 from relais.steps.situation import Situation
+from relais.withdrawal import right_until
 
 PARK_RULE = Rule.parse("1 wd; half")
 PICK_RULE = Rule.parse("5 wd; 1 wd, 2 wd")
@@ -65,7 +66,16 @@ def contract(situation: Situation, kind: Kind, link_key: str) -> Gate:
             return _refund(situation, link_key)
         case Kind.PROPOSAL:
             raise ProposalNeedsRankingError(situation.order.id)
-        case Kind.STUCK | Kind.LATE | Kind.CANCEL_LATE | Kind.MORE_TIME | Kind.QUESTION | Kind.RATING | Kind.APPEAL:
+        case (
+            Kind.STUCK
+            | Kind.LATE
+            | Kind.CANCEL_LATE
+            | Kind.MORE_TIME
+            | Kind.QUESTION
+            | Kind.AGREEMENT
+            | Kind.RATING
+            | Kind.APPEAL
+        ):
             raise NoStateWaitsError(kind)
         case _:
             assert_never(kind)
@@ -405,6 +415,10 @@ def _hold(situation: Situation, link_key: str) -> Gate:
     wait = clocks.hold_spoken if engaged.milestone.spoken else clocks.hold_silent
     if engaged.engagement.by_hand:
         wait = Duration.parse("0 wh")  # nobody is to be paid (design: people 5b, hold)
+    until = due_after(wait, situation.now, situation.shop.calendar)
+    withdraws = right_until(situation.order, (engaged.milestone,), situation.now)
+    if withdraws is not None and not engaged.milestone.refunded:
+        until = max(until, withdraws)  # never before an open right of withdrawal ends (design: people 5b)
     return _gate(
         situation,
         Kind.HOLD,
@@ -414,7 +428,7 @@ def _hold(situation: Situation, link_key: str) -> Gate:
         lang=situation.shop.lang,
         choices=(Choice.RELEASE, Choice.REOPEN) if _reopens(situation) else (Choice.RELEASE,),
         default=Default.RELEASE,
-        deadline=due_after(wait, situation.now, situation.shop.calendar),
+        deadline=until,
     )
 
 
@@ -495,6 +509,8 @@ def side_rule(clocks: Clocks, kind: Kind) -> Rule | None:
             return RATING_RULE
         case Kind.APPEAL:
             return APPEAL_RULE
+        case Kind.AGREEMENT:
+            return clocks.agreement
         case _:
             return None
 

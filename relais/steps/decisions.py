@@ -30,7 +30,7 @@ from relais.gate import (
 )
 from relais.money import shares
 from relais.offer import RefundCause
-from relais.order import Engagement, Milestone, MilestoneStage, OrderStage, engagement_row, stamp
+from relais.order import Engagement, Interrupt, Milestone, MilestoneStage, OrderStage, engagement_row, stamp
 from relais.performer import Performer
 from relais.ports import Store
 from relais.roster import Freelancer, tally_names, works_name
@@ -247,7 +247,16 @@ def effects(situation: Situation, gate: Gate, answer: Answer) -> Effects:
             return _unparked(situation, answer)
         case Kind.HOLD:
             return _reopened(situation) if answer.choice is Choice.REOPEN else Effects()
-        case Kind.STUCK | Kind.LATE | Kind.CANCEL_LATE | Kind.MORE_TIME | Kind.QUESTION | Kind.RATING | Kind.APPEAL:
+        case (
+            Kind.STUCK
+            | Kind.LATE
+            | Kind.CANCEL_LATE
+            | Kind.MORE_TIME
+            | Kind.QUESTION
+            | Kind.AGREEMENT
+            | Kind.RATING
+            | Kind.APPEAL
+        ):
             raise ChoiceNotRoutedError(gate.id.kind, answer.choice)
         case _:
             assert_never(gate.id.kind)
@@ -376,12 +385,21 @@ def _cancelled(situation: Situation, gate: Gate, answer: Answer) -> Effects:
     cause = interrupt.cause if interrupt is not None else str(answer.facts.get("cause", ""))
     proposed = gate.id.kind is Kind.PROPOSAL and gate.role is Role.FREELANCER
     return Effects(
-        put=handled | {"cause": cause},
+        put=handled | {"cause": cause} | _withdrawn(situation, interrupt),
         remove=("parked_from", "parked_why", *(() if situation.milestone is None else ("interrupt", "proposed"))),
         # Money under way is not called back: it arrives first.
         guards=() if situation.milestone is None else (equals("in_transit", 0),),
         writes=(not_asked(gate),) if proposed else (),
     )
+
+
+def _withdrawn(situation: Situation, interrupt: Interrupt | None) -> dict[str, int]:
+    """What a withdrawal gives back of a milestone, as it was when it was declared: what came since changes nothing."""
+    milestone = situation.milestone
+    if milestone is None or interrupt is None or interrupt.back is None:
+        return {}
+    part = {"give_back": interrupt.back} if interrupt.back < milestone.held else {}
+    return part | {"supplied": interrupt.supplied}
 
 
 def _brief_handed_in(situation: Situation, answer: Answer) -> Effects:

@@ -60,6 +60,7 @@ from relais.steps.interrupt import (
     cancel_milestone,
 )
 from relais.steps.lateness import ask_more_time, read_deadline, read_late
+from relais.steps.leaving import RightOverError, WorkBegunError, ask_to_end, cancel_unstarted, withdraw
 from relais.steps.links import (
     LinkRefusedError,
     NonceRefusedError,
@@ -84,6 +85,7 @@ from relais.steps.situation import (
     ratable,
     read_milestones,
     read_offer,
+    read_order,
     read_situation,
     reopenable,
 )
@@ -96,7 +98,10 @@ if TYPE_CHECKING:
 
 
 OFFER_FIELDS = frozenset({"client_kind", "start_now", "ends_when_done", "lang"})
-ORDER_FIELDS = frozenset({"nonce", "action", "address", "file", "ready", "milestone", "reopen", "stars", "note"})
+LEAVING_FIELDS = frozenset({"name", "declare", "sure", "note"})
+ORDER_FIELDS = (
+    frozenset({"nonce", "action", "address", "file", "ready", "milestone", "reopen", "stars"}) | LEAVING_FIELDS
+)
 ASK_FIELDS = frozenset({"ask", "stops", "anyway"})
 GATE_FIELDS = frozenset({"nonce", "choice", "note", "file", "why"}).union(
     PICK_FIELDS, ASK_FIELDS, SETTLEMENT_FIELDS, HANDING_IN_FIELDS
@@ -108,6 +113,7 @@ ADDRESS = re.compile(r"[!-~]+@[A-Za-z0-9.-]+\.[A-Za-z0-9-]{2,}")
 UNADDRESSED = frozenset("<>\"',;:()[]\\")
 UPLOAD = re.compile(r"[0-9a-f]{12}-(.+)")
 ADDRESS_LIMIT = 254
+NAME_LIMIT = 200
 UPLOAD_FOLDERS = 3
 """`files/<order>/<gate>/<digest>-<name>`."""
 MOST_UPLOADS = 120
@@ -184,7 +190,8 @@ def order_offer(ports: Ports, request: Request, slug: str) -> Shown | Response:
     problems = _consent_problems(request)
     if problems:
         return offer_page(ports, slug, lang, problems, request.typed())
-    order = draft(ports, slug, lang, consumer=request.first("client_kind") == "consumer")
+    consumer = request.first("client_kind") == "consumer"
+    order = draft(ports, slug, lang, consumer=consumer, express=consumer)  # both boxes were asked for above
     return redirect(checkout(ports, order))
 
 
@@ -227,6 +234,12 @@ def post_order(ports: Ports, request: Request, order: Order) -> Shown | Response
             return _post_reopen(ports, request, order, typed)
         case "rate":
             return _post_rating(ports, request, order, typed)
+        case "withdraw" | "confirm" as step:
+            return _post_withdrawal(ports, request, order, typed, confirmed=step == "confirm")
+        case "cancel":
+            return _post_cancel(ports, request, order, typed)
+        case "agree":
+            return _post_agree(ports, request, order, typed)
         case _:
             return order_page(ports, order, request, _with(typed, Problem("choice_missing", "action")))
 
@@ -237,12 +250,12 @@ def brief_fields(offer: Offer) -> frozenset[str]:
 
 
 def _with(typed: Typed, *problems: Problem) -> Typed:
-    return Typed((*typed.problems, *problems), typed.fields, typed.files)
+    return replace(typed, problems=(*typed.problems, *problems))
 
 
 def _post_address(ports: Ports, request: Request, order: Order) -> Shown | Response:
     address = "".join(letter for letter in request.first("address") if letter.isprintable())
-    if len(address) > ADDRESS_LIMIT or ADDRESS.fullmatch(address) is None or UNADDRESSED.intersection(address):
+    if not _is_address(address):
         return order_page(
             ports, order, request, Typed((Problem("address_invalid", "address"),), request.typed(), of_brief=False)
         )
@@ -293,6 +306,65 @@ def _post_rating(ports: Ports, request: Request, order: Order, typed: Typed) -> 
     kept = keep_text(ports, order.id, f"rating-{number}", note) if note else None
     rate(ports, order.id, number, int(request.first("stars")), kept, note)
     return redirect(order_path(ports, order))
+
+
+def _post_withdrawal(
+    ports: Ports, request: Request, order: Order, typed: Typed, *, confirmed: bool
+) -> Shown | Response:
+    """A consumer's withdrawal in two steps: the statement, then the confirmation (Code de la consommation, D221-5).
+
+    The first writes nothing: it shows what was declared and what it gives back.
+    """
+    name, address = request.first("name"), request.first("address")
+    problems: tuple[Problem, ...] = () if 0 < len(name) <= NAME_LIMIT else (Problem("name_missing", "name"),)
+    if not _is_address(address):
+        problems += (Problem("address_invalid", "address"),)
+    if request.first("declare") != "yes":
+        problems += (Problem("declare_missing", "declare"),)
+    if problems:
+        return order_page(ports, order, request, replace(_with(typed, *problems), of_brief=False))
+    if not confirmed:
+        return order_page(ports, order, request, replace(typed, step="confirm", status=200, of_brief=False))
+    try:
+        withdraw(ports, order.id, name=name, email=address)
+    except (RightOverError, InterruptMetError):
+        if read_order(ports.store, order.id).leaving is not None:
+            return redirect(order_path(ports, order))  # pressed twice: the page says what was declared
+        return order_page(ports, order, request, replace(_with(typed, Problem("right_over")), of_brief=False))
+    return redirect(order_path(ports, order))
+
+
+def _post_cancel(ports: Ports, request: Request, order: Order, typed: Typed) -> Shown | Response:
+    """The client cancels before anybody has taken the work; what they get back was shown before."""
+    if request.first("sure") != "yes":
+        problem = Problem("sure_missing", "sure")
+        return order_page(ports, order, request, replace(_with(typed, problem), of_brief=False))
+    try:
+        cancel_unstarted(ports, order.id)
+    except (WorkBegunError, InterruptMetError):
+        if read_order(ports.store, order.id).leaving is not None:
+            return redirect(order_path(ports, order))
+        return order_page(ports, order, request, replace(_with(typed, Problem("cancel_too_late")), of_brief=False))
+    return redirect(order_path(ports, order))
+
+
+def _post_agree(ports: Ports, request: Request, order: Order, typed: Typed) -> Shown | Response:
+    """The client asks the seller to end what has begun, with words."""
+    number, note = request.first("milestone"), request.first("note")
+    problems = note_problems(note, required=True)
+    if number not in {one.number for one in read_milestones(ports.store, order.id)}:
+        problems += (Problem("choice_missing", "milestone"),)
+    if problems:
+        return order_page(ports, order, request, replace(_with(typed, *problems), of_brief=False))
+    asked = ask_to_end(ports, order.id, number, keep_text(ports, order.id, f"agreement-{number}", note))
+    if asked is None or asked.status is not Status.OPEN:
+        return order_page(ports, order, request, replace(_with(typed, Problem("agree_too_late")), of_brief=False))
+    return redirect(f"{order_path(ports, order)}#leaving")
+
+
+def _is_address(address: str) -> bool:
+    well_formed = len(address) <= ADDRESS_LIMIT and ADDRESS.fullmatch(address) is not None
+    return well_formed and not UNADDRESSED.intersection(address)
 
 
 def _post_brief(
@@ -360,19 +432,25 @@ def _is_upload(key: str) -> bool:
 
 
 def _measure(ports: Ports, keys: tuple[str, ...]) -> tuple[list[dict[str, Any]], tuple[Problem, ...]]:
-    """What was really uploaded: size and digest of each file; a missing or empty one is told by name."""
+    """What was really uploaded: size and digest of each file; a missing or empty one is told by name.
+
+    Its permit may be used again for the rest of its hour: what counts from here on is the upload that is looked at.
+    """
     found: list[dict[str, Any]] = []
     problems: list[Problem] = []
     for key in keys:
-        name, size = file_name(key), ports.files.size(key)
-        if size is None:
+        name, measured = file_name(key), ports.files.measure(key)
+        if measured is None:
             problems.append(Problem("file_missing", "file", {"name": name}))
-        elif size == 0:
+            continue
+        size, upload = measured
+        if size == 0:
             problems.append(Problem("file_empty", "file", {"name": name}))
         elif size > FILE_LIMIT:
             problems.append(Problem("file_too_large", "file", {"name": name, "limit_mb": FILE_LIMIT_MB}))
         else:
-            found.append({"name": name, "key": key, "size": size, "sha256": ports.files.digest(key)})
+            digest = ports.files.digest(key, upload)
+            found.append({"name": name, "key": key, "upload": upload, "size": size, "sha256": digest})
     return found, tuple(problems)
 
 

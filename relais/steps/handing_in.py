@@ -57,7 +57,7 @@ def looked_at(
         opened = (wants_words and kind in PLAIN | PACKED.keys()) or (hidden and kind in AUTHORED)
         if not opened or file["size"] > MOST_TEXT:
             continue
-        body = ports.files.read(file["key"])
+        body = ports.files.read(file["key"], file["upload"])
         count = read_words(file["name"], body) if wants_words else None
         counts += [] if count is None else [count]
         authors += read_authors(file["name"], body) if hidden else ()

@@ -77,8 +77,12 @@ class PaymentMismatchError(RelaisError):
         self.what = what
 
 
-def draft(ports: Ports, slug: str, lang: str, *, consumer: bool) -> Order:
-    """Begin an order on the current version of an offer. Raises `OfferNotFoundError`, `OfferClosedError`."""
+def draft(ports: Ports, slug: str, lang: str, *, consumer: bool, express: bool = False) -> Order:
+    """Begin an order on the current version of an offer.
+
+    `express`: a consumer asks to start at once and acknowledges that the right of withdrawal ends when all is done.
+    Raises `OfferNotFoundError`, `OfferClosedError`.
+    """
     offer = current_offer(ports, slug)
     if offer.status is not OfferStatus.OPEN:
         raise OfferClosedError(slug)
@@ -93,6 +97,8 @@ def draft(ports: Ports, slug: str, lang: str, *, consumer: bool) -> Order:
         currency=offer.currency,
         price=offer.price,
         consumer=consumer,
+        express=express,
+        acknowledged=express,
         key_id=ports.link_keys.current,
         link_version=1,
         created=ports.now(),

@@ -9,6 +9,7 @@ answers itself.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from relais.errors import RelaisError
@@ -35,6 +36,9 @@ from relais.steps.gates import CANCELLED, answer, interruptible
 from relais.steps.side import withdraw_side
 from relais.steps.situation import moot, read_order, read_situation, unhandled
 from relais.steps.texts import keep_text
+
+WITHDRAWN = "Withdrawn"
+"""What a withdrawal is called on its row; to the workflow it is the way out of a cancellation, which it ends in too."""
 
 
 class NothingToCancelError(RelaisError):
@@ -108,26 +112,28 @@ def cancellable(ports: Ports, order_id: str) -> Order:
     return order
 
 
-def cancel_writes(ports: Ports, order: Order, *, by: str, cause: RefundCause, note: str | None) -> Change:
+def cancel_writes(
+    ports: Ports, order: Order, *, by: str, cause: RefundCause, note: str | None, kind: str = CANCELLED
+) -> Change:
     """The decision to cancel an order, as a write: its gates are answered with it after the commit (`sweep`)."""
     return Change(
         order_key(order.id),
         put={
             "interrupt_seq": order.interrupt_seq + 1,
             "interrupt": {
-                "kind": CANCELLED,
+                "kind": kind,
                 "cause": cause.value,
                 "by": by,
                 "at": stamp(ports.now()),
                 "note": note,
             },
         }
-        | _swept(ports, order.id),
+        | _sweep_owed(ports, order.id),
         guards=(equals("interrupt_seq", order.interrupt_seq), equals("stage", order.stage.value)),
     )
 
 
-def _swept(ports: Ports, order: str) -> dict[str, Any]:
+def _sweep_owed(ports: Ports, order: str) -> dict[str, Any]:
     return {"owes_sweep": 0, "due": stamp(ports.now() + OWED_AFTER), "due_shard": due_shard(order)}
 
 
@@ -170,9 +176,27 @@ def cancel_milestone_writes(
     ports: Ports, order: Order, milestone: Milestone, *, by: Role, cause: RefundCause, note: str | None
 ) -> tuple[Write, ...]:
     """The decision to cancel one milestone, as writes: its gate is answered with it after the commit (`sweep`)."""
-    interrupt = {"kind": CANCELLED, "cause": cause.value, "by": by.value, "at": stamp(ports.now())}
-    decided = Change(
-        milestone_key(order.id, milestone.number),
+    decided = call_back(ports, milestone, by=by, cause=cause, note=note)
+    return (decided, sweep_write(ports, order))
+
+
+def call_back(
+    ports: Ports,
+    milestone: Milestone,
+    *,
+    by: Role,
+    cause: RefundCause,
+    note: str | None,
+    withdrawn: Mapping[str, int] | None = None,
+) -> Change:
+    """The interrupt of one milestone on its row, as long as it stands where it was read and no money is under way.
+
+    Of a withdrawal, `withdrawn` says what it gives back and how much was supplied at this moment.
+    """
+    kind = CANCELLED if withdrawn is None else WITHDRAWN
+    interrupt = {"kind": kind, "cause": cause.value, "by": by.value, "at": stamp(ports.now())} | dict(withdrawn or {})
+    return Change(
+        milestone_key(milestone.order, milestone.number),
         put={"interrupt": interrupt | ({} if note is None else {"note": note})},
         guards=(
             equals("stage", milestone.stage.value),
@@ -181,12 +205,15 @@ def cancel_milestone_writes(
             absent("interrupt"),
         ),
     )
-    swept = Change(
+
+
+def sweep_write(ports: Ports, order: Order) -> Change:
+    """On an order's head, once milestones of it are called back: their gates are to be answered."""
+    return Change(
         order_key(order.id),
-        put=_swept(ports, order.id),
+        put=_sweep_owed(ports, order.id),
         guards=(equals("stage", order.stage.value), equals("interrupt_seq", order.interrupt_seq)),
     )
-    return (decided, swept)
 
 
 def _over(milestone: Milestone) -> bool:

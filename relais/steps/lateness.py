@@ -25,7 +25,7 @@ from relais.calendar import (
 )
 from relais.gate import Choice, Default, Gate, Kind, Role, Status, due_shard, next_due
 from relais.offer import RefundCause
-from relais.order import ORDER_LEVEL, Milestone, MilestoneStage, Order, OrderStage, engagement_row, stamp
+from relais.order import ORDER_LEVEL, Milestone, Order, OrderStage, engagement_row, stamp
 from relais.ports import Ports
 from relais.problem import Problem
 from relais.rows import Change, Write, differs, equals, gate_key, order_key
@@ -37,6 +37,7 @@ from relais.steps.interrupt import cancel_milestone_writes, cancel_writes, sweep
 from relais.steps.picks import LONGEST_WAIT_DAYS, own
 from relais.steps.side import Caused
 from relais.steps.situation import (
+    BEFORE_THE_CLIENT,
     Situation,
     find_gate,
     read_gate,
@@ -53,15 +54,6 @@ ASKED_AGAIN = Duration.parse("2 wd")
 """How long after the last decision about the same missed deadline the seller is asked anew: nothing waits for ever."""
 AFTER_PROMISE = 1
 """Working days after the promised date from which the client may cancel alone (design: people 1)."""
-BEFORE_THE_CLIENT = frozenset(
-    {
-        MilestoneStage.WORK,
-        MilestoneStage.REVIEW,
-        MilestoneStage.REASSIGN,
-        MilestoneStage.PICK,
-        MilestoneStage.PARK,
-    }
-)
 EVENING = time(18)
 
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
 from relais.announcement import Announcement
 from relais.calendar import due_after
 from relais.errors import RelaisError
-from relais.gate import Choice, Gate, GateId, Kind, Role, Status, gate_from_row
-from relais.offer import Question
+from relais.gate import Choice, Gate, GateId, Kind, Role, Status, Via, gate_from_row
+from relais.offer import Question, RefundCause
 from relais.order import Lost, Milestone
 from relais.pages.letter_views import AnnouncementView, Frame, LetterView
 from relais.ports import Ports
@@ -60,8 +61,8 @@ def told(ports: Ports, situation: Situation, gate: Gate) -> tuple[LetterView, ..
             page = read_one(ports, gate.order, gate.beside or "")
             return (_to_client(ports, situation, "more_time_given", page),)
         case Kind.MORE_TIME:
-            granted = gate.decision is not None and gate.decision.choice is Choice.GRANT
-            return (_to_maker(ports, situation, gate, "more_time_granted" if granted else "more_time_refused"),)
+            key = "more_time_granted" if _granted(gate) else "more_time_refused"
+            return (_to_maker(ports, situation, gate, key),)
         case Kind.APPEAL:
             kept = gate.decision is not None and gate.decision.choice is Choice.KEEP
             maker = read_freelancer(ports.store, gate.shown["maker"])
@@ -69,8 +70,34 @@ def told(ports: Ports, situation: Situation, gate: Gate) -> tuple[LetterView, ..
             return (replace(letter, facts=said(gate)),)
         case Kind.QUESTION:
             return _answer_told(ports, situation, gate)
+        case Kind.AGREEMENT:
+            return (_agreement_told(ports, situation, gate),)
         case _:
             return ()
+
+
+def _agreement_told(ports: Ports, situation: Situation, gate: Gate) -> LetterView:
+    """To the client who asked to cancel; a silence is told as one."""
+    decision = gate.decision
+    silent = decision is None or decision.via is Via.CLOCK
+    key = "agreement_unanswered" if silent else f"agreement_{Choice.GRANT if _granted(gate) else Choice.REFUSE}"
+    words = None if decision is None or decision.note is None else ports.files.get_text(decision.note)
+    held = 0 if situation.milestone is None else situation.milestone.held
+    return replace(_to_client(ports, situation, key, None), note=words, facts={"amount": held})
+
+
+def _granted(gate: Gate) -> bool:
+    return gate.decision is not None and gate.decision.choice is Choice.GRANT
+
+
+def left(ports: Ports, situation: Situation, declared: Mapping[str, str | int]) -> tuple[LetterView, ...]:
+    """The dated receipt of a client's own way out, to the address that was declared; and the seller's mail of it."""
+    key = "withdrawn" if declared["what"] == "withdrawal" else "left"
+    facts = {**declared, "amount": declared["back"]}
+    receipt = _to_client(ports, situation, key, None)
+    seller = _to_seller_of(ports, situation, key)
+    to = str(declared.get("email") or receipt.to)
+    return (replace(receipt, to=to, facts=facts), replace(seller, facts=facts, pay=int(declared["pay"])))
 
 
 def _answer_told(ports: Ports, situation: Situation, gate: Gate) -> tuple[LetterView, ...]:
@@ -179,7 +206,8 @@ def refunded(ports: Ports, situation: Situation) -> tuple[LetterView, ...]:
     milestone, freelancer = situation.milestone, situation.freelancer
     amount = situation.order.refunded if milestone is None else milestone.refunded
     cause = situation.order.cause if milestone is None else milestone.cause
-    key = "refunded" if milestone is None or milestone.undone else "settled"
+    part = "pro_rata" if cause == RefundCause.WITHDRAWAL else "settled"
+    key = "refunded" if milestone is None or milestone.undone else part
     back = replace(_to_client(ports, situation, key, None), facts={"amount": amount, "cause": cause or ""})
     if milestone is None or freelancer is None or by_hand(situation):
         return (back,)
@@ -311,19 +339,24 @@ def said(gate: Gate) -> dict[str, str | int]:
 
 
 def _to_seller(ports: Ports, situation: Situation, key: str, gate: Gate) -> LetterView:
+    link = gate_link(ports, situation.order, gate) if gate.role is Role.SELLER else None
+    facts = {"why": ""} | said(gate)
+    return replace(_to_seller_of(ports, situation, key), link=link, gate=gate, facts=facts)
+
+
+def _to_seller_of(ports: Ports, situation: Situation, key: str) -> LetterView:
+    """A mail to the seller about an order, where nothing is asked of them."""
     return LetterView(
         frame=frame(ports, situation, situation.shop.lang),
         key=key,
         role=Role.SELLER,
         to=situation.shop.email,
-        link=gate_link(ports, situation.order, gate) if gate.role is Role.SELLER else None,
+        link=None,
         order=situation.order,
         offer=situation.offer,
-        gate=gate,
         milestone=situation.milestone,
         freelancer=situation.freelancer,
         deadline=situation.promised,
-        facts={"why": ""} | said(gate),
     )
 
 

@@ -13,12 +13,14 @@ from typing import Any
 
 from relais import ledger
 from relais.act import Act, ActKind, ActState
+from relais.announcement import Announcement, Topic
 from relais.errors import RelaisError
 from relais.gate import HEARTBEAT, OWED_AFTER, Choice, Gate, GateId, Kind, Owed, Role, Status, Via, due_shard
 from relais.metrics import Metric
 from relais.order import ORDER_LEVEL, Milestone, MilestoneStage, Order, OrderStage, milestone_from_row, stamp
 from relais.pages.letter_views import LetterView
 from relais.ports import ConditionFailedError, Ports
+from relais.roster import Freelancer, owes_name
 from relais.rows import (
     Change,
     Guard,
@@ -27,6 +29,7 @@ from relais.rows import (
     at_least,
     entry_key,
     equals,
+    freelancer_key,
     gate_key,
     milestone_key,
     order_key,
@@ -50,6 +53,7 @@ from relais.steps.gates import (
     resume_decided,
     told_of_end,
 )
+from relais.steps.late_refund import late_acts
 from relais.steps.reassign import pay_former
 from relais.steps.refund import give_back_strays, open_refund, refund_gates, settle_refunds
 from relais.steps.roster import rise
@@ -148,12 +152,16 @@ def _taken_up(ports: Ports, situation: Situation, milestone: Milestone, act: Act
     )
 
 
-def _plan(ports: Ports, situation: Situation, milestone: Milestone, gate: Gate) -> Act:
-    """Reserve and write the intent. What its own share no longer holds is the seller's to bear, by the frozen policy.
+def _plan(ports: Ports, situation: Situation, milestone: Milestone, gate: Gate) -> Act | None:
+    """Reserve and write the intent; nothing is left to send where its freelancer owes all of it.
 
-    A milestone never draws on another's share: what a client may get back is there whatever else was paid.
+    What its own share no longer holds is the seller's to bear, by the frozen policy. A milestone never draws on
+    another's share: what a client may get back is there whatever else was paid.
     """
-    amount = milestone.left_to_send
+    due = milestone.left_to_send
+    maker = situation.freelancer
+    netted = 0 if maker is None else min(due, maker.owing(situation.order.currency))
+    amount = due - netted
     held = min(amount, _own_share(milestone))
     operation = f"{gate.order}:{ActKind.TRANSFER.value}:{milestone.number}:{gate.id.ordinal}"
     act = Act(
@@ -169,9 +177,7 @@ def _plan(ports: Ports, situation: Situation, milestone: Milestone, gate: Gate) 
         body=_body(ports, situation, milestone, operation, amount),
         tried_at=gate.id.ordinal,
     )
-    return plan(
-        ports,
-        act,
+    reserves = (
         Change(
             order_key(act.order),
             add={"left": -held, "in_transit": amount, "borne": amount - held},
@@ -179,14 +185,41 @@ def _plan(ports: Ports, situation: Situation, milestone: Milestone, gate: Gate) 
         ),
         Change(
             milestone_key(act.order, milestone.number),
-            add={"left_to_send": -amount, "in_transit": amount},
+            add={"left_to_send": -due, "in_transit": amount} | ({"netted": netted} if netted else {}),
             guards=(
-                at_least("left_to_send", amount),
+                at_least("left_to_send", due),
                 equals("stage", MilestoneStage.PAYOUT.value),
                 absent("interrupt"),
             ),
         ),
     )
+    kept = _netted(situation, maker, act, netted) if maker is not None and netted else ()
+    if amount:
+        return plan(ports, act, *reserves, *kept)
+    ports.store.write(*reserves, *kept)
+    return None
+
+
+def _netted(situation: Situation, maker: Freelancer, act: Act, amount: int) -> tuple[Write, ...]:
+    """What a freelancer owes is kept of their pay, booked, and told to them (row 11; minor units)."""
+    currency = situation.order.currency
+    entry = ledger.netted(
+        order=act.order, op=act.operation, amount=amount, currency=currency, freelancer=maker.key, at=situation.now
+    )
+    rest = maker.owing(currency) - amount
+    said = Announcement(
+        freelancer=maker.key,
+        topic=Topic.NETTED,
+        at=situation.now,
+        by="engine",
+        via=Via.ENGINE,
+        order=act.order,
+        facts={"amount": amount, "now": rest, "currency": currency, "milestone": act.milestone},
+    )
+    owed = Change(
+        freelancer_key(maker.key), add={owes_name(currency): -amount}, guards=(at_least(owes_name(currency), amount),)
+    )
+    return (entry_put(entry), owed, said.write)
 
 
 def _body(ports: Ports, situation: Situation, milestone: Milestone, operation: str, amount: int) -> dict[str, Any]:
@@ -275,6 +308,7 @@ def run_owed(ports: Ports, order_id: str, owed: str) -> None:
     refund_gates(ports, order_id)
     pay_former(ports, order_id)
     give_back_strays(ports, order_id)
+    late_acts(ports, order_id)
     settle_refunds(ports, order_id)
 
 
@@ -349,7 +383,7 @@ def _settle_fee(ports: Ports, order: Order, charge: str, transaction: str) -> No
 def _due_after_fee(ports: Ports, order: Order) -> tuple[dict[str, str], tuple[str, ...], Guard]:
     """When the clock looks again once the fee is booked: what else is owed keeps its date."""
     as_read = absent("due") if order.due is None else equals("due", stamp(order.due))
-    owed = (order.owes_start, order.owes_mail, order.owes_address, order.owes_sweep)
+    owed = (order.owes_start, order.owes_mail, order.owes_address, order.owes_sweep, order.owes_receipt)
     if any(one is not None for one in owed) or order.dead_run == order.run:
         return {}, (), as_read
     if order.is_open:
@@ -402,7 +436,7 @@ def tell_completed(ports: Ports, order: Order) -> None:
     for letter in _last_letters(ports, order, milestones):
         ports.mailer.send(letter)
     quiet = at_rest(order)
-    owed = order.owes_sweep is not None or order.owes_address is not None
+    owed = any(one is not None for one in (order.owes_sweep, order.owes_address, order.owes_receipt))
     later = OWED_AFTER if owed else HEARTBEAT
     ports.store.write(
         Change(
@@ -417,7 +451,7 @@ def tell_completed(ports: Ports, order: Order) -> None:
 def at_rest(order: Order) -> bool:
     """Whether the clock has nothing more to look for on an order that has ended."""
     known = order.fee is not None or order.paid == 0
-    return known and order.owes_sweep is None and order.owes_address is None
+    return known and order.owes_sweep is None and order.owes_address is None and order.owes_receipt is None
 
 
 def _last_letters(ports: Ports, order: Order, milestones: list[Milestone]) -> list[LetterView]:

@@ -131,8 +131,7 @@ def owed_back(situation: Situation) -> int:
 def paid_all_the_same(situation: Situation, amount: int) -> int:
     """What the freelancer is due when `amount` goes back to the client, by the frozen policy (minor units).
 
-    Pro-rata of a delivery comes with the withdrawal; until then it counts as nothing delivered. For a milestone that
-    never began nobody is paid, whatever the cause: nothing of it was done.
+    For a milestone that never began nobody is paid, whatever the cause: nothing of it was done.
     """
     if situation.milestone is not None and situation.milestone.unbegun:
         return 0
@@ -158,7 +157,7 @@ def _plan(ports: Ports, situation: Situation, gate: Gate, amount: int) -> Act:
         generation=0,
         amount=amount,
         currency=order.currency,
-        body=_body(order.payment_intent or "", amount, operation, order.id),
+        body=refund_body(order.payment_intent or "", amount, operation, order.id),
         tried_at=gate.id.ordinal,
     )
     writes: list[Write] = [
@@ -242,7 +241,7 @@ def _of_bonus(milestone: Milestone, part: int) -> int:
     return part * milestone.bonus // milestone.due if milestone.due else 0
 
 
-def _body(payment_intent: str, amount: int, operation: str, order: str) -> dict[str, Any]:
+def refund_body(payment_intent: str, amount: int, operation: str, order: str) -> dict[str, Any]:
     """What the refund asks of Stripe, frozen with its generation."""
     return {
         "payment_intent": payment_intent,
@@ -340,7 +339,7 @@ def _book_stray(ports: Ports, order: Order, act: Act) -> Act | None:
         act,
         amount=session.amount,
         currency=session.currency,
-        body={"session": session.id} | _body(session.payment_intent, session.amount, act.operation, order.id),
+        body={"session": session.id} | refund_body(session.payment_intent, session.amount, act.operation, order.id),
     )
     booking: tuple[Write, ...] = (
         Change(

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from relais.checks import Found
 from relais.gate import Choice, Gate, GateId, Kind, MalformedGateIdError, Role, Status, gate_from_row
-from relais.offer import Offer, OfferStatus, Release
+from relais.offer import Offer, OfferStatus, RefundCause, Release
 from relais.order import (
     ORDER_LEVEL,
     Milestone,
@@ -23,16 +23,19 @@ from relais.order import (
     OrderStage,
     droppable,
     milestone_from_row,
+    unstarted,
 )
 from relais.pages.letter_views import Frame
 from relais.pages.views import (
     AnsweredView,
     Asking,
+    Bearing,
     BriefView,
     FileView,
     FreelancerView,
     GateView,
     IndexView,
+    LeavingView,
     NoticeView,
     OfferView,
     OpenProposal,
@@ -69,6 +72,7 @@ from relais.steps.links import (
 )
 from relais.steps.picks import candidates, own
 from relais.steps.situation import (
+    BEFORE_THE_CLIENT,
     GateNotFoundError,
     OfferNotFoundError,
     Situation,
@@ -91,6 +95,7 @@ from relais.steps.situation import (
 from relais.steps.texts import saved_brief
 from relais.steps.thread import passed_back, thread
 from relais.web import Request, language
+from relais.withdrawal import all_given_back, begun, on_its_way, right_until
 
 View = IndexView | OfferView | OrderView | GateView | FreelancerView | AnsweredView | NoticeView
 PREVIEWED = (".png", ".jpg", ".jpeg", ".gif", ".webp")
@@ -109,6 +114,8 @@ COMMON_DOMAINS = (
 )
 SETTLED = frozenset({Kind.REFUND_REQUEST, Kind.SETTLEMENT})
 """Where client and seller read what the other wrote."""
+LEAVING = ("withdraw", "cancel", "agree")
+"""The client's own ways out, as their links name them."""
 READING = ("GET", "HEAD")
 MOST_SLIPS = 2
 """Of the finger, in the domain of an address."""
@@ -240,10 +247,67 @@ def order_page(ports: Ports, order: Order, request: Request, typed: Typed | None
         ),
         parts=_parts(ports, order, milestones, path, request) if offer.several else (),
         thread=() if draft else _thread(ports, order, milestones, Role.CLIENT, Role.CLIENT.value),
+        leaving=leaving(ports, order, offer, milestones, _step(request, typed)),
         problems=() if typed is None else typed.problems,
         typed={} if typed is None else typed.fields,
     )
     return Shown(view, 200 if typed is None else typed.status)
+
+
+def leaving(
+    ports: Ports, order: Order, offer: Offer, milestones: tuple[Milestone, ...], asked_for: tuple[str, str]
+) -> LeavingView | None:
+    """The client's own ways out of an order, with what each gives back; nothing where there is none.
+
+    `asked_for` is the step that is to be shown, and of which milestone; one that is not there is not shown.
+    """
+    over = offer.policy.handed_over
+    until = right_until(order, milestones, ports.now())
+    back = all_given_back(order, milestones, over) if until else 0
+    held = sum(one.held for one in milestones if begun(order) and not on_its_way(one) and not one.accepted)
+    asked = _asked_to_end(ports, order, milestones)
+    waiting = {number for number, _ in asked}
+    asks = tuple(one.number for one in milestones if _ends_by_agreement(order, one) and one.number not in waiting)
+    view = LeavingView(
+        path=order_path(ports, order),
+        until=until if back else None,
+        back=back,
+        kept=max(0, held - back),
+        cancels=unstarted(order) and order.interrupt_seq <= order.handled,
+        asks=asks,
+        asked=asked,
+    )
+    step, number = asked_for
+    offered = {"withdraw": view.until, "confirm": view.until, "cancel": view.cancels, "agree": number in asks}
+    if offered.get(step):
+        view = replace(view, step=step, number=number if step == "agree" else "")
+    return view if view.until or view.cancels or asks or asked else None
+
+
+def _step(request: Request, typed: Typed | None) -> tuple[str, str]:
+    """Which step of which way out is shown: the one that its link names, also where its form comes back."""
+    named = next((one for one in LEAVING if one in request.query), "")
+    return (typed.step if typed is not None and typed.step else named), request.query.get("agree", "")
+
+
+def _ends_by_agreement(order: Order, milestone: Milestone) -> bool:
+    """Whether its client may ask to end what has begun and is not before them yet."""
+    calm = milestone.interrupt is None and order.interrupt_seq <= milestone.handled
+    return begun(order) and calm and milestone.stage in BEFORE_THE_CLIENT
+
+
+def _asked_to_end(ports: Ports, order: Order, milestones: tuple[Milestone, ...]) -> tuple[tuple[str, datetime], ...]:
+    """The milestones whose end was asked for and not answered yet, with until when it is."""
+    found = []
+    for one in milestones if begun(order) else ():
+        if not one.sides:
+            continue
+        situation = read_situation(ports, order.id, one.number)
+        for gate in sides_of(ports, situation):
+            waits = gate.id.kind is Kind.AGREEMENT and gate.status is Status.OPEN and not moot(situation, gate)
+            if waits and gate.deadline is not None:
+                found.append((one.number, gate.deadline))
+    return tuple(found)
 
 
 def _milestones(ports: Ports, order: Order) -> tuple[Milestone, ...]:
@@ -270,7 +334,8 @@ def _brief_view(ports: Ports, order: Order, gate: Gate, *, shop: Shop, offer: Of
 
 
 def _uploaded(ports: Ports, key: str) -> FileView:
-    return FileView(name=file_name(key), size=ports.files.size(key) or 0, key=key)
+    size, _ = ports.files.measure(key) or (0, "")
+    return FileView(name=file_name(key), size=size, key=key)
 
 
 def _answers(ports: Ports, order: Order) -> tuple[tuple[str, str], ...]:
@@ -402,12 +467,13 @@ def _handed_in(ports: Ports, order: str, milestone: Milestone | None) -> Mapping
 def _file_view(ports: Ports, file: Mapping[str, Any], *, released: bool) -> FileView:
     # A drawing is its own original: shown in full it would be given away before the yes.
     image = file["name"].lower().endswith(IMAGES if released else PREVIEWED)
+    place = (file["key"], file["name"], file.get("upload", ""))
     return FileView(
         name=file["name"],
         size=file["size"],
         key=file["key"],
-        url=ports.files.link(file["key"], file["name"]) if released else None,
-        preview=ports.files.link(file["key"], file["name"], inline=True) if image else None,
+        url=ports.files.link(*place) if released else None,
+        preview=ports.files.link(*place, inline=True) if image else None,
     )
 
 
@@ -483,11 +549,20 @@ def _gate_view(ports: Ports, situation: Situation, gate: Gate, typed: Typed) -> 
         own_page=freelancer_link(ports, maker_row) if maker_row else None,
         refund=_refund_shown(situation, gate),
         bearings=bearings(situation, _held(situation)) if asked_back else (),
-        part=typed_part(situation, typed.fields) if asked_back and typed.problems else None,
+        part=_part_shown(situation, gate, typed),
         typed=typed.fields or _to_pass_on(ports, gate),
         problems=typed.problems,
         order_link=order_link(ports, order) if gate.role is Role.CLIENT else None,
     )
+
+
+def _part_shown(situation: Situation, gate: Gate, typed: Typed) -> tuple[int, Bearing] | None:
+    """What giving back comes to: of the part that was typed, or of all that is held where its end is asked for."""
+    if gate.id.kind is Kind.AGREEMENT:
+        held = _held(situation)
+        return held, next(one for one in bearings(situation, held) if one.cause is RefundCause.CHANGE_OF_MIND)
+    asked_back = gate.id.kind is Kind.REFUND_REQUEST
+    return typed_part(situation, typed.fields) if asked_back and typed.problems else None
 
 
 def _to_pass_on(ports: Ports, gate: Gate) -> Mapping[str, str]:
@@ -611,7 +686,7 @@ def _refund_shown(situation: Situation, gate: Gate) -> int | None:
     match gate.id.kind:
         case Kind.SETTLEMENT:
             return int(gate.shown["amount"])
-        case Kind.REFUND_REQUEST:
+        case Kind.REFUND_REQUEST | Kind.AGREEMENT:
             return _held(situation)
         case _ if {Choice.REFUND, Choice.CANCEL}.intersection(gate.choices):
             return _held(situation)

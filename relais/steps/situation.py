@@ -28,6 +28,7 @@ from relais.ports import Ports, Store
 from relais.roster import Freelancer
 from relais.rows import SHOP_KEY, Key, bounce_key, freelancer_key, gate_key, milestone_key, offer_key, order_key
 from relais.shop import Shop
+from relais.withdrawal import WHOLE
 
 ENDED = frozenset({MilestoneStage.REFUND, MilestoneStage.CLOSED})
 SEEN = ENDED | {
@@ -37,6 +38,15 @@ SEEN = ENDED | {
     MilestoneStage.HOLD,
     MilestoneStage.PAYOUT,
 }
+BEFORE_THE_CLIENT = frozenset(
+    {
+        MilestoneStage.WORK,
+        MilestoneStage.REVIEW,
+        MilestoneStage.REASSIGN,
+        MilestoneStage.PICK,
+        MilestoneStage.PARK,
+    }
+)
 UNWOUND = frozenset({OrderStage.UNWIND, OrderStage.CLOSE, OrderStage.COMPLETED})
 
 
@@ -319,7 +329,7 @@ def moot(situation: Situation, gate: Gate) -> bool:
 
 def stages_past(gate: Gate) -> frozenset[MilestoneStage]:
     """The stages of a milestone at which its side gate matters no more: a date that was missed, once there is work."""
-    return SEEN if gate.id.kind in {Kind.CANCEL_LATE, Kind.QUESTION} else ENDED
+    return SEEN if gate.id.kind in {Kind.CANCEL_LATE, Kind.QUESTION, Kind.AGREEMENT} else ENDED
 
 
 def waiting_for_time(ports: Ports, situation: Situation) -> list[Gate]:
@@ -354,7 +364,7 @@ def ratable(milestone: Milestone) -> bool:
 
 
 def kept_share(kept: FreelancerPaid, agreed: int) -> int:
-    """The part of the agreed cost that is kept (minor units); nothing counts as delivered yet in a pro-rata."""
+    """The part of the agreed cost that is kept (minor units); in a pro-rata nothing, where nothing was handed over."""
     match kept:
         case FreelancerPaid.FULL:
             return agreed
@@ -372,6 +382,9 @@ def kept_of_part(situation: Situation, cause: RefundCause, amount: int) -> int:
     milestone = situation.milestone
     if milestone is None or milestone.held <= 0:
         return 0
-    due = milestone.left_to_send
-    lost = due - kept_share(situation.offer.policy.bears.on(cause), due)
+    due, bears = milestone.left_to_send, situation.offer.policy.bears.on(cause)
+    if cause is RefundCause.WITHDRAWAL and bears is FreelancerPaid.PRO_RATA:
+        # By what was handed over, even where the client gets all of it back for want of an express request (L221-25).
+        return due - due * (WHOLE - milestone.supplied) // WHOLE
+    lost = due - kept_share(bears, due)
     return due - lost * amount // milestone.held

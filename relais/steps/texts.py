@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from relais.order import Order, stamp
 from relais.ports import Ports
 
+TEXTS = "texts/"
+
 
 def keep_text(ports: Ports, order: str, name: str, body: str) -> str:
     """Keep words in the bucket under their own digest; rows hold the key only. Returns the key."""
     digest = hashlib.sha256(body.encode()).hexdigest()[:16]
-    key = f"texts/{order}/{name}-{digest}"
+    key = f"{TEXTS}{order}/{name}-{digest}"
     ports.files.put_text(key, body)
     return key
 
@@ -29,7 +31,7 @@ class SavedBrief:
 
 def draft_text_key(order: str) -> str:
     """Where an unfinished brief is kept."""
-    return f"texts/{order}/brief-draft.json"
+    return f"{TEXTS}{order}/brief-draft.json"
 
 
 def save_brief(ports: Ports, order: Order, answers: dict[str, str], files: tuple[str, ...]) -> None:

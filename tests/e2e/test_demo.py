@@ -46,6 +46,7 @@ JOURNEY = (
     "uploads version 3",
     "approves it",
     "accepts the logo",
+    "saves the final files",
     "the hold has passed",
     "completes the order",
 )

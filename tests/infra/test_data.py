@@ -70,6 +70,13 @@ def test_an_upload_that_was_given_up_is_not_kept(both_stages: tuple[Stack, Stack
     assert any("AbortIncompleteMultipartUpload" in rule for rule in rules)
 
 
+def test_what_was_handed_in_never_expires(both_stages: tuple[Stack, Stack]) -> None:
+    """Who sends another file under its name makes it an older version, which the order's row still leads to."""
+    rules = both_stages[0].only("S3::Bucket")["Properties"]["LifecycleConfiguration"]["Rules"]
+    expiring = [rule for rule in rules if any("Expiration" in name for name in rule)]
+    assert [rule.get("Prefix") for rule in expiring] == ["texts/"]
+
+
 def test_browsers_may_upload_from_our_pages_alone(synthesized: Synthesized) -> None:
     """The form's address is the stage's public one; without one, an API of this region."""
     for variant, origin in (

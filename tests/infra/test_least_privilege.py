@@ -28,7 +28,7 @@ from tests.infra.reading import Stack
 from tests.support.journey import CONSENT, Journey
 from tests.support.permits import Deployed, Grant, Guard, Use, guarded_world
 from tests.support.unplayed import BY_THE_RUNTIME, UNPLAYED
-from tests.workflow import late, raises, reassignments, ways_out  # noqa: F401 - add theirs to the scenarios
+from tests.workflow import late, leaving, raises, reassignments, ways_out  # noqa: F401 - add theirs to the scenarios
 from tests.workflow.scenarios import SCENARIOS, told_seller
 
 Play = Callable[[World], object]
@@ -51,7 +51,7 @@ def unsaved_brief(world: World) -> None:
 
 def checkout_of_an_old_page(world: World) -> None:
     """The order button of a page that stood open for a day, of orders wherever they are."""
-    for reach in (Journey.to_brief, Journey.to_review):
+    for reach in (Journey.to_brief, Journey.to_review, Journey.to_hold):
         journey = reach(Journey(world))
         page = world.post(f"{journey.page}/checkout", {"nonce": "old"})
         assert page.status == 422

@@ -23,6 +23,7 @@ WILDCARDS = {
     ("logs:DescribeResourcePolicies", "*"): "likewise",
     ("logs:DescribeLogGroups", "*"): "likewise",
     ("s3:GetObject", "arn:aws:s3:::relais-{stage}-files-{AWS::AccountId}/*"): "orders that don't exist yet",
+    ("s3:GetObjectVersion", "arn:aws:s3:::relais-{stage}-files-{AWS::AccountId}/*"): "orders that don't exist yet",
     ("s3:PutObject", "arn:aws:s3:::relais-{stage}-files-{AWS::AccountId}/*"): "likewise",
     ("states:DescribeExecution", "arn:aws:states:eu-west-3:{AWS::AccountId}:execution:relais-{stage}:*"): "likewise",
     ("states:GetExecutionHistory", "arn:aws:states:eu-west-3:{AWS::AccountId}:execution:relais-{stage}:*"): "likewise",
@@ -34,6 +35,7 @@ READING = {
     "dynamodb:BatchGetItem",
     "dynamodb:Query",
     "s3:GetObject",
+    "s3:GetObjectVersion",
     "s3:ListBucket",
     "secretsmanager:GetSecretValue",
 }

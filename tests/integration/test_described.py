@@ -142,7 +142,14 @@ def _asked(taken: dict[str, Any], name: str) -> bool:
     return any(re.search(pattern, name) for pattern in taken.get("patternProperties", {}))
 
 
-SHOWS = {"brief": "q_name", "address": "address", "checkout": "nonce"}
+SHOWS = {
+    "brief": "q_name",
+    "address": "address",
+    "checkout": "nonce",
+    "withdraw": "declare",
+    "cancel": "sure",
+    "agree": "note",
+}
 """A field of the form that is meant, where it is not a gate's own."""
 FOREIGN = st.sampled_from(["cross-site", "none", "", "same-origin, cross-site"])
 UNKNOWN = st.sampled_from(["amount", "currency", "run", "q_", "choice ", "__proto__"])

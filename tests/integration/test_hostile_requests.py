@@ -370,7 +370,7 @@ def test_more_files_than_the_offer_takes_are_told_and_kept(world: World) -> None
     own = f"files/{journey.id}/{journey.open_gate.id}"
     keys = [f"{own}/{at:012x}-a.png" for at in range(400)]
     sizes: list[str] = []
-    with patch.object(type(world.clouds.files), "size", lambda _, key: sizes.append(key) or 5):  # type: ignore[attr-defined]
+    with patch.object(type(world.clouds.files), "measure", lambda _, key: sizes.append(key) or (5, "1")):  # type: ignore[attr-defined]
         page = world.send(journey.form("work"), choice="deliver", note="Voici", file=keys)
     assert (page.status, says(page, "fr", "problem.file_count", limit=20)) == (422, True)
     assert page.form("choice").fields["note"] == "Voici"

@@ -9,6 +9,7 @@ from relais.gate import Kind
 from relais.rows import Change, Key
 from relais.steps import runs
 from tests.support.journey import ANSWERS, Journey
+from tests.workflow.leaving import ask_to_end
 from tests.workflow.scenarios import broken
 from tests.workflow.ways_out import to_refund_right
 
@@ -44,6 +45,8 @@ def at_every_gate(world: World) -> list[Waiting]:
     ask(doubtful, "question")
     ask(answering, "question")
     ask(answering, "question", page="question")
+    ending, withdrawing, early = Journey(world).to_work(), Journey(world).to_work(), Journey(world).to_assign()
+    ask_to_end(ending)
     stuck = Journey(world).to_work()
     for _ in range(4):
         world.ports.machine.stop(stuck.id, stuck.order.run, "test")
@@ -71,6 +74,7 @@ def at_every_gate(world: World) -> list[Waiting]:
         Kind.CANCEL_LATE: missed,
         Kind.MORE_TIME: wished,
         Kind.QUESTION: doubtful,
+        Kind.AGREEMENT: ending,
         Kind.STUCK: stuck,
         Kind.PARK: parked,
         Kind.PICK: picking,
@@ -93,6 +97,9 @@ def at_every_gate(world: World) -> list[Waiting]:
         Waiting("question", answering, world.link("question", answering.id)),
         Waiting("acceptance", last, world.link("acceptance", last.id)),
         Waiting("brief", brief, brief.page),
+        Waiting("withdraw", withdrawing, f"{withdrawing.page}?withdraw=1"),
+        Waiting("cancel", early, f"{early.page}?cancel=1"),
+        Waiting("agree", withdrawing, f"{withdrawing.page}?agree=01"),
         Waiting("address", reached[Kind.WORK], reached[Kind.WORK].page),
         Waiting("checkout", draft, draft.page),
     ]

@@ -148,7 +148,8 @@ def world_of(golden: Golden, definition: dict[str, Any] | None = None) -> Iterat
         files = dict.fromkeys(golden.call["files"], b"\x89PNG") | {
             key: body.encode() for key, body in golden.call["texts"].items()
         }
-        world.clouds.files.objects |= files  # type: ignore[attr-defined]
+        for key, body in files.items():
+            world.clouds.put_object(key, body)
         world.wall_shift += (datetime.fromisoformat(golden.call["at"]) - world.now()).total_seconds()
         stripe = _stripe(rows)
         with patch.object(wiring, "_payments", lambda _key, _url: stripe):

@@ -43,7 +43,7 @@ UNPLAYED = (
         "open-checkout",
         SHOWN_AGAIN,
         "checkout_of_an_old_page",
-        *("dynamodb:BatchGetItem", "dynamodb:Query", "s3:GetObject", "s3:ListBucket"),
+        *("dynamodb:BatchGetItem", "dynamodb:Query", "s3:GetObject", "s3:GetObjectVersion", "s3:ListBucket"),
     ),
     _of("receive-stripe-event", RIGHTED, "second_payment", "dynamodb:PutItem"),
     _of("enter-order", RIGHTED, "payment_of_another_amount", "lambda:InvokeFunction"),

@@ -73,6 +73,7 @@ class Moto:
             ],
         )
         clients["s3"].create_bucket(Bucket="relais-dev-files", CreateBucketConfiguration={"LocationConstraint": REGION})
+        clients["s3"].put_bucket_versioning(Bucket="relais-dev-files", VersioningConfiguration={"Status": "Enabled"})
         clients["sesv2"].create_email_identity(EmailIdentity="bonjour@atelier-mistral.example")
         for name, value in SECRETS.items():
             clients["secretsmanager"].create_secret(Name=name, SecretString=json.dumps(value))

@@ -525,6 +525,10 @@ def answers_that_nobody_routes(world: World) -> None:
         world.ports.machine.start(journey.id, 2)
         world.settle()
     journey.answer("park", "acceptance")
+    journey.answer("acceptance", "accept")
+    _say(journey, "something_new")
+    assert journey.stage == "park"
+    journey.answer("park", "hold")
     finish(journey)
 
 

@@ -41,6 +41,7 @@ from relais.steps.decisions import LostWhy
 from relais.steps.lateness import seller_asked_at
 from relais.steps.reassign import NothingToReassignError, reassign
 from relais.steps.situation import read_situation
+from tests.support.gates import ask
 from tests.support.journey import Journey
 from tests.support.people import hire
 
@@ -53,7 +54,8 @@ READS = (
     ".desk",
     ".book",
     ".get_text",
-    ".size",
+    ".measure",
+    ".read",
     ".digest",
     ".status",
     ".events",
@@ -410,6 +412,64 @@ def taken_away(journey: Doomed) -> None:
     take(journey, deliver, approve, accept)
 
 
+def asked_along_the_way(journey: Doomed) -> None:
+    """A question stops the work; another date is granted beyond the promise, to which the client agrees."""
+    take(journey, brief, *WORK)
+    journey.fuse.armed = True
+    beside(journey, "question", stops="yes")
+    settled(journey, "question", "answer", "Oui, gardez-le.")
+    beside(journey, "more_time", until="2026-12-10")
+    settled(journey, "more_time", "grant")
+    settled(journey, "cancel_late", "wait")
+    journey.fuse.armed = False
+    take(journey, deliver, approve, accept)
+
+
+def late_and_cancelled(journey: Doomed) -> None:
+    """The work is late, the seller says nothing, the client cancels: everything goes back."""
+    take(journey, brief, *WORK)
+    silent(journey, "work")
+    journey.fuse.armed = True
+    the_seller_is_asked(journey)
+    silent(journey, "late")
+    settled(journey, "cancel_late", "cancel")
+
+
+def late_and_given_away(journey: Doomed) -> None:
+    """The work is late, the seller has somebody else do it."""
+    take(journey, brief, *WORK)
+    silent(journey, "work")
+    the_seller_is_asked(journey)
+    journey.fuse.armed = True
+    settled(journey, "late", "reassign")
+    take(journey, *WORK)
+    journey.fuse.armed = False
+    take(journey, deliver, approve, accept)
+
+
+def beside(journey: Doomed, kind: str, **fields: str) -> None:
+    """The form beside the work's own, until its gate stands and its owner has a mail."""
+    insist(
+        journey,
+        lambda: None if sides(journey, kind) else ask(journey, kind, **fields),
+        lambda: [gate.mailed for gate in sides(journey, kind)] == [True],
+    )
+
+
+def settled(journey: Doomed, kind: str, choice: str, note: str = "") -> None:
+    """A side gate is answered, and everybody whom that concerns has a mail."""
+    insist(
+        journey,
+        lambda: journey.answer(kind, choice, note),
+        lambda: all(gate.status is Status.ANSWERED and not gate.owes for gate in sides(journey, kind)),
+    )
+
+
+def sides(journey: Doomed, kind: str) -> list[Gate]:
+    """The side gates of this kind."""
+    return [gate for gate in journey.gates if gate.id.kind.side and gate.id.kind.value == kind]
+
+
 def paid_again_after_a_park(journey: Doomed) -> None:
     """The freelancer's account was not ready: parked, put right, sent again as the next generation of one act."""
     take(journey, brief, *WORK, deliver, approve, accept)
@@ -446,6 +506,9 @@ ENDS = (
     two_asked_at_once,
     given_up,
     taken_away,
+    asked_along_the_way,
+    late_and_cancelled,
+    late_and_given_away,
     paid_again_after_a_park,
 )
 

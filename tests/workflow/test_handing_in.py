@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Iterator
 from dataclasses import replace
+from unittest.mock import patch
 
 import pytest
 
@@ -54,6 +57,35 @@ def test_a_version_may_be_links_alone(world: World) -> None:
     hand_in(journey, links=f"{LINK}\n\n{LINK}\n")
     assert (journey.stage, version(journey)["links"]) == ("review", [LINK])
     assert LINK in world.get(world.link("review", journey.id)).text
+
+
+def test_what_was_looked_at_is_what_everybody_gets(world: World) -> None:
+    """A permit is good for an hour: what is sent with it after handing in, or in between, is nobody's version."""
+    journey = Journey(world).to_work()
+    looked, put, digest = b"\x89PNG looked at", world.clouds.put_object, world.ports.files.digest
+    form = journey.form("work")
+    (key,) = world.upload(f"{form.action}/files", form.fields["nonce"], {"logo.png": looked})
+
+    def meanwhile(*given: str) -> str:
+        put(key, b"\x89PNG replaced!")
+        return digest(*given)
+
+    with patch.object(world.ports.files, "digest", meanwhile):
+        world.send(form, choice="deliver", note="", file=[key])
+    (file,) = version(journey)["files"]  # type: ignore[misc, attr-defined]
+    assert (file["size"], file["sha256"]) == (len(looked), hashlib.sha256(looked).hexdigest())
+    put(key, b"\x89PNG replaced again")
+    for kind, choice in (("review", "approve"), ("acceptance", "accept")):
+        assert downloads(world, world.get(world.link(kind, journey.id)), key) == {looked}
+        journey.answer(kind, choice)
+    assert downloads(world, world.get(journey.page), key) == {looked}
+
+
+def downloads(world: World, page: Page, key: str) -> set[bytes]:
+    """What the page's addresses of a file lead to."""
+    files = world.clouds.files  # type: ignore[attr-defined]
+    found = re.findall(rf"{re.escape(key)}\?[^\"]*upload=([0-9]*)", page.body)
+    return {files.read(key, upload) for upload in found}
 
 
 def test_what_the_offer_requires_is_told_before_it_is_sent_and_may_be_sent_all_the_same(world: World) -> None:

@@ -37,9 +37,9 @@ from relais.errors import RelaisError
 from relais.gate import Gate, Kind, Role, Status, Via
 from relais.money import parse_amount
 from relais.offer import RefundCause
-from relais.order import Interrupt, Milestone, Order
+from relais.order import Interrupt, Milestone, Order, OrderStage
 from relais.rows import Row
-from relais.steps import by_hand, interrupt, runs
+from relais.steps import by_hand, interrupt, late_refund, leaving, runs
 from relais.steps import reassign as steps_reassign
 from relais.steps.bonus import give_bonus
 from relais.steps.book import booked, latest
@@ -47,7 +47,8 @@ from relais.steps.decisions import LostWhy, kept_when_lost
 from relais.steps.deliver import ADDRESS, ADDRESS_LIMIT
 from relais.steps.intake import correct_address
 from relais.steps.roster import By
-from relais.steps.situation import read_order, read_situation
+from relais.steps.situation import read_offer, read_order, read_situation
+from relais.withdrawal import PARIS, all_given_back, concluded, ends, right_until
 
 app = typer.Typer(
     no_args_is_help=True, help="List orders, show one, print what it waits for; cancel, refund, resume, correct."
@@ -153,6 +154,8 @@ def _order_document(ports: OperatorPorts, dossier: Dossier, times: Times, *, nam
         "owed": _owed(dossier),
         "parked": _parked(order),
         "interrupt": _interrupt(order.interrupt, times),
+        "leaving": _leaving(ports, order, times),
+        "withdrawal": _withdrawal(ports, dossier, times),
         "cause": order.cause or None,
         "offer": order.offer,
         "offer_version": order.offer_version,
@@ -190,7 +193,12 @@ def _asks_whether_to_go_on(gate: Gate) -> bool:
 def _owed(dossier: Dossier) -> list[dict[str, Any]]:
     """What follows a commit and is not done yet, with how often the clock has tried."""
     order = dossier.order
-    tries = {"start": order.owes_start, "mail": order.owes_mail, "sweep": order.owes_sweep}
+    tries = {
+        "start": order.owes_start,
+        "mail": order.owes_mail,
+        "sweep": order.owes_sweep,
+        "receipt": order.owes_receipt,
+    }
     owed = [{"on": "order", "what": what, "tries": often} for what, often in tries.items() if often is not None]
     if order.owes_fee is not None:
         owed.append({"on": "order", "what": "fee", "tries": None})
@@ -212,6 +220,32 @@ def _interrupt(known: Interrupt | None, times: Times) -> dict[str, Any] | None:
     if known is None:
         return None
     return {"seq": known.seq, "kind": known.kind, "cause": known.cause, "by": known.by, "at": times.iso(known.at)}
+
+
+def _leaving(ports: OperatorPorts, order: Order, times: Times) -> dict[str, Any] | None:
+    """The client's own way out; never what was declared, nor by whom by name."""
+    said = leaving.declared(ports, order)
+    if order.leaving is None or not said:
+        return None
+    at = times.iso(datetime.fromisoformat(said["at"]))
+    return {"what": said["what"], "at": at, "by": said["by"], "back": said["back"], "pay": said["pay"]}
+
+
+def _withdrawal(ports: OperatorPorts, dossier: Dossier, times: Times) -> dict[str, Any] | None:
+    """A consumer's right of withdrawal: until when, what it would give back now, on which statements it rests."""
+    order = dossier.order
+    if not order.consumer or order.stage is OrderStage.DRAFT:
+        return None
+    until = right_until(order, dossier.milestones, ports.now())
+    over = read_offer(ports.store, order.offer, order.offer_version).policy.handed_over
+    return {
+        "concluded": times.iso(concluded(order)),
+        "ends": times.iso(ends(concluded(order))),
+        "open": until is not None,
+        "back": all_given_back(order, dossier.milestones, over) if until else 0,
+        "express": order.express,
+        "acknowledged": order.acknowledged,
+    }
 
 
 def _milestone_document(one: Milestone, times: Times) -> dict[str, Any]:
@@ -247,6 +281,9 @@ def _milestone_document(one: Milestone, times: Times) -> dict[str, Any]:
             "sent": one.sent,
             "refunded": one.refunded,
             "refund_in_transit": one.refund_in_transit,
+            "claimed": one.claimed,
+            "recovered": one.recovered,
+            "netted": one.netted,
         },
     }
 
@@ -309,7 +346,7 @@ def _deliverable_document(row: Row, times: Times) -> dict[str, Any]:
 def _print_order(one: dict[str, Any], times: Times) -> None:
     currency = one["currency"]
     parked = one["parked"] and f"from {one['parked']['from']}: {one['parked']['why']}"
-    decided = one["interrupt"]
+    decided, left = one["interrupt"], one["leaving"]
     ended = decided and f"{decided['kind']} by {decided['by']}, {times.shown(decided['at'])}: {decided['cause']}"
     facts(
         f"Order {one['order']} (times: {times.zone})",
@@ -319,6 +356,8 @@ def _print_order(one: dict[str, Any], times: Times) -> None:
             ("Stage", one["stage"]),
             ("Parked", parked),
             ("Ended", ended),
+            ("Client leaves", left and f"{left['what']} by {left['by']}, {times.shown(left['at'])}"),
+            ("May withdraw", _right_line(one, times)),
             ("Run", f"{one['run']}, execution {one['execution'] or 'not started'}"),
             ("Died", f"run {one['dead_run']}: {one['dead_why'] or 'not known why'}" if one["dead_run"] else None),
             ("Without progress", f"{one['stalled']} runs" if one["stalled"] else None),
@@ -372,6 +411,13 @@ def _print_order(one: dict[str, Any], times: Times) -> None:
             for made in one["deliverables"]
         ],
     )
+
+
+def _right_line(one: dict[str, Any], times: Times) -> str | None:
+    right = one["withdrawal"]
+    if right is None or not right["open"]:
+        return None
+    return f"until {times.shown(right['ends'])}: {money(right['back'], one['currency'])} would go back"
 
 
 def _milestone_line(one: dict[str, Any], currency: str, times: Times) -> tuple[str | None, ...]:
@@ -524,18 +570,105 @@ def _cancel_milestone(
     say(f"Milestone {ended.number} of order {head.id} is being ended: see `relais order show {head.id}`.")
 
 
-@app.command(epilog='Example: relais order refund 4f7k2m9q0abc --reason "goodwill" --cause change_of_mind')
+@app.command(epilog='Example: relais order withdraw 4f7k2m9q0abc --sent 2026-12-05 --reason "letter of 5 December"')
+@sentences
+def withdraw(  # noqa: PLR0917 - likewise
+    order: OfOrder,
+    reason: Reason,
+    sent: Annotated[
+        datetime | None,
+        typer.Option(
+            formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M"],
+            help="When the statement was sent, by Paris time: the right is judged by it. Now, where it is left out.",
+        ),
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="Who withdraws, where it is not the name on the order.")] = None,
+    email: Annotated[str | None, typer.Option(help="Where the receipt goes, where it is another address.")] = None,
+    yes: Sure = False,
+    stage: OfStage = Stage.DEV,
+    as_json: AsJson = False,
+) -> None:
+    """Record a consumer's withdrawal that came by letter, mail or phone; they do it themselves on the order's page.
+
+    They get back what was not handed over, everything where they never asked to start at once, and a dated receipt.
+    """
+    if not reason.strip():
+        raise ReasonMissingError
+    if email is not None and (len(email) > ADDRESS_LIMIT or ADDRESS.fullmatch(email) is None):
+        raise AddressUnusableError
+    ports = Stack(stage).ports
+    dossier = read_dossier(ports.store, order)
+    head, at = dossier.order, ports.now() if sent is None else min(sent.replace(tzinfo=PARIS), ports.now())
+    if right_until(head, dossier.milestones, at) is None:
+        raise leaving.RightOverError(head.id)
+    over = read_offer(ports.store, head.offer, head.offer_version).policy.handed_over
+    back = money(all_given_back(head, dossier.milestones, over), head.currency)
+    if not yes and not as_json:
+        typer.confirm(f"Record the withdrawal from order {head.id} and give {back} back?", abort=True)
+    ended = leaving.withdraw(
+        ports,
+        head.id,
+        name=name or head.client_name or "",
+        email=email or head.client_email or "",
+        by=Role.SELLER,
+        sent=at,
+        reason=reason.strip(),
+    )
+    if as_json:
+        left = _leaving(ports, ended, Times.of_shop(ports.store))
+        tell_json({"order": ended.id, "stage": ended.stage.value, "leaving": left})
+        return
+    say(f"The withdrawal from order {ended.id} is recorded: {back} goes back, the receipt leaves within minutes.")
+
+
+@app.command(
+    epilog='Examples: relais order refund 4f7k2m9q0abc --reason "goodwill" --cause change_of_mind; relais order refund '
+    '4f7k2m9q0abc --milestone 01 --amount 60.00 --reason "half of it is unusable" --cause brief_not_met'
+)
 @sentences
 def refund(  # noqa: PLR0917 - likewise
     order: OfOrder,
     reason: Reason,
     cause: Annotated[Cause, typer.Option(help="Who caused it.")] = Cause.CHANGE_OF_MIND,
+    milestone: Annotated[
+        str | None, typer.Option(help="Only this one, such as 01, that was accepted and paid already.")
+    ] = None,
+    amount: Annotated[
+        str | None, typer.Option(help="Only this much of what was paid already, such as 60.00; else all of it.")
+    ] = None,
     yes: Sure = False,
     stage: OfStage = Stage.DEV,
     as_json: AsJson = False,
 ) -> None:
-    """Refund what an order still holds: the work ends, the client gets it back, the freelancer is paid by policy."""
-    _way_out(order, reason, cause, yes=yes, stage=stage, as_json=as_json)
+    """Refund an order: the work ends, the client gets it back, the freelancer is paid by policy.
+
+    What was accepted and paid already is refunded too, after the end as well: the freelancer's part of it, by the terms
+    they accepted, is taken back from their Stripe balance as far as it goes, the rest from what they are paid later.
+    """
+    if not reason.strip():
+        raise ReasonMissingError
+    ports, known = Stack(stage).ports, tidy(order)
+    if milestone is None and amount is None and not late_refund.only_late(ports, known):
+        _way_out(order, reason, cause, yes=yes, stage=stage, as_json=as_json)
+        return
+    numbers = late_refund.refundable(ports, known) if milestone is None else (f"{milestone:>02}",)
+    if not numbers or (amount is not None and len(numbers) > 1):
+        raise UsageRefusedError("Say which part with --milestone, such as --milestone 01.")
+    currency, why = read_order(ports.store, known).currency, RefundCause(cause.value)
+    given = None if amount is None else parse_amount(amount, currency)
+    foreseen = [late_refund.foresee(ports, known, number, amount=given, cause=why) for number in numbers]
+    if not yes and not as_json:
+        back = money(sum(one.amount for one in foreseen), currency)
+        claimed = money(sum(one.claimed for one in foreseen), currency)
+        typer.confirm(f"Give {back} back to the client, and ask {claimed} back from who was paid for it?", abort=True)
+    said = reason.strip()
+    done = [late_refund.refund_late(ports, known, one, amount=given, cause=why, reason=said) for one in numbers]
+    if as_json:
+        parts = [{"milestone": one.milestone, "refund": one.amount, "claimed": one.claimed} for one in done]
+        tell_json({"order": known, "refund": sum(one.amount for one in done), "milestones": parts})
+        return
+    back = money(sum(one.amount for one in done), currency)
+    say(f"{back} goes back: `relais order show {known}` tells how far it is.")
 
 
 def _way_out(order: str, reason: str, cause: Cause, *, yes: bool, stage: Stage, as_json: bool) -> None:

@@ -81,6 +81,7 @@ def show(freelancer: Who, stage: OfStage = Stage.DEV, as_json: AsJson = False) -
             ("Quality", _stars(scores[Axis.QUALITY])),
             ("On time", _share(scores[Axis.PUNCTUALITY])),
             ("Answers", _share(scores[Axis.RESPONSIVENESS])),
+            *(("Owes", f"{money(amount, name)}: deducted from the next pay") for name, amount in one.owes if amount),
         ],
     )
     table(
@@ -291,6 +292,7 @@ def _document(one: Freelancer, now: datetime, half_life: int) -> dict[str, Any]:
         "away": [away.to_row() for away in one.away],
         **{axis.value: _score(one.seen(axis, now, half_life)) for axis in Axis},
         "can_be_paid": one.can_be_paid,
+        "owes": {currency: amount for currency, amount in one.owes if amount},
     }
 
 

@@ -34,6 +34,7 @@ from relais.pages.views import (
     FileView,
     GateView,
     IndexView,
+    LeavingView,
     NoticeView,
     OfferView,
     OrderView,
@@ -278,6 +279,7 @@ OWNERS = {
     Kind.QUESTION: (Role.SELLER, "seller", Default.GO_ON),
     Kind.RATING: (Role.FREELANCER, FREELANCER.key, Default.GO_ON),
     Kind.APPEAL: (Role.SELLER, "seller", Default.STAY),
+    Kind.AGREEMENT: (Role.SELLER, "seller", Default.REFUSE),
 }
 ROUTED = {
     Kind.BRIEF: (Choice.HAND_IN,),
@@ -313,6 +315,7 @@ ROUTED = {
     Kind.QUESTION: (Choice.ANSWER,),
     Kind.RATING: (Choice.APPEAL,),
     Kind.APPEAL: (Choice.KEEP, Choice.STRIKE),
+    Kind.AGREEMENT: (Choice.GRANT, Choice.REFUSE),
 }
 ASKED = (
     Kind.PROPOSAL,
@@ -341,6 +344,7 @@ SHOWN: dict[Kind, dict[str, str | int]] = {
     Kind.MORE_TIME: {"until": "2026-12-10T17:00:00+00:00", "text": "texts/x/more_time"},
     Kind.RATING: {"stars": 4, "weight": 1000, "text": "texts/x/rating"},
     Kind.APPEAL: {"stars": 2, "weight": 1000, "maker": FREELANCER.key, "text": "texts/x/appeal"},
+    Kind.AGREEMENT: {"text": "texts/x/agreement"},
     Kind.QUESTION: {"by": "freelancer", "from": "01-work-0003", "with": "ines-moreau", "text": "texts/x/question"},
     Kind.CANCEL_LATE: {"promised": "2026-12-04T17:00:00+00:00", "until": "2026-12-10T17:00:00+00:00"},
 }
@@ -350,7 +354,16 @@ THREAD = (
     Said(Role.SELLER, own=True, at=NOW, text="Oui.", answer=True, to_client=False),
 )
 ASKING = (Asking(Kind.QUESTION, Role.SELLER, stops=True), Asking(Kind.MORE_TIME, Role.SELLER))
-NOTED = {Kind.WORK, Kind.QUESTION, Kind.MORE_TIME, Kind.RATING, Kind.APPEAL, Kind.REFUND_REQUEST, Kind.SETTLEMENT}
+NOTED = {
+    Kind.WORK,
+    Kind.QUESTION,
+    Kind.MORE_TIME,
+    Kind.RATING,
+    Kind.APPEAL,
+    Kind.REFUND_REQUEST,
+    Kind.SETTLEMENT,
+    Kind.AGREEMENT,
+}
 ASKING_CLIENT = (Asking(Kind.QUESTION, Role.CLIENT),)
 MORE_TIME = (Asking(Kind.MORE_TIME, Role.ENGINE, until=NOW),)
 NOTICES = (
@@ -404,6 +417,13 @@ LETTERS = (
     "more_time_refused",
     "more_time_given",
     "question",
+    "agreement",
+    "agreement_grant",
+    "agreement_refuse",
+    "agreement_unanswered",
+    "withdrawn",
+    "left",
+    "pro_rata",
     "answer",
     "rating",
     "appeal",
@@ -558,6 +578,26 @@ def order_pages(lang: str) -> Iterator[tuple[str, OrderView]]:
     yield "parked", order_view(lang, OrderStage.PARK)
     yield "completed", order_view(lang, OrderStage.COMPLETED, files=(LOGO, SOURCE), answers=BRIEF)
     yield from refunds(lang)
+    yield from leaving_pages(lang)
+
+
+def leaving_pages(lang: str) -> Iterator[tuple[str, OrderView]]:
+    """The client's own ways out, and each of their steps."""
+    ways = LeavingView(f"{HOME}/o/x", until=NOW, back=PRICE // 5, kept=PRICE - PRICE // 5, asks=("01",))
+    typed = {"name": "Marie Aubin", "address": "marie@gmail.com", "declare": "yes"}
+    under_way = order_view(lang, OrderStage.MILESTONES, leaving=ways)
+    early = order_view(lang, OrderStage.ASSIGN, leaving=replace(ways, back=PRICE, kept=0, cancels=True, asks=()))
+    yield "leaving", under_way
+    yield "leaving-early", early
+    yield "leaving-asked", replace(under_way, leaving=replace(ways, asks=(), asked=(("01", NOW),)))
+    wrong = (Problem("name_missing", "name"), Problem("declare_missing", "declare"))
+    yield "withdraw", replace(under_way, leaving=replace(ways, step="withdraw"))
+    yield "withdraw-wrong", replace(under_way, leaving=replace(ways, step="withdraw"), problems=wrong)
+    yield "withdraw-confirm", replace(under_way, leaving=replace(ways, step="confirm"), typed=typed)
+    yield "cancel-step", replace(early, leaving=replace(early.leaving or ways, step="cancel"))
+    yield "agree-step", replace(under_way, leaving=replace(ways, step="agree", number="01"))
+    left = {"what": "withdrawal", "at": "2026-11-25T09:30:00+00:00", "by": "client", "note": "texts/x"}
+    yield "left", replace(under_way, order=replace(under_way.order, leaving=left), leaving=None)
 
 
 def refunds(lang: str) -> Iterator[tuple[str, OrderView]]:
