@@ -230,7 +230,7 @@ class Season:
         longer = next((one for one in forms if one.fields.get("ask") == "more_time" and "note" not in one.names), None)
         if longer is not None and self.dice.random() < MORE_TIME:
             for _ in person.sends("more_time", ["more_time"]):
-                _shown(self.world.send(longer))
+                _shown(self.world.send(longer, sure="yes"))
             return  # the mail that confirms it brings them back
         choices = form.choices["choice"]
         if choices == ["appeal"] and self.dice.random() > APPEALED:

@@ -514,7 +514,10 @@ def _post_ask(ports: Ports, request: Request, opened: OpenedGate, typed: Typed) 
     if asked not in {one.value for one in may_be_asked(ports, situation, gate)}:
         return gate_page(ports, opened, typed=_with(typed, Problem("ask_waits", "ask")))
     if gate.id.kind is Kind.ACCEPTANCE:
-        # One press without a word may be a scanner's: it moves the date, and is no sign that its owner read the mail.
+        if request.first("sure") != "yes":
+            # A scanner that presses every button of a page has chosen nothing (promise 4).
+            return gate_page(ports, opened, typed=_with(typed, Problem("longer_missing", "longer")))
+        mark_posted(ports, gate)
         _by_rule(ports, give_more_time(ports, gate))
         return redirect(f"{gate_path(ports, opened.order, gate)}#more-time")
     problems = note_problems(note, required=True)

@@ -37,9 +37,9 @@ def of_kind(journey: Journey, kind: Kind) -> list[Gate]:
 
 
 def more_time(journey: Journey) -> Page:
-    """Press the button for more time on the page of the acceptance."""
+    """Tick and send the form for more time on the page of the acceptance."""
     forms = journey.world.get(journey.world.link("acceptance", journey.id)).forms
-    return journey.world.send(next(form for form in forms if form.fields.get("ask") == "more_time"))
+    return journey.world.send(next(form for form in forms if form.fields.get("ask") == "more_time"), sure="yes")
 
 
 def later(journey: Journey, gate: Gate) -> datetime:
@@ -90,12 +90,24 @@ def test_more_time_is_given_once(world: World) -> None:
     page = world.get(world.link("acceptance", journey.id))
     form = next(form for form in page.forms if form.fields.get("ask") == "more_time")
     until, mails = later(journey, journey.open_gate), len(world.mails)
-    assert world.send(form).status == 303
-    assert world.send(form).status == 422
+    assert world.send(form, sure="yes").status == 303
+    assert world.send(form, sure="yes").status == 422
     assert give_more_time(world.ports, journey.open_gate) is not None
     assert journey.open_gate.deadline == until
     assert len(world.mails) == mails + 1
     assert len(of_kind(journey, Kind.MORE_TIME)) == 1
+
+
+def test_the_button_alone_moves_nothing(world: World) -> None:
+    """A scanner presses what it finds (promise 4): what nobody ticked comes back with a word, and no date has moved."""
+    journey = Journey(world).to_acceptance()
+    page = world.get(world.link("acceptance", journey.id))
+    form = next(form for form in page.forms if form.fields.get("ask") == "more_time")
+    before = world.rows()
+    back = world.send(form)
+    assert back.status == 422
+    assert "Cochez la case si vous avez besoin de plus de temps" in back.text
+    assert world.rows() == before
 
 
 def test_a_revised_version_may_be_looked_at_longer_too(world: World) -> None:
@@ -131,7 +143,7 @@ def test_an_answer_that_comes_first_leaves_nothing_to_prolong(world: World) -> N
     page = world.get(world.link("acceptance", journey.id))
     form = next(form for form in page.forms if form.fields.get("ask") == "more_time")
     journey.answer("acceptance", "accept")
-    assert world.send(form).status == 200
+    assert world.send(form, sure="yes").status == 200
     assert of_kind(journey, Kind.MORE_TIME) == []
 
 
@@ -152,11 +164,11 @@ def test_a_confirmation_that_the_post_refuses_is_sent_later(world: World) -> Non
     assert "Plus de temps" in mail.subject
 
 
-def test_one_press_is_no_sign_that_a_mail_was_read(world: World) -> None:
-    """A scanner presses buttons: more time harms nobody, but it makes nobody reached (promise 3)."""
+def test_who_ticked_for_more_time_has_the_page(world: World) -> None:
+    """What was ticked is a person's sign, as a choice is (decision 0005); the date is kept beside its gate."""
     journey = Journey(world).to_acceptance()
     more_time(journey)
-    assert not journey.open_gate.posted
+    assert journey.open_gate.posted
     assert stamp(journey.open_gate.deadline or journey.open_gate.opened) == journey.open_gate.shown["more_time"]
     assert GateId.parse(str(of_kind(journey, Kind.MORE_TIME)[0].beside)).kind is Kind.ACCEPTANCE
 
