@@ -29,11 +29,12 @@ from relais.cli.stack import FUNCTIONS, Stack, Stage, in_sentences, is_local
 from relais.gate import OWED_TRIES, Gate, Kind, Owed, Status
 from relais.metrics import DIMENSION, NAMESPACE, Metric
 from relais.money import decimal_text
-from relais.order import MilestoneStage, Order, OrderStage
+from relais.order import ORDER_LEVEL, MilestoneStage, Order, OrderStage
 from relais.rows import RECONCILER_KEY
 from relais.steps.book import booked, latest, months_between
 from relais.steps.compare import read_report
 from relais.steps.reconcile import mark_from_row
+from relais.steps.runs import waits_for_nobody
 from relais.steps.webhook import PAID_EVENTS
 
 LATE = timedelta(minutes=10)
@@ -550,6 +551,12 @@ def _stuck(stack: Stack, dossier: Dossier) -> Iterator[tuple[str, str]]:
     status = ports.machine.status(order.id, order.run)
     if status not in ALIVE and order.owes_start is None:
         yield f"its execution {order.id}-{order.run} is {status}", resume
+        return
+    if status not in ALIVE or order.stage is OrderStage.PARK:
+        return
+    for level in waits_for_nobody(order, dossier.milestones, dossier.gates):
+        where = "" if level == ORDER_LEVEL else f"milestone {level} "
+        yield f"{where}waits, and nobody is asked", resume
 
 
 def _given_up(order: Order, gates: tuple[Gate, ...], now: datetime) -> Iterator[tuple[str, str]]:
@@ -559,7 +566,7 @@ def _given_up(order: Order, gates: tuple[Gate, ...], now: datetime) -> Iterator[
         yield f"its last mails were refused {order.owes_mail} times", "see the check of mail, and the addresses"
     for gate in gates:
         mails = int(gate.owes.get(Owed.MAIL.value, 0))
-        if gate.status is Status.OPEN and mails >= OWED_TRIES:
+        if mails >= OWED_TRIES:
             yield f"{gate.id}: its mail was refused {mails} times", "see the check of mail, and the address"
         if Owed.RESUME.value in gate.owes and gate.decision is not None and now - gate.decision.at >= RESUME_LATE:
             yield f"{gate.id}: the decision was not taken up", f"see its execution; `relais order resume {order.id}`"

@@ -48,7 +48,7 @@ from relais.steps.leaving import tell_receipt
 from relais.steps.payout import at_rest, tell_completed
 from relais.steps.reach import Reach, address_of, reach
 from relais.steps.roster import tell
-from relais.steps.runs import lived_long, next_run, roll_over, start_owed
+from relais.steps.runs import forgotten, lived_long, next_run, roll_over, start_owed
 from relais.steps.side import withdraw_moot, withdraw_side
 from relais.steps.situation import Situation, moot, read_freelancer, read_gate, read_situation
 from relais.steps.talking import promise_stands_still, stands_still
@@ -213,6 +213,8 @@ def _order(ports: Ports, order: Order) -> None:
         next_run(ports, order, "the execution does not run any more")
     elif lived_long(ports, order):
         roll_over(ports, order)
+    elif forgotten(ports, order):
+        next_run(ports, order, "nobody is asked for what it waits for")
 
 
 def _until_fee(order: Order, now: datetime) -> timedelta:
@@ -324,10 +326,7 @@ def _resume_again(ports: Ports, gate: Gate) -> None:
 
 def _tell_answer_again(ports: Ports, gate: Gate) -> None:
     """A side gate that was answered owes at most the mails that say so."""
-    tries = _tries(gate, Owed.MAIL) + 1
-    _claim_owed(ports, gate, Owed.MAIL, tries)
-    if tries > OWED_TRIES:
-        ports.counter.count(Metric.OWED_PARKED)
+    _claim_news(ports, gate, read_situation(ports, gate.order, gate.id.milestone))
     tell_answer(ports, read_gate(ports, gate.order, str(gate.id)))
 
 
@@ -360,12 +359,19 @@ def _mail_again(ports: Ports, situation: Situation, gate: Gate) -> None:
 
 def _tell_again(ports: Ports, gate: Gate) -> None:
     """A gate that was withdrawn owes at most the word that somebody else was faster."""
-    tries = int(gate.owes.get(Owed.MAIL.value, 0)) + 1
-    _claim_owed(ports, gate, Owed.MAIL, tries)
-    if tries > OWED_TRIES:
+    situation = read_situation(ports, gate.order, gate.id.milestone)
+    _claim_news(ports, gate, situation)
+    tell_taken(ports, situation, read_gate(ports, gate.order, str(gate.id)))
+
+
+def _claim_news(ports: Ports, gate: Gate, situation: Situation) -> None:
+    """Claim the mails about a gate that is over; after ten tries an alarm tells, and one a working day follows."""
+    tries = _tries(gate, Owed.MAIL) + 1
+    parked = tries >= OWED_TRIES
+    until = due_after(ASK_AGAIN, situation.now, situation.shop.calendar) if parked else None
+    _claim_owed(ports, gate, Owed.MAIL, tries, until)
+    if parked:
         ports.counter.count(Metric.OWED_PARKED)
-        return
-    tell_taken(ports, read_situation(ports, gate.order, gate.id.milestone), read_gate(ports, gate.order, str(gate.id)))
 
 
 def _claim_owed(ports: Ports, gate: Gate, owed: Owed, tries: int, until: datetime | None = None) -> None:

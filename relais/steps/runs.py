@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import timedelta
 from functools import partial
 from typing import Any
 
 from relais.errors import RelaisError
-from relais.gate import OWED_AFTER, Choice, Gate, Kind, Status, Via, due_shard
+from relais.gate import OWED_AFTER, Choice, Gate, Kind, Owed, Status, Via, due_shard, gate_from_row
 from relais.metrics import Metric
-from relais.order import ORDER_LEVEL, Order, OrderStage, milestone_from_row, stamp
+from relais.order import ORDER_LEVEL, Milestone, MilestoneStage, Order, OrderStage, milestone_from_row, stamp
 from relais.ports import ConditionFailedError, Ports
 from relais.rows import Change, Write, equals, merged, order_key
 from relais.steps.asking import open_side
@@ -124,6 +125,30 @@ def resumed(ports: Ports, situation: Situation) -> Caused:
 def roll_over(ports: Ports, order: Order) -> None:
     """Start the next run of an order whose execution has lived long; that is no lack of progress."""
     _start(ports, order, "the execution has lived long", stalled=0, mark=_mark(ports, order))
+
+
+def waits_for_nobody(order: Order, milestones: Iterable[Milestone], gates: Iterable[Gate]) -> tuple[str, ...]:
+    """Where an open order has neither an open gate nor a decision to be taken up, by milestone: nothing would happen.
+
+    Its execution may run all the same: a state waits for an answer that nobody was asked for.
+    """
+    waiting = {
+        gate.id.milestone
+        for gate in gates
+        if not gate.id.kind.side and (gate.status is Status.OPEN or Owed.RESUME.value in gate.owes)
+    }
+    if order.stage is not OrderStage.MILESTONES:
+        return () if ORDER_LEVEL in waiting else (ORDER_LEVEL,)
+    running = [one.number for one in milestones if one.stage is not MilestoneStage.CLOSED]
+    if not running:
+        return () if waiting else (ORDER_LEVEL,)
+    return tuple(number for number in running if number not in waiting)
+
+
+def forgotten(ports: Ports, order: Order) -> bool:
+    """Whether something of an order waits for nobody, as its rows stand now."""
+    rows = [ports.store.query(f"O#{order.id}", prefix) for prefix in ("M#", "G#")]
+    return bool(waits_for_nobody(order, map(milestone_from_row, rows[0]), map(gate_from_row, rows[1])))
 
 
 def lived_long(ports: Ports, order: Order) -> bool:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from relais.calendar import next_working_instant, within_working_hours
-from relais.gate import Choice, Gate, Kind, Owed, Role, Status, due_shard, jitter
+from relais.gate import Choice, Gate, Kind, Owed, Role, Status, Via, due_shard, jitter
 from relais.metrics import Metric
 from relais.order import stamp
 from relais.pages.letter_views import LetterView
@@ -22,13 +22,17 @@ from relais.pages.views import OrderView
 from relais.ports import MailRefusedError
 from relais.roster import Freelancer
 from relais.rows import Change, Put, address_hash, bounce_key, freelancer_key, gate_key, order_key
+from relais.steps import door
 from relais.steps.clock import tick
+from relais.steps.decisions import Answer
 from relais.steps.gates import default_choice, person_owned
 from relais.steps.intake import correct_address
 from relais.steps.links import LinkRefusedError, check_gate, gate_link
 from relais.steps.payout import close
 from relais.steps.reach import BounceUnreadableError, address_of, mark_posted, record
 from relais.steps.show import order_page
+from relais.steps.situation import read_situation
+from relais.steps.talking import Question, ask
 from relais.web import Request
 from tests.support.doubles import FakePorts
 from tests.support.orders import Play, open_shop
@@ -426,6 +430,28 @@ def test_a_mail_that_is_owed_is_tried_ten_times_ever_more_rarely_then_parked(
     assert asked.mailed
     assert asked.status is Status.OPEN
     assert len(told(play, "brief")) == 1
+
+
+def test_news_that_the_post_refuses_is_parked_after_ten_tries_and_never_given_up(
+    play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The answer to a question: an alarm once it was tried ten times, then one try a working day, until it is taken."""
+    work = play.until(Kind.WORK)
+    gate = ask(play.ports, Question(work, "texts/question", "0123456789abcdef", stops=False))
+    assert gate is not None
+    post = Post(play, monkeypatch)
+    play.ports.files.put_text("texts/answer", "Oui.")
+    seen = read_situation(play.ports, play.id, "01")
+    door.answer(play.ports, seen, gate, Answer(Choice.ANSWER, "seller", Via.LINK, "texts/answer"))
+    go_to(play, play.ports.at + timedelta(hours=9))
+    assert play.read(gate.id).owes == {Owed.MAIL: 10}
+    assert play.ports.counter.counts[Metric.OWED_PARKED] == 1
+    go_to(play, play.ports.at + timedelta(days=3))
+    assert 11 <= play.read(gate.id).owes[Owed.MAIL] <= 13
+    post.closed = False
+    go_to(play, play.ports.at + timedelta(days=4))
+    assert play.read(gate.id).owes == {}
+    assert len(told(play, "answer")) == 1
 
 
 def test_a_mail_that_left_long_after_its_question_gives_the_whole_time(

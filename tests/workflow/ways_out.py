@@ -386,6 +386,19 @@ def stuck_order(world: World) -> None:
 
 
 @way_out
+def opening_that_is_swallowed(world: World) -> None:
+    """A state waits for an answer that nobody was asked for: within a day the clock has the next run ask."""
+    journey, call = Journey(world), world.engine.call
+    with patch.object(world.engine, "call", lambda name, event: None if name == "open-gate" else call(name, event)):
+        journey.draft()
+        journey.pay()
+    assert (journey.stage, journey.order.run, journey.gates) == ("brief", 1, [])
+    world.pass_time(hours=26)
+    assert (journey.order.run, journey.open_gate.mailed) == (2, True)
+    finish(journey)
+
+
+@way_out
 def rolled_over(world: World) -> None:
     """An execution that has lived three hundred days is followed by the next, and nobody notices."""
     journey = Journey(world).to_work()

@@ -450,6 +450,16 @@ def test_an_order_whose_execution_died_is_told(stage: Stage, relais: Any) -> Non
     assert "relais order resume" in do
 
 
+def test_an_order_that_waits_for_nobody_is_told(stage: Stage, relais: Any) -> None:
+    """Its execution runs, and there is no open gate: nobody would ever hear of it."""
+    world = stage.world
+    (gate,) = world.store.query(f"O#{world.order}", "G#01#work")
+    stage.change(gate_key(world.order, gate["sk"].removeprefix("G#").replace("#", "-")), status="withdrawn")
+    ((about, what, do),) = ailing(relais)
+    assert (about, what) == (world.order, "milestone 01 waits, and nobody is asked")
+    assert "relais order resume" in do
+
+
 def test_a_decision_that_was_not_taken_up_is_told_after_five_minutes(stage: Stage, relais: Any) -> None:
     """Before that the clock is about to."""
     world = stage.world
