@@ -100,8 +100,11 @@ def cancel_unstarted(ports: Ports, order_id: str) -> Order:
     return _leave(ports, order_id, CANCELLATION, partial(_cancelled, ports), said=said, by=Role.CLIENT)
 
 
-Decided = Callable[[Order, Role, str], tuple[tuple[Write, ...], int, int]]
-"""What a way out writes, what it gives back, and what freelancers are paid all the same (minor units)."""
+Decided = Callable[[Order, Role, Callable[[], str]], tuple[tuple[Write, ...], int, int]]
+"""What a way out writes, what it gives back, and what freelancers are paid all the same (minor units).
+
+It keeps the statement only where there is such a way out: what was refused is nobody's to keep.
+"""
 
 
 def _leave(ports: Ports, order_id: str, what: str, decide: Decided, *, said: Mapping[str, str], by: Role) -> Order:
@@ -110,8 +113,8 @@ def _leave(ports: Ports, order_id: str, what: str, decide: Decided, *, said: Map
         order = read_order(ports.store, order_id)
         now = ports.now()
         statement = {"what": what, "order": order.id, "at": stamp(now), **said}
-        reason = keep_text(ports, order.id, what, json.dumps(statement, ensure_ascii=False))
-        writes, back, pay = decide(order, by, reason)
+        keep = partial(keep_text, ports, order.id, what, json.dumps(statement, ensure_ascii=False))
+        writes, back, pay = decide(order, by, keep)
         whole = statement | {"by": by.value, "back": back, "pay": pay, "concluded": stamp(concluded(order))}
         note = keep_text(ports, order.id, "left", json.dumps(whole, ensure_ascii=False))
         kept = {"what": what, "at": stamp(now), "note": note}
@@ -126,18 +129,16 @@ def _leave(ports: Ports, order_id: str, what: str, decide: Decided, *, said: Map
         except ConditionFailedError:
             if last:
                 raise InterruptMetError(order_id) from None
-    sweep(ports, order_id)
-    left = read_order(ports.store, order_id)
     try:
-        tell_receipt(ports, left)
-    except MailRefusedError as refused:
-        ports.counter.count(Metric.MAIL_PUT_OFF)
-        ports.note(refused)
+        sweep(ports, order_id)
+        tell_receipt(ports, read_order(ports.store, order_id))
+    except Exception as error:  # noqa: BLE001 - the decision stands and whoever gave it is told so; the clock goes on
+        ports.note(error)
     return read_order(ports.store, order_id)
 
 
 def _withdrawn(
-    ports: Ports, order: Order, by: Role, note: str, *, sent: datetime | None
+    ports: Ports, order: Order, by: Role, keep: Callable[[], str], *, sent: datetime | None
 ) -> tuple[tuple[Write, ...], int, int]:
     milestones = read_milestones(ports.store, order.id)
     handed_over = read_offer(ports.store, order.offer, order.offer_version).policy.handed_over
@@ -145,8 +146,9 @@ def _withdrawn(
     if right_until(order, milestones, sent or ports.now()) is None or not back:
         raise RightOverError(order.id)
     if not begun(order):
-        return (_whole(ports, order, by, RefundCause.WITHDRAWAL, note),), back, 0
+        return (_whole(ports, order, by, RefundCause.WITHDRAWAL, keep),), back, 0
     _check_calm(order, milestones)
+    note = keep()
     writes: list[Write] = [sweep_write(ports, order)]
     pay = 0
     for one in milestones:
@@ -168,18 +170,18 @@ def _kept(ports: Ports, milestone: Milestone, share: Mapping[str, int]) -> int:
     return kept_of_part(seen, RefundCause.WITHDRAWAL, share["back"])
 
 
-def _cancelled(ports: Ports, order: Order, by: Role, note: str) -> tuple[tuple[Write, ...], int, int]:
+def _cancelled(ports: Ports, order: Order, by: Role, keep: Callable[[], str]) -> tuple[tuple[Write, ...], int, int]:
     if not unstarted(order):
         raise WorkBegunError(order.id)
-    return (_whole(ports, order, by, RefundCause.CHANGE_OF_MIND, note),), order.left or order.price, 0
+    return (_whole(ports, order, by, RefundCause.CHANGE_OF_MIND, keep),), order.left or order.price, 0
 
 
-def _whole(ports: Ports, order: Order, by: Role, cause: RefundCause, note: str) -> Change:
+def _whole(ports: Ports, order: Order, by: Role, cause: RefundCause, keep: Callable[[], str]) -> Change:
     """An order that nobody has taken yet ends as a whole."""
     if order.interrupt_seq > order.handled:
         raise InterruptMetError(order.id)
     kind = WITHDRAWN if cause is RefundCause.WITHDRAWAL else CANCELLED
-    return cancel_writes(ports, order, by=by.value, cause=cause, note=note, kind=kind)
+    return cancel_writes(ports, order, by=by.value, cause=cause, note=keep(), kind=kind)
 
 
 def _check_calm(order: Order, milestones: tuple[Milestone, ...]) -> None:
@@ -192,8 +194,13 @@ def tell_receipt(ports: Ports, order: Order) -> None:
     """Send the client's dated receipt and tell the seller, then mark it sent; until then the clock repeats it."""
     if order.leaving is None or order.owes_receipt is None:
         return
-    for letter in letters.left(ports, read_situation(ports, order.id, ORDER_LEVEL), declared(ports, order)):
-        ports.mailer.send(letter)
+    try:
+        for letter in letters.left(ports, read_situation(ports, order.id, ORDER_LEVEL), declared(ports, order)):
+            ports.mailer.send(letter)
+    except MailRefusedError as refused:
+        ports.counter.count(Metric.MAIL_PUT_OFF)
+        ports.note(refused)
+        return
     done = Change(order_key(order.id), remove=("owes_receipt",), guards=(present("owes_receipt"),))
     try:
         ports.store.write(done)

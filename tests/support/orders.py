@@ -111,7 +111,7 @@ class Play:
 
     def draft(self) -> None:
         """The offer's button is pressed, its checkout opens."""
-        order = draft(self.ports, "logo", "fr", consumer=True)
+        order = draft(self.ports, "logo", "fr", consumer=True, express=True)
         self.id = order.id
         checkout(self.ports, order)
 

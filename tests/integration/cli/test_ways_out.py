@@ -1,11 +1,12 @@
 """`relais order cancel|refund|resume`: a decision of the seller's, with a reason that is kept, and one sentence."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from relais.gate import Status, gate_from_row
-from relais.order import order_from_row
+from relais.order import order_from_row, stamp
 from relais.rows import Change, order_key
 
 WHY = "la freelance est tombée malade, dit au téléphone"
@@ -145,3 +146,34 @@ def test_what_does_not_run_is_not_resumed(world: Any, relais: Any) -> None:
     said = relais("order", "resume", world.order)
     assert (said.code, said.err) == (1, f"relais: order {world.order} is completed: there is nothing to resume\n")
     assert head(world).run == 1
+
+
+def test_a_withdrawal_that_came_by_letter_is_recorded(world: Any, relais: Any) -> None:
+    """It asks with the amount, the way out follows, and what was declared is printed nowhere."""
+    world.engage()
+    right = relais("order", "show", world.order, "--json").json["withdrawal"]
+    assert (right["open"], right["back"], right["express"]) == (True, 29_000, False)
+    asked = relais("order", "withdraw", world.order, "--reason", WHY, given="n\n")
+    assert (asked.code != 0, "€290" in asked.out + asked.err, head(world).leaving) == (True, True, None)
+    said = relais("order", "withdraw", world.order, "--reason", WHY, "--name", "Marie Aubin", "--json")
+    assert (said.code, said.json["leaving"]["what"], said.json["leaving"]["back"]) == (0, "withdrawal", 29_000)
+    assert open_gates(world) == []
+    shown = relais("order", "show", world.order, "--json")
+    assert (shown.json["leaving"], shown.json["withdrawal"]["open"]) == (said.json["leaving"], False)
+    for page in (shown.out, relais("order", "show", world.order).out):
+        assert WHY not in page
+        assert "Aubin" not in page
+
+
+def test_the_day_on_which_it_was_sent_counts(world: Any, relais: Any) -> None:
+    """A letter of the last day that arrives a week later is in time (L221-22); one of the day after is not."""
+    world.engage()
+    ends = relais("order", "show", world.order, "--json").json["withdrawal"]["ends"]
+    began = order_from_row(world.store.get(order_key(world.order))).started
+    long_ago = stamp(began - timedelta(days=40))
+    world.store.write(Change(order_key(world.order), put={"started": long_ago}))
+    assert relais("order", "show", world.order, "--json").json["withdrawal"]["ends"] < ends
+    last = relais("order", "show", world.order, "--json").json["withdrawal"]["ends"][:10]
+    late = relais("order", "withdraw", world.order, "--reason", WHY, "--json")
+    assert (late.code, late.json["error"]["name"], head(world).leaving) == (1, "RightOverError", None)
+    assert relais("order", "withdraw", world.order, "--reason", WHY, "--sent", last, "--json").code == 0
