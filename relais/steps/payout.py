@@ -253,7 +253,12 @@ def _source(ports: Ports, order: Order) -> str:
 
 
 def _send(ports: Ports, act: Act) -> Outcome:
-    """Transfers are gated on the capability, re-read at the moment of paying (design: money A 8)."""
+    """The first sending is gated on the capability, re-read at the moment of paying (design: money A 8).
+
+    What was sent once may have arrived: its answer is asked for, however the account stands by now.
+    """
+    if act.first_sent is not None:
+        return send(ports, act)
     if not act.body["destination"] or not ports.payments.ready(act.body["destination"]):
         return refuse(ports, act, "account_not_ready")
     return send(ports, act)

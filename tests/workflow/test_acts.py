@@ -60,6 +60,18 @@ def test_the_same_key_finds_out_what_became_of_a_lost_answer(world: World, kind:
     paid_once(journey, 0)
 
 
+def test_an_answer_that_was_lost_is_asked_for_again_however_the_account_stands_by_now(world: World) -> None:
+    """The transfer may have arrived: to refuse it for an account that was restricted since would pay twice."""
+    journey = Journey(world).to_hold()
+    fault(world, FaultKind.LOSE_ANSWER)
+    hold = journey.open_gate.deadline
+    assert hold is not None
+    world.go_to(hold + timedelta(minutes=11))
+    assert act(journey)["state"] == "sending"
+    world.ports.payments.ready = lambda _account: False  # type: ignore[method-assign]
+    paid_once(journey, 0)
+
+
 def test_a_transfer_that_was_made_is_found_after_its_key_has_been_forgotten(world: World) -> None:
     """The line is down for a day after Stripe took it: its lists tell, nothing is sent again."""
     journey = Journey(world).to_hold()
