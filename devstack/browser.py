@@ -297,8 +297,10 @@ class Browser:
             "Sec-Fetch-Mode": "cors",
             "Sec-Fetch-Dest": "empty",
         }
-        _, _, body = self._send("POST", form.upload.address, urlencode(wanted).encode(), headers)
+        status, _, body = self._send("POST", form.upload.address, urlencode(wanted).encode(), headers)
         answer = json.loads(body)
+        if "files" not in answer:
+            raise PageError(form.upload.address, f"no file may be sent: the answer was {status}")
         if answer.get("problems"):
             raise PageError(form.page, "; ".join(problem["message"] for problem in answer["problems"]))
         for permit in answer["files"]:

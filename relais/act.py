@@ -60,11 +60,11 @@ class Act:
     kind: ActKind
     milestone: str
     operation: str
-    state: ActState
-    generation: int
     amount: int
     currency: str
     body: Mapping[str, Any]
+    state: ActState = ActState.PLANNED
+    generation: int = 0
     first_sent: datetime | None = None
     last_sent: datetime | None = None
     stripe_id: str | None = None

@@ -39,6 +39,8 @@ class Target:
     choose: tuple[str, ...]
     compiler: str | None
     version: str
+    whole: bool
+    """Whether the layer holds the dependencies; else it says where on this machine they are."""
 
 
 def main() -> None:
@@ -52,15 +54,19 @@ def main() -> None:
 def shipped() -> Target:
     """AWS Lambda's Python on arm64."""
     choose = ("--python-platform", "aarch64-manylinux2014", "--python-version", SHIPPED_PYTHON)
-    return Target("arm64", choose, find_python(SHIPPED_PYTHON), SHIPPED_PYTHON)
+    return Target("arm64", choose, find_python(SHIPPED_PYTHON), SHIPPED_PYTHON, whole=True)
 
 
 def local() -> Target:
-    """The interpreter that the local cloud runs its functions with."""
+    """The interpreter that the local cloud runs its functions with.
+
+    It unpacks a layer for every worker that it starts, in one process for all: two thousand files each would take
+    longer than the functions themselves.
+    """
     version = minor_version(str(LOCAL_PYTHON))
     if version is None:
         sys.exit("The local cloud's environment is missing: run `make setup`.")
-    return Target("local", ("--python", str(LOCAL_PYTHON)), str(LOCAL_PYTHON), version)
+    return Target("local", ("--python", str(LOCAL_PYTHON)), str(LOCAL_PYTHON), version, whole=False)
 
 
 def find_python(version: str) -> str | None:
@@ -89,17 +95,28 @@ def build_functions() -> None:
 
 
 def build_layer(target: Target) -> None:
-    """``build/layer-<target>/python``: the locked dependencies and relais without its command line, compiled."""
+    """``build/layer-<target>/python``: relais without its command line and the locked dependencies, compiled."""
     sources = list(files_of(ROOT / "relais", LEFT_OUT_OF_RELAIS))
-    inputs = digest([Path(__file__), LOCK, *sources], target.name, target.version, str(target.compiler is not None))
+    installed = dependencies(target)
+    words = (target.name, target.version, str(target.compiler is not None), "" if target.whole else str(installed))
+    inputs = digest([Path(__file__), LOCK, *sources], *words)
     with Rebuilt(BUILD / f"layer-{target.name}", inputs) as place:
         if not place:
             return
-        shutil.copytree(dependencies(target), place / "python")
+        if target.whole:
+            shutil.copytree(installed, place / "python")
+        else:
+            lead_to(installed, place / "python" / "lib" / f"python{target.version}" / "site-packages")
         copy(sources, ROOT, place / "python")
         if target.compiler:
             compile_all(place / "python" / "relais", place / "python", target.compiler)
         archive(place, BUILD / f"layer-{target.name}.zip")
+
+
+def lead_to(installed: Path, site_packages: Path) -> None:
+    """Have the interpreter look there first, as it does in a layer that holds everything."""
+    site_packages.mkdir(parents=True)
+    (site_packages / "relais.pth").write_text(f"import sys; sys.path.insert(0, {str(installed)!r})\n")
 
 
 def dependencies(target: Target) -> Path:

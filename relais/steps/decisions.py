@@ -745,7 +745,7 @@ def _acceptance_answered(situation: Situation, answer: Answer) -> Effects:
 
 def _refund_right_used(situation: Situation) -> Effects:
     """Once the included revisions are used the client may have everything back (promise 5: by the frozen policy)."""
-    promised = _promised_back(situation, put={"cause": RefundCause.REFUND_RIGHT.value})
+    promised = _promised(situation, put={"cause": RefundCause.REFUND_RIGHT.value})
     return replace(promised, guards=(equals("revisions_left", 0), *promised.guards))
 
 
@@ -753,7 +753,7 @@ def _request_answered(situation: Situation, answer: Answer) -> Effects:
     """The seller's answer to a client who asks for money back; a silence leaves the whole to the client's choice."""
     match answer.choice:
         case Choice.FULL:
-            return _promised_back(situation, put={"cause": answer.facts["cause"]})
+            return _promised(situation, put={"cause": answer.facts["cause"]})
         case Choice.PART:
             return Effects(put={"proposed": int(answer.facts["amount"]), "cause": answer.facts["cause"]})
         case Choice.CONTEST:
@@ -768,7 +768,7 @@ def _settled(situation: Situation, answer: Answer) -> Effects:
     proposed = None if situation.milestone is None else situation.milestone.proposed
     match answer.choice:
         case Choice.TAKE:
-            taken = _promised_back(situation, put={"give_back": proposed})
+            taken = _promised(situation, put={"give_back": proposed})
             return replace(taken, remove=("proposed",), guards=(*taken.guards, equals("proposed", proposed)))
         case Choice.ACCEPT:
             return replace(_accepted(situation, answer), remove=("proposed", "cause"))
@@ -776,63 +776,50 @@ def _settled(situation: Situation, answer: Answer) -> Effects:
             return Effects(add={"revisions_used": 1}, remove=("proposed", "cause"))
 
 
-def _promised_back(situation: Situation, put: Mapping[str, Any]) -> Effects:
+def _promised(situation: Situation, put: Mapping[str, Any], *writes: Write, guards: tuple[Guard, ...] = ()) -> Effects:
     """A decision that promises money: never under an interrupt that was not handled (design: workflow section 2)."""
     return Effects(
         put=put,
-        guards=(absent("interrupt"),),
-        writes=(Check(order_key(situation.order.id), (not_interrupted(situation),)),),
+        guards=(*guards, absent("interrupt")),
+        writes=(Check(order_key(situation.order.id), (not_interrupted(situation),)), *writes),
     )
 
 
 def _accepted(situation: Situation, answer: Answer) -> Effects:
-    milestone = situation.milestone
-    if milestone is None or milestone.engagement is None:
-        raise ChoiceNotRoutedError(Kind.ACCEPTANCE, answer.choice)
-    entry = ledger.accepted(
-        order=situation.order.id,
-        milestone=milestone.number,
-        share=milestone.price,
-        cost=milestone.engagement.agreed,
-        bonus=milestone.bonus,
-        freelancer=milestone.engagement.freelancer,
-        currency=situation.order.currency,
-        at=situation.now,
-        again=milestone.reopened > 0,
-    )
-    return Effects(
-        put={"spoken": answer.via is not Via.CLOCK, "accepted": True},
-        guards=(absent("interrupt"),),
-        writes=(Check(order_key(situation.order.id), (not_interrupted(situation),)), entry_put(entry)),
-    )
+    milestone, share = _share(situation, Kind.ACCEPTANCE, answer.choice)
+    entry = ledger.accepted(**share, again=milestone.reopened > 0)
+    spoken = answer.via is not Via.CLOCK
+    return _promised(situation, {"spoken": spoken, "accepted": True}, entry_put(entry))
 
 
 def _reopened(situation: Situation) -> Effects:
     """What silence accepted is before the client again, once, while nobody is paid: its booking is taken back."""
+    milestone, share = _share(situation, Kind.HOLD, Choice.REOPEN)
+    guards = (
+        equals("accepted", value=True),
+        equals("bonus", milestone.bonus) if milestone.bonus else absent("bonus"),
+        equals("in_transit", 0),
+        absent("reopened"),
+    )
+    put = {"accepted": False, "reopened": milestone.version}
+    return _promised(situation, put, entry_put(ledger.reopened(**share)), guards=guards)
+
+
+def _share(situation: Situation, kind: Kind, choice: Choice) -> tuple[Milestone, dict[str, Any]]:
+    """The milestone, and what of it the ledger books at its acceptance: price, pay and bonus."""
     milestone = situation.milestone
     if milestone is None or milestone.engagement is None:
-        raise ChoiceNotRoutedError(Kind.HOLD, Choice.REOPEN)
-    entry = ledger.reopened(
-        order=situation.order.id,
-        milestone=milestone.number,
-        share=milestone.price,
-        cost=milestone.engagement.agreed,
-        bonus=milestone.bonus,
-        freelancer=milestone.engagement.freelancer,
-        currency=situation.order.currency,
-        at=situation.now,
-    )
-    return Effects(
-        put={"accepted": False, "reopened": milestone.version},
-        guards=(
-            equals("accepted", value=True),
-            equals("bonus", milestone.bonus) if milestone.bonus else absent("bonus"),
-            equals("in_transit", 0),
-            absent("reopened"),
-            absent("interrupt"),
-        ),
-        writes=(Check(order_key(situation.order.id), (not_interrupted(situation),)), entry_put(entry)),
-    )
+        raise ChoiceNotRoutedError(kind, choice)
+    return milestone, {
+        "order": situation.order.id,
+        "milestone": milestone.number,
+        "share": milestone.price,
+        "cost": milestone.engagement.agreed,
+        "bonus": milestone.bonus,
+        "freelancer": milestone.engagement.freelancer,
+        "currency": situation.order.currency,
+        "at": situation.now,
+    }
 
 
 def _revised() -> Effects:

@@ -169,8 +169,6 @@ def _decided(
         kind=ActKind.REFUND,
         milestone=milestone.number,
         operation=operation,
-        state=ActState.PLANNED,
-        generation=0,
         amount=amount,
         currency=order.currency,
         body=refund_body(order.payment_intent or "", amount, operation, order.id) | {"note": said["note"]},
@@ -281,8 +279,6 @@ def _reversal(order: str, milestone: Milestone, transfer: Act, wanted: int, numb
         kind=ActKind.REVERSAL,
         milestone=milestone.number,
         operation=operation,
-        state=ActState.PLANNED,
-        generation=0,
         amount=0,
         currency=transfer.currency,
         body={

@@ -170,8 +170,6 @@ def _plan(ports: Ports, situation: Situation, milestone: Milestone, gate: Gate) 
         kind=ActKind.TRANSFER,
         milestone=milestone.number,
         operation=operation,
-        state=ActState.PLANNED,
-        generation=0,
         amount=amount,
         currency=situation.order.currency,
         body=_body(ports, situation, milestone, operation, amount),

@@ -7,7 +7,7 @@ lost it is told why, and paid what the frozen policy says. Design: workflow sect
 from __future__ import annotations
 
 from relais import ledger
-from relais.act import Act, ActKind, ActState
+from relais.act import Act, ActKind
 from relais.errors import RelaisError
 from relais.gate import Choice, Gate, GateId, Status, Via, gate_from_row
 from relais.metrics import Metric
@@ -98,8 +98,6 @@ def _plan(ports: Ports, situation: Situation, milestone: Milestone, lost: Lost) 
         kind=ActKind.TRANSFER,
         milestone=milestone.number,
         operation=operation,
-        state=ActState.PLANNED,
-        generation=0,
         amount=lost.pay,
         currency=order.currency,
         body={

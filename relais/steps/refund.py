@@ -153,8 +153,6 @@ def _plan(ports: Ports, situation: Situation, gate: Gate, amount: int) -> Act:
         kind=ActKind.REFUND,
         milestone=gate.id.milestone,
         operation=operation,
-        state=ActState.PLANNED,
-        generation=0,
         amount=amount,
         currency=order.currency,
         body=refund_body(order.payment_intent or "", amount, operation, order.id),

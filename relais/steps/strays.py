@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from relais.act import Act, ActKind, ActState
+from relais.act import Act, ActKind
 from relais.order import ORDER_LEVEL
 from relais.ports import Ports
 from relais.rows import Write
@@ -18,8 +18,6 @@ def stray_act(ports: Ports, order: str, session: str) -> tuple[Write, ...]:
         kind=ActKind.REFUND,
         milestone=ORDER_LEVEL,
         operation=operation,
-        state=ActState.PLANNED,
-        generation=0,
         amount=0,
         currency="",
         body={"session": session},

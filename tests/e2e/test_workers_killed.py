@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from http.client import HTTPException
 from itertools import count
@@ -41,12 +41,12 @@ DANGER = 0.3
 LONGEST_ACT = 0.6
 """Seconds within which they do."""
 MINUTES_A_STEP = 3
+SHORT_STEPS = 16
+"""So long the steps stay short while an order is waited for: holds end one after the other, as they began."""
 MOST_DOUBLED = 8
-"""Half a day: an answer of Stripe's that was lost is looked for after hours, not minutes."""
+"""Then they grow, to half a day: an answer of Stripe's that was lost is looked for after hours, not minutes."""
 STEP_SECONDS = 4.0
 MOST_SECONDS = 1_200.0
-LATER = timedelta(days=12)
-"""More than a hold takes."""
 TROUBLE = (PageError, OSError, HTTPException, ClientError, BotoCoreError, ValueError)
 """What people meet while a function dies: they try again."""
 CONSENTS = {"client_kind": "consumer", "start_now": "yes", "ends_when_done": "yes"}
@@ -121,6 +121,11 @@ class Clock:
         while not over.wait(STEP_SECONDS):
             self.step(timedelta(minutes=MINUTES_A_STEP))
 
+    def go_to(self, at: datetime) -> None:
+        """Step to a date, unless it is over."""
+        now = datetime.now(UTC) + timedelta(seconds=self.offset)
+        self.step(max(at - now, timedelta()))
+
     def step(self, time: timedelta) -> None:
         """Give the stack a later date, and have the clock look at it. One that dies looks at the next step."""
         self.offset += int(time.total_seconds())
@@ -184,6 +189,10 @@ class Town:
                 self._choose(gate)
         return [gate.id.kind for gate in asked] == [Kind.HOLD]
 
+    def hold_ends(self, order: str) -> datetime:
+        """When its pay may leave."""
+        return next(gate.deadline for gate in self._gates(order) if gate.id.kind is Kind.HOLD and gate.deadline)
+
     def _gates(self, order: str) -> list[Gate]:
         return [gate_from_row(row) for row in self.store.query(f"O#{order}", "G#")]
 
@@ -243,8 +252,10 @@ def play(port: int, folder: Path) -> list[str]:
             beside.submit(clock.run, out)
             orders = list(people.map(town.play, range(ORDERS)))
             out.set()
-            clock.step(LATER)
-            heads = [town.insist("its end", partial(_end, town, clock, order, count(1))) for order in orders]
+            clock.go_to(min(town.hold_ends(order) for order in orders))
+            heads = [
+                town.insist(f"the end of {order}", partial(_end, town, clock, order, count(1))) for order in orders
+            ]
         finally:
             over.set()
             out.set()
@@ -263,5 +274,6 @@ def _end(town: Town, clock: Clock, order: str, tries: Iterator[int]) -> Order | 
     found = ended(clock.store, order)
     if found is None:
         town.rests(order)
-        clock.step(timedelta(minutes=MINUTES_A_STEP * 2 ** min(next(tries), MOST_DOUBLED)))
+        doubled = min(max(next(tries) - SHORT_STEPS, 0), MOST_DOUBLED)
+        clock.step(timedelta(minutes=MINUTES_A_STEP * 2**doubled))
     return found

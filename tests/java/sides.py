@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from relais.gate import AlreadyAnsweredError, Choice, Gate, Kind, Role, Status, Via, due_shard
+from relais.offer import RefundCause
 from relais.order import MilestoneStage, Order
 from relais.ports import ConditionFailedError
 from relais.steps import door, interrupt
@@ -19,7 +21,10 @@ from relais.steps.talking import Question, ask
 from relais.steps.thread import ANSWER
 from tests.support.doubles import FakePorts
 from tests.support.orders import Play
-from tests.support.racing import Track
+from tests.support.racing import Overtaken, Track
+
+if TYPE_CHECKING:
+    from relais.ports import Store
 
 LATER = (AlreadyAnsweredError, ConditionFailedError, InterruptMetError)
 """What whoever comes second is told."""
@@ -132,12 +137,23 @@ def a_missed_date_against_the_approval(track: Track) -> None:
 
 
 def a_question_against_a_cancellation(track: Track) -> None:
-    """The seller answers and, in another window, cancels: the answer is kept or not, the way out is one."""
+    """The seller answers and, in another window, cancels: the answer is kept or not, the way out is one.
+
+    Every other time the answer comes after the sweep has looked, and before it writes.
+    """
     (play,) = track.at(doubtful)
     asked, work = side(play, Kind.QUESTION), play.gate(Kind.WORK)
-    said, cancelled, _ = track.at_once(
-        [says(play, asked, Choice.ANSWER), play.cancel, partial(interrupt.sweep, track.ports, play.id)]
-    )
+    answer = says(play, asked, Choice.ANSWER)
+    if track.round % 2:
+        cause = RefundCause.BRIEF_NOT_MET
+        said = interrupt.cancel_writes(track.ports, play.order, by="seller", cause=cause, note="texts/why")
+        track.ports.store.write(said)
+        cancelled: Any = play.order
+        overtaken = Overtaken(track.store)
+        ports = replace(track.ports, store=cast("Store", overtaken))
+        said, _ = track.at_once([partial(overtaken.by, answer), partial(interrupt.sweep, ports, play.id)])
+    else:
+        said, cancelled, _ = track.at_once([answer, play.cancel, partial(interrupt.sweep, track.ports, play.id)])
     interrupt.sweep(track.ports, play.id)
 
     assert isinstance(cancelled, Order)

@@ -112,7 +112,6 @@ def test_an_act_that_was_sent_and_has_no_end_is_told_after_an_hour(
         milestone="01",
         operation="4f7k2m9q0abc:transfer:01:1",
         state=state,
-        generation=0,
         amount=100,
         currency="eur",
         body={},

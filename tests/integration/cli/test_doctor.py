@@ -519,7 +519,6 @@ def test_money_that_did_not_move_is_told(
         milestone="01",
         operation=f"{world.order}:transfer:01:6",
         state=state,
-        generation=0,
         amount=13_000,
         currency="eur",
         body={},

@@ -96,7 +96,7 @@ def test_the_most_urgent_wait_comes_first() -> None:
 )
 def test_money_on_its_way_is_a_wait(state: ActState, *, listed: bool) -> None:
     """Refused and unknown acts are the seller's: their gate is the wait."""
-    act = Act("o", "transfer-01-0005", ActKind.TRANSFER, "01", "o:transfer:01:5", state, 0, 13_000, "eur", {})
+    act = Act("o", "transfer-01-0005", ActKind.TRANSFER, "01", "o:transfer:01:5", 13_000, "eur", {}, state)
     kinds = [wait.kind for wait in waits_of(ORDER, (GATE,), (act,), NOW)]
     assert ("transfer" in kinds) is listed
 

@@ -1,6 +1,6 @@
 import pytest
 
-from devstack.browser import Page, PageError, multipart, read_page, shown
+from devstack.browser import Browser, Page, PageError, multipart, read_page, shown
 
 PAGE = """<!doctype html><html><body><h1>Votre <em>brief</em></h1>
 <a href="/offer/logo">Offre</a>
@@ -78,3 +78,11 @@ def test_the_file_stands_last_in_an_upload() -> None:
     body = multipart("b", {"key": "files/x", "policy": "p"}, "logo.png", "image/png", b"\x89PNG")
     assert body.index(b'name="policy"') < body.index(b'name="file"; filename="logo.png"')
     assert body.endswith(b"\x89PNG\r\n--b--\r\n")
+
+
+def test_a_permit_that_is_not_given_is_an_error_of_the_page(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A function may die: whoever sends files is told, and may try again."""
+    browser = Browser()
+    monkeypatch.setattr(browser, "_send", lambda *_: (500, {}, b'{"message": "Internal server error"}'))
+    with pytest.raises(PageError, match="the answer was 500"):
+        browser.upload(page.form("q_name"), {"logo.png": ("image/png", b"\x89PNG")})
