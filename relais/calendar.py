@@ -110,6 +110,7 @@ class Duration:
         return f"{self.count} {self.unit}"
 
     @classmethod
+    @lru_cache(maxsize=256)
     def parse(cls, text: str) -> "Duration":
         """Read a duration from its text; raises DurationFormatError."""
         found = _DURATION.fullmatch(text.strip())
@@ -146,6 +147,7 @@ class Reminder:
                 assert_never(self.anchor)
 
     @classmethod
+    @lru_cache(maxsize=256)
     def parse(cls, text: str) -> "Reminder":
         """Read "2 d", "-24 h", "half" or "last day"; raises ReminderFormatError."""
         word = text.strip()
@@ -171,6 +173,7 @@ class Rule:
         return f"{self.deadline}; {', '.join(str(reminder) for reminder in self.reminders)}"
 
     @classmethod
+    @lru_cache(maxsize=256)
     def parse(cls, text: str) -> "Rule":
         """Read a rule from its text; raises DurationFormatError or ReminderFormatError."""
         deadline, _, reminders = text.partition(";")

@@ -63,6 +63,7 @@ def fetch(url: str) -> tuple[int, str]:
             return error.code, error.read().decode()
 
 
+@pytest.mark.dear
 def test_an_order_plays_itself_from_the_offer_to_the_freelancers_money(demo: Start, nothing_left: NothingLeft) -> None:
     """The main job on the deployed app, over HTTP alone, with every role's permissions enforced.
 

@@ -14,6 +14,7 @@ from tests.workflow.scenarios import SCENARIOS
 DEFINITION: dict[str, Any] = json.loads((ROOT / "statemachines" / "order.asl.json").read_text(encoding="utf-8"))
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_an_order_goes_this_way(world: World, name: str) -> None:
     """The scenario holds on moto; walked without it, the same definition enters the same states in the same order.
