@@ -79,6 +79,10 @@ def waiting_for(kind: Kind) -> tuple[Role, ...]:
             return (Role.CLIENT, Role.FREELANCER)
         case Kind.MORE_TIME:
             return (Role.FREELANCER,)
+        case Kind.RATING:
+            return ()
+        case Kind.APPEAL:
+            return (Role.FREELANCER,)
         case Kind.QUESTION:
             return (Role.SELLER, Role.FREELANCER)
         case Kind.CANCEL_LATE:

@@ -60,6 +60,8 @@ ASKING = frozenset(
         "more_time",
         "more_time_given",
         "question",
+        "rating",
+        "appeal",
         "agreement",
     }
 )
@@ -338,6 +340,7 @@ def _sayable(view: LetterView) -> Mapping[str, object]:
         "first": "",
         "missed": _stated(view, "missed"),
         "later": _stated(view, "until"),
+        "stars": view.facts.get("stars", ""),
     }
     match _reader(view.role):
         case "client":

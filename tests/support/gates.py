@@ -62,7 +62,14 @@ def at_every_gate(world: World) -> list[Waiting]:
     for one in (asked_back, proposed):
         one.answer("acceptance", "request", "Le nom est mal écrit.")
     proposed.answer("refund_request", "contest", "Le brief demandait cela.")
+    rated, appealed = Journey(world).to_hold(), Journey(world).to_hold()
+    for one in (rated, appealed):
+        form = world.get(one.page).form("stars")
+        assert world.send(form, stars="2", note="Trop simple.", action="rate").status == 303
+    appealed.answer("rating", "appeal", "Le brief demandait cela.")
     reached = {
+        Kind.RATING: rated,
+        Kind.APPEAL: appealed,
         Kind.LATE: late,
         Kind.CANCEL_LATE: missed,
         Kind.MORE_TIME: wished,

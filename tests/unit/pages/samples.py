@@ -277,6 +277,8 @@ OWNERS = {
     Kind.CANCEL_LATE: (Role.CLIENT, "client", Default.GO_ON),
     Kind.MORE_TIME: (Role.SELLER, "seller", Default.REFUSE),
     Kind.QUESTION: (Role.SELLER, "seller", Default.GO_ON),
+    Kind.RATING: (Role.FREELANCER, FREELANCER.key, Default.GO_ON),
+    Kind.APPEAL: (Role.SELLER, "seller", Default.STAY),
     Kind.AGREEMENT: (Role.SELLER, "seller", Default.REFUSE),
 }
 ROUTED = {
@@ -311,6 +313,8 @@ ROUTED = {
     Kind.CANCEL_LATE: (Choice.WAIT, Choice.CANCEL),
     Kind.MORE_TIME: (Choice.GRANT, Choice.REFUSE),
     Kind.QUESTION: (Choice.ANSWER,),
+    Kind.RATING: (Choice.APPEAL,),
+    Kind.APPEAL: (Choice.KEEP, Choice.STRIKE),
     Kind.AGREEMENT: (Choice.GRANT, Choice.REFUSE),
 }
 ASKED = (
@@ -327,15 +331,19 @@ ASKED = (
     Kind.CANCEL_LATE,
     Kind.MORE_TIME,
     Kind.QUESTION,
+    Kind.RATING,
+    Kind.APPEAL,
 )
 FOUND = tuple(Found(check, ok, "3", "2") for check in Check for ok in (False, True))
 BEARINGS = tuple(Bearing(cause, PAY, PRICE - PAY) for cause in (RefundCause.BRIEF_NOT_MET, RefundCause.SELLER_FAULT))
-NOTELESS = {Kind.PICK, Kind.PARK, Kind.STUCK, Kind.LATE, Kind.CANCEL_LATE, Kind.MORE_TIME}
+NOTELESS = {Kind.PICK, Kind.PARK, Kind.STUCK, Kind.LATE, Kind.CANCEL_LATE, Kind.MORE_TIME, Kind.APPEAL}
 """The kinds that have a page of their own."""
 SHOWN: dict[Kind, dict[str, str | int]] = {
     Kind.SETTLEMENT: {"amount": 6_000, "proposal": "part"},
     Kind.LATE: {"missed": "2026-11-30T16:00:00+00:00"},
     Kind.MORE_TIME: {"until": "2026-12-10T17:00:00+00:00", "text": "texts/x/more_time"},
+    Kind.RATING: {"stars": 4, "weight": 1000, "text": "texts/x/rating"},
+    Kind.APPEAL: {"stars": 2, "weight": 1000, "maker": FREELANCER.key, "text": "texts/x/appeal"},
     Kind.AGREEMENT: {"text": "texts/x/agreement"},
     Kind.QUESTION: {"by": "freelancer", "from": "01-work-0003", "with": "ines-moreau", "text": "texts/x/question"},
     Kind.CANCEL_LATE: {"promised": "2026-12-04T17:00:00+00:00", "until": "2026-12-10T17:00:00+00:00"},
@@ -346,7 +354,16 @@ THREAD = (
     Said(Role.SELLER, own=True, at=NOW, text="Oui.", answer=True, to_client=False),
 )
 ASKING = (Asking(Kind.QUESTION, Role.SELLER, stops=True), Asking(Kind.MORE_TIME, Role.SELLER))
-NOTED = {Kind.WORK, Kind.QUESTION, Kind.MORE_TIME, Kind.REFUND_REQUEST, Kind.SETTLEMENT, Kind.AGREEMENT}
+NOTED = {
+    Kind.WORK,
+    Kind.QUESTION,
+    Kind.MORE_TIME,
+    Kind.RATING,
+    Kind.APPEAL,
+    Kind.REFUND_REQUEST,
+    Kind.SETTLEMENT,
+    Kind.AGREEMENT,
+}
 ASKING_CLIENT = (Asking(Kind.QUESTION, Role.CLIENT),)
 MORE_TIME = (Asking(Kind.MORE_TIME, Role.ENGINE, until=NOW),)
 NOTICES = (
@@ -408,6 +425,10 @@ LETTERS = (
     "left",
     "pro_rata",
     "answer",
+    "rating",
+    "appeal",
+    "rating_kept",
+    "rating_struck",
     "unanswered",
     "date_moved",
     "refunded",
