@@ -435,24 +435,24 @@ def _proposal_answered(situation: Situation, gate: Gate, answer: Answer) -> Effe
 def _said_no(situation: Situation, gate: Gate, answer: Answer) -> tuple[Write, ...]:
     """A no gives the place back and costs nothing; silence counts (design: people 5)."""
     if answer.via is Via.CLOCK:
-        return scored(situation, gate, gate.owner, Seen(Axis.RESPONSIVENESS, score.SILENT, Cause.LAPSED), back=True)
+        return _scored(situation, gate, gate.owner, _Seen(Axis.RESPONSIVENESS, score.SILENT, Cause.LAPSED), back=True)
     if answer.by != gate.owner:
         return (not_asked(gate),)
-    declined = Seen(Axis.RESPONSIVENESS, score.ANSWERED, Cause.DECLINED, _declined_why(gate, answer) or "")
-    return scored(situation, gate, gate.owner, declined, back=True)
+    declined = _Seen(Axis.RESPONSIVENESS, score.ANSWERED, Cause.DECLINED, _declined_why(gate, answer) or "")
+    return _scored(situation, gate, gate.owner, declined, back=True)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Seen:
-    """What is seen of somebody at a gate: on which axis, how good, why."""
-
+class _Seen:
     axis: Axis
     value: int
     cause: Cause
     why: str = ""
 
 
-def scored(situation: Situation, gate: Gate, freelancer: str, what: Seen, *, back: bool = False) -> tuple[Change, Put]:
+def _scored(
+    situation: Situation, gate: Gate, freelancer: str, what: _Seen, *, back: bool = False
+) -> tuple[Change, Put]:
     """One change of a score with its cause, in the transaction that causes it; `back`: a place is given back too."""
     weight = score.weight(situation.now, situation.shop.half_life)
     total, weights = tally_names(what.axis)
@@ -476,9 +476,9 @@ def _engaged(situation: Situation, gate: Gate) -> Effects:
     trial = bool(terms.get("trial"))
     whole = Engagement(gate.owner, terms["pay"], situation.now, deadlines[0], kind, trial=trial)
     bound = _bound(situation, whole, deadlines)
-    answered = Seen(Axis.RESPONSIVENESS, score.ANSWERED, Cause.ACCEPTED)
+    answered = _Seen(Axis.RESPONSIVENESS, score.ANSWERED, Cause.ACCEPTED)
     beside = _held_beside(situation, gate.owner)
-    counted, event = scored(situation, gate, gate.owner, answered, back=bool(beside))
+    counted, event = _scored(situation, gate, gate.owner, answered, back=bool(beside))
     counted = replace(counted, add={**counted.add, "trials": -1}) if trial else counted
     return replace(bound, writes=(*bound.writes, *beside, counted, event))
 
@@ -665,11 +665,11 @@ def _approved(situation: Situation, gate: Gate, answer: Answer) -> Effects:
     milestone = situation.milestone
     if milestone is None or milestone.engagement is None or milestone.engagement.by_hand or answer.via is Via.ENGINE:
         return Effects()
-    judged = Seen(Axis.QUALITY, score.quality_after(milestone.rounds), Cause.APPROVED)
-    judgement = scored(situation, gate, milestone.engagement.freelancer, judged)
+    judged = _Seen(Axis.QUALITY, score.quality_after(milestone.rounds), Cause.APPROVED)
+    scored = _scored(situation, gate, milestone.engagement.freelancer, judged)
     speed = situation.offer.policy.speed_bonus
     if speed is None or not milestone.early or milestone.rounds:
-        return Effects(put={"rounds": 0}, writes=judgement)
+        return Effects(put={"rounds": 0}, writes=scored)
     earned = Announcement(
         freelancer=milestone.engagement.freelancer,
         topic=Topic.SPEED_BONUS,
@@ -684,7 +684,7 @@ def _approved(situation: Situation, gate: Gate, answer: Answer) -> Effects:
         add={"left_to_send": speed.amount, "bonus": speed.amount},
         remove=("early",),
         guards=(absent("interrupt"),),
-        writes=(*judgement, Check(order_key(gate.order), (not_interrupted(situation),)), earned.write),
+        writes=(*scored, Check(order_key(gate.order), (not_interrupted(situation),)), earned.write),
     )
 
 
@@ -694,7 +694,7 @@ def _punctual(situation: Situation, gate: Gate) -> tuple[Write, ...]:
         return ()
     late = _late(situation, gate, gate.deadline)
     what = (score.LATE, Cause.LATE) if late else (score.ON_TIME, Cause.ON_TIME)
-    return scored(situation, gate, gate.owner, Seen(Axis.PUNCTUALITY, *what))
+    return _scored(situation, gate, gate.owner, _Seen(Axis.PUNCTUALITY, *what))
 
 
 def _late(situation: Situation, gate: Gate, deadline: datetime) -> bool:

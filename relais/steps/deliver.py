@@ -306,7 +306,7 @@ def _post_rating(ports: Ports, request: Request, order: Order, typed: Typed) -> 
     if found is None or not ratable(found):
         return order_page(ports, order, request, _with(typed, Problem("rating_given")))
     kept = keep_text(ports, order.id, f"rating-{number}", note) if note else None
-    rate(ports, order.id, number, int(request.first("stars")), kept, note)
+    rate(ports, order.id, number, int(request.first("stars")), text=kept, words=note)
     return redirect(order_path(ports, order))
 
 

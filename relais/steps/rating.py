@@ -6,6 +6,7 @@ Design: people 5 (one appeal per rating, each change of a score with its cause).
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 
 from relais import score
 from relais.calendar import due_after
@@ -15,30 +16,24 @@ from relais.offer import Disclosure
 from relais.order import stamp
 from relais.ports import Ports
 from relais.roster import tally_names
-from relais.rows import Change, Put, Write, absent, equals, freelancer_key, present, score_key
+from relais.rows import Change, Put, Write, absent, equals, freelancer_key, milestone_key, present, score_key
 from relais.score import Axis, Cause
 from relais.steps.asking import open_side
 from relais.steps.contracts import RATING_RULE, asked
-from relais.steps.decisions import Answer, ChoiceNotRoutedError, Seen, scored
+from relais.steps.decisions import Answer, ChoiceNotRoutedError
 from relais.steps.side import Caused
-from relais.steps.situation import Situation, ratable, read_situation
+from relais.steps.situation import Situation, ratable
 
 
-def rate(ports: Ports, order: str, number: str, stars: int, text: str | None, words: str) -> Gate | None:  # noqa: PLR0917 - a rating is what all of these make
+def rate(ports: Ports, order: str, number: str, stars: int, *, text: str | None, words: str) -> Gate | None:
     """Rate a milestone with 1 to 5 stars and, if they like, words (kept as `text`); nothing where it was rated before.
 
     The mark on the milestone, the change of the score and the gate at which the maker may appeal are one transaction.
     """
-    return open_side(
-        ports,
-        order,
-        number,
-        lambda seen: rating(ports, seen, stars, text, words),
-        lambda opened: _counts(read_situation(ports, order, number), opened),
-    )
+    return open_side(ports, order, number, lambda seen: rating(ports, seen, stars, text=text, words=words), _rated)
 
 
-def rating(ports: Ports, situation: Situation, stars: int, text: str | None, words: str) -> Gate | None:
+def rating(ports: Ports, situation: Situation, stars: int, *, text: str | None, words: str) -> Gate | None:
     """The gate of a rating before its maker. Words that would let hidden people meet are read by the seller alone."""
     milestone, maker = situation.milestone, situation.freelancer
     if milestone is None or maker is None or not ratable(milestone):
@@ -65,14 +60,14 @@ def rating(ports: Ports, situation: Situation, stars: int, text: str | None, wor
     )
 
 
-def _counts(situation: Situation, opened: Gate) -> tuple[Write, ...]:
-    value = score.STAR * int(opened.shown["stars"])
-    rated = Change(
-        situation.key,
+def _rated(opened: Gate) -> tuple[Write, ...]:
+    """The milestone's mark, once, and what the stars do to its maker's score."""
+    mark = Change(
+        milestone_key(opened.order, opened.id.milestone),
         put={"rated": int(opened.shown["stars"])},
         guards=(absent("rated"), equals("accepted", value=True)),
     )
-    return (rated, *scored(situation, opened, opened.owner, Seen(Axis.QUALITY, value, Cause.RATED)))
+    return (mark, *_counted(opened, opened.owner, Cause.RATED, opened.opened))
 
 
 def rating_answered(ports: Ports, situation: Situation, gate: Gate, given: Answer) -> Caused:
@@ -102,17 +97,22 @@ def appeal_answered(situation: Situation, gate: Gate, given: Answer) -> Caused:
         case Choice.KEEP:
             return Caused(tells=True)
         case Choice.STRIKE:
-            return Caused(writes=_struck(situation, gate), tells=True)
+            struck = _counted(gate, gate.shown["maker"], Cause.STRUCK, situation.now)
+            return Caused(writes=struck, tells=True)
         case _:
             raise ChoiceNotRoutedError(gate.id.kind, given.choice)
 
 
-def _struck(situation: Situation, gate: Gate) -> tuple[Write, ...]:
-    """The value at the weight that it was counted with: nothing of it is left, whenever this is."""
-    maker, value, weight = gate.shown["maker"], score.STAR * int(gate.shown["stars"]), int(gate.shown["weight"])
+def _counted(gate: Gate, maker: str, cause: Cause, at: datetime) -> tuple[Write, ...]:
+    """The stars in a maker's quality, or out of it again, always at the weight that their gate keeps.
+
+    So nothing of what is struck is left, whenever that is.
+    """
+    value, weight = score.STAR * int(gate.shown["stars"]), int(gate.shown["weight"])
     total, weights = tally_names(Axis.QUALITY)
-    event = score.Event(Axis.QUALITY, value, Cause.STRUCK, situation.now, gate.order, str(gate.id))
+    moved = -weight if cause is Cause.STRUCK else weight
+    event = score.Event(Axis.QUALITY, value, cause, at, gate.order, str(gate.id))
     return (
-        Change(freelancer_key(maker), add={total: -value * weight, weights: -weight}, guards=(present("pk"),)),
-        Put(score_key(maker, stamp(situation.now), gate.order, str(gate.id)), event.to_row()),
+        Change(freelancer_key(maker), add={total: value * moved, weights: moved}, guards=(present("pk"),)),
+        Put(score_key(maker, stamp(at), gate.order, str(gate.id)), event.to_row()),
     )
