@@ -577,8 +577,20 @@ def order_pages(lang: str) -> Iterator[tuple[str, OrderView]]:
     yield "waiting", order_view(lang, OrderStage.MILESTONES, waiting=f"{HOME}/g/y", waiting_kind=Kind.ACCEPTANCE)
     yield "parked", order_view(lang, OrderStage.PARK)
     yield "completed", order_view(lang, OrderStage.COMPLETED, files=(LOGO, SOURCE), answers=BRIEF)
+    yield from ratings(lang)
     yield from refunds(lang)
     yield from leaving_pages(lang)
+
+
+def ratings(lang: str) -> Iterator[tuple[str, OrderView]]:
+    """The form of a rating, what came back without stars, and the thanks."""
+    typed = {"action": "rate", "milestone": "01", "note": "Trop simple pour nous."}
+    missing = (Problem("stars_missing", "stars"), Problem("note_too_long", "note", {"most": 2_000}))
+    asked = order_view(lang, OrderStage.COMPLETED, ratable=("01",))
+    yield "rating", asked
+    yield "rating-of-parts", replace(asked, ratable=("01", "02"))
+    yield "rating-wrong", replace(asked, ratable=("01", "02"), typed=typed, problems=missing)
+    yield "rated", replace(asked, ratable=(), milestones=(replace(MILESTONE, rated=4),))
 
 
 def leaving_pages(lang: str) -> Iterator[tuple[str, OrderView]]:
