@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -13,6 +14,7 @@ from relais.gate import Gate, Kind, Status
 from relais.roster import tally_names
 from relais.rows import freelancer_key
 from relais.score import Axis, Cause, Event
+from relais.steps import rating
 from tests.support.journey import Journey
 from tests.workflow.scenarios import SELLER
 
@@ -135,3 +137,27 @@ def test_words_that_name_somebody_are_read_by_the_seller_alone(world: World) -> 
     assert "06 12 34 56 78" not in world.get(world.link("rating", journey.id)).text
     journey.answer("rating", "appeal", "Injuste.")
     assert "06 12 34 56 78" in world.get(world.link("appeal", journey.id)).text
+
+
+class Midnights:
+    """A clock that strikes midnight at every look."""
+
+    def __init__(self, start: datetime) -> None:
+        self.at = start
+
+    def now(self) -> datetime:
+        self.at += timedelta(days=1)
+        return self.at
+
+
+def test_a_rating_counts_with_the_weight_that_is_kept_for_striking_it(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One weight for both, whatever day it becomes while the rating is written: else a struck one leaves a rest."""
+    journey = done(world)
+    total, weights = quality(world)
+    monkeypatch.setitem(world.ports.__dict__, "_clock", Midnights(world.now()))
+    gate = rating.rate(world.ports, journey.id, "01", 2, text=None, words="")
+    assert gate is not None
+    kept = gate.shown["weight"]
+    assert quality(world) == (total + 200 * kept, weights + kept)
