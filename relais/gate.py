@@ -55,6 +55,8 @@ class Kind(StrEnum):
 
     MORE_TIME = "more_time"
     """The maker asks for another date: the seller answers. A client who asks for more time to accept has it by rule."""
+    DISPUTE = "dispute"
+    """The client's bank takes the payment back, or asks about it: the seller answers, or the evidence is sent."""
     QUESTION = "question"
     """Somebody asks, somebody else answers."""
     AGREEMENT = "agreement"
@@ -66,7 +68,17 @@ class Kind(StrEnum):
         return self in SIDE
 
 
-SIDE = frozenset({Kind.STUCK, Kind.LATE, Kind.CANCEL_LATE, Kind.MORE_TIME, Kind.QUESTION, Kind.AGREEMENT})
+SIDE = frozenset(
+    {
+        Kind.STUCK,
+        Kind.LATE,
+        Kind.CANCEL_LATE,
+        Kind.MORE_TIME,
+        Kind.QUESTION,
+        Kind.DISPUTE,
+        Kind.AGREEMENT,
+    }
+)
 """Side gates: a question beside the way, without a token and without a step of the definition (design: workflow 1)."""
 
 
@@ -133,6 +145,8 @@ class Choice(StrEnum):
     GRANT = "grant"
     REFUSE = "refuse"
     ANSWER = "answer"
+    SEND = "send"
+    """The evidence of a dispute goes to the bank."""
     REASSIGN = "reassign"
     PICK = "pick"
     GIVE_UP = "give_up"
@@ -173,6 +187,7 @@ class Default(StrEnum):
     GO_ON = "go_on"
     REFUSE = "refuse"
     GRANT = "grant"
+    SEND = "send"
 
 
 class Status(StrEnum):
@@ -199,6 +214,7 @@ class Owed(StrEnum):
     RESUME = "resume"
     START = "start"
     FEE = "fee"
+    DISPUTE = "dispute"
 
 
 class MalformedGateIdError(RelaisError):

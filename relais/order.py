@@ -280,6 +280,9 @@ class Order:
     started: datetime | None = None
     began: datetime | None = None
     sides: int = 0
+    disputed: str | None = None
+    """The dispute that freezes its money; `dispute_stage`: the bank has taken it (open), or asks about it (inquiry)."""
+    dispute_stage: str | None = None
     express: bool = False
     acknowledged: bool = False
     leaving: Mapping[str, str] | None = None
@@ -363,6 +366,8 @@ def order_from_row(stored: Row) -> Order:
         started=instant(row.get("started")),
         began=instant(row.get("began")),
         sides=row.get("sides", 0),
+        disputed=row.get("disputed"),
+        dispute_stage=row.get("dispute_stage"),
         express=row.get("express", False),
         acknowledged=row.get("acknowledged", False),
         leaving=row.get("leaving"),

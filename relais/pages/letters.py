@@ -18,6 +18,7 @@ from relais.pages import words
 from relais.pages.letter_views import AnnouncementView, AnyLetter, LetterView, Mail, ReportView
 from relais.pages.phrases import (
     bears_in_words,
+    dispute_reason,
     environment,
     first_name,
     minutes_for,
@@ -54,6 +55,8 @@ ASKING = frozenset(
         "pick",
         "stuck",
         "work_late",
+        "dispute",
+        "inquiry",
         "missed_date",
         "new_date",
         "not_taken",
@@ -355,6 +358,7 @@ def _sayable(view: LetterView) -> Mapping[str, object]:
             return shared | {
                 "price": price,
                 "refund": _refund(view),
+                "reason": dispute_reason(view.facts.get("reason"), lang),
                 "pay": pay,
                 "at": _moment(view, "at"),
                 "name": view.freelancer.name if view.freelancer else words.say(lang, "fact.unknown"),

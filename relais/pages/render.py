@@ -23,6 +23,7 @@ from relais.pages import words
 from relais.pages.letter_views import Frame
 from relais.pages.phrases import (
     bears_in_words,
+    dispute_reason,
     environment,
     first_name,
     minutes_for,
@@ -92,6 +93,7 @@ GIVEN: Mapping[Kind, tuple[Choice, ...]] = {
     Kind.CANCEL_LATE: (Choice.WAIT, Choice.CANCEL),
     Kind.MORE_TIME: (Choice.GRANT, Choice.REFUSE),
     Kind.QUESTION: (Choice.ANSWER,),
+    Kind.DISPUTE: (Choice.SEND, Choice.ACCEPT),
     Kind.AGREEMENT: (Choice.GRANT, Choice.REFUSE),
 }
 """The answers that a person gives, in the order in which they are shown; a gate offers those of them that it routes."""
@@ -112,6 +114,7 @@ NOTED = frozenset(
         Choice.PART,
         Choice.CONTEST,
         Choice.ANSWER,
+        Choice.SEND,
         Choice.GRANT,
         Choice.REFUSE,
     }
@@ -461,6 +464,7 @@ def _gate_facts(view: GateView) -> dict[str, Any]:
         "checked": tuple(one for at, one in enumerate(view.offer.checks) if not view.ticked or at in view.ticked),
         "lacking": any(one.key in LACKING for one in view.problems),
         "park_why": park_reason(view.gate.shown.get("why"), lang),
+        "dispute_why": dispute_reason(view.gate.shown.get("reason"), lang),
         "candidates": tuple(_candidate(one, view, lang) for one in view.candidates),
         "declines": tuple(DeclineWhy),
         "other_side": _other_side(view),

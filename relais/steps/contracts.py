@@ -63,7 +63,7 @@ def contract(situation: Situation, kind: Kind, link_key: str) -> Gate:
             return _refund(situation, link_key)
         case Kind.PROPOSAL:
             raise ProposalNeedsRankingError(situation.order.id)
-        case Kind.STUCK | Kind.LATE | Kind.CANCEL_LATE | Kind.MORE_TIME | Kind.QUESTION | Kind.AGREEMENT:
+        case Kind.STUCK | Kind.LATE | Kind.CANCEL_LATE | Kind.MORE_TIME | Kind.QUESTION | Kind.DISPUTE | Kind.AGREEMENT:
             raise NoStateWaitsError(kind)
         case _:
             assert_never(kind)

@@ -247,7 +247,7 @@ def effects(situation: Situation, gate: Gate, answer: Answer) -> Effects:
             return _unparked(situation, answer)
         case Kind.HOLD:
             return _reopened(situation) if answer.choice is Choice.REOPEN else Effects()
-        case Kind.STUCK | Kind.LATE | Kind.CANCEL_LATE | Kind.MORE_TIME | Kind.QUESTION | Kind.AGREEMENT:
+        case Kind.STUCK | Kind.LATE | Kind.CANCEL_LATE | Kind.MORE_TIME | Kind.QUESTION | Kind.DISPUTE | Kind.AGREEMENT:
             raise ChoiceNotRoutedError(gate.id.kind, answer.choice)
         case _:
             assert_never(gate.id.kind)
@@ -813,7 +813,7 @@ def _share(situation: Situation, kind: Kind, choice: Choice) -> tuple[Milestone,
     return milestone, {
         "order": situation.order.id,
         "milestone": milestone.number,
-        "share": milestone.price,
+        "share": milestone.held,
         "cost": milestone.engagement.agreed,
         "bonus": milestone.bonus,
         "freelancer": milestone.engagement.freelancer,

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from relais.announcement import Announcement
 from relais.calendar import due_after
@@ -20,6 +21,9 @@ from relais.rows import brief_key, gate_key
 from relais.shop import Shop
 from relais.steps.links import freelancer_link, gate_link, order_link
 from relais.steps.situation import Situation, read_freelancer, read_shop
+
+if TYPE_CHECKING:
+    from relais.dispute import Dispute
 
 
 def expected(gate: Gate) -> bool:
@@ -208,6 +212,23 @@ def refunded(ports: Ports, situation: Situation) -> tuple[LetterView, ...]:
     return (back, replace(told, pay=kept(milestone), facts={"cause": cause or ""}))
 
 
+def dispute_over(ports: Ports, situation: Situation, dispute: Dispute) -> LetterView:
+    """The mail that tells the seller how a dispute ended, and what follows."""
+    frame_ = frame(ports, situation, situation.shop.lang)
+    return LetterView(
+        frame=frame_,
+        key=f"dispute_{dispute.state.value}",
+        role=Role.SELLER,
+        to=situation.shop.email,
+        link=None,
+        order=situation.order,
+        offer=situation.offer,
+        gate=None,
+        milestone=None,
+        facts={"amount": dispute.amount, "currency": dispute.currency, "why": ""},
+    )
+
+
 def by_hand(situation: Situation) -> bool:
     """Whether the seller hands the work in: then no freelancer is written to."""
     milestone = situation.milestone
@@ -262,6 +283,8 @@ def _opening_key(situation: Situation, gate: Gate) -> str:
         return "parked"
     if gate.id.kind is Kind.SETTLEMENT:
         return {"part": "settlement", "contest": "contested"}.get(gate.shown["proposal"], "unanswered")
+    if gate.id.kind is Kind.DISPUTE:
+        return "inquiry" if gate.shown["stage"] == "inquiry" else "dispute"
     if gate.id.kind is Kind.LATE:
         return "work_late"
     if gate.id.kind is Kind.CANCEL_LATE:

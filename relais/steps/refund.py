@@ -12,12 +12,13 @@ from typing import Any
 
 from relais import ledger
 from relais.act import Act, ActKind, ActState, act_from_row
+from relais.dispute import DisputeState
 from relais.gate import Choice, Gate, GateId, Kind, Status, Via
 from relais.metrics import Metric
 from relais.offer import RefundCause
 from relais.order import ORDER_LEVEL, Milestone, MilestoneStage, Order, OrderStage, milestone_from_row
 from relais.ports import ConditionFailedError, Ports, Settlement
-from relais.rows import Change, Write, act_key, at_least, equals, milestone_key, order_key
+from relais.rows import Change, Write, act_key, at_least, differs, equals, milestone_key, order_key
 from relais.steps.acts import (
     OPEN_STATES,
     Done,
@@ -56,7 +57,12 @@ def open_refund(ports: Ports, call: GateCall) -> None:
 
 
 def give_back(ports: Ports, situation: Situation, gate: Gate) -> None:
-    """Bring the refund of an open gate forward as far as it goes now."""
+    """Bring the refund of an open gate forward as far as it goes now.
+
+    A charge that its bank has taken back is not refunded: the dispute decides, and takes this up again.
+    """
+    if frozen(situation.order) and owed_back(situation):
+        return
     act = _act_of(ports, situation, gate)
     if act is None:
         answer(ports, situation, gate, Answer(_outcome(situation), "engine", Via.ENGINE), _unwound(ports, situation))
@@ -120,6 +126,15 @@ def _act_of(ports: Ports, situation: Situation, gate: Gate) -> Act | None:
     return _plan(ports, situation, gate, amount) if amount else None
 
 
+NOT_TAKEN_BACK = differs("dispute_stage", DisputeState.OPEN.value)
+"""On the order's head: no bank holds its payment; an inquiry may be refunded (design: money B 12)."""
+
+
+def frozen(order: Order) -> bool:
+    """Whether a bank holds the order's payment while a dispute is decided."""
+    return order.dispute_stage == DisputeState.OPEN.value
+
+
 def owed_back(situation: Situation) -> int:
     """What is given back now, in minor units: what was agreed on, else the milestone's share or all the order holds."""
     milestone = situation.milestone
@@ -159,7 +174,11 @@ def _plan(ports: Ports, situation: Situation, gate: Gate, amount: int) -> Act:
         tried_at=gate.id.ordinal,
     )
     writes: list[Write] = [
-        Change(order_key(order.id), add={"left": -amount, "in_transit": amount}, guards=(at_least("left", amount),)),
+        Change(
+            order_key(order.id),
+            add={"left": -amount, "in_transit": amount},
+            guards=(at_least("left", amount), NOT_TAKEN_BACK),
+        ),
     ]
     if milestone is None:
         entry = ledger.refund_decided(

@@ -70,6 +70,8 @@ UNPLAYED = (
     _of("answer-gate", GIVEN_AWAY, "given_up", "states:SendTaskFailure"),
     _of("answer-gate", STUCK, "stuck_order", "states:StartExecution", "states:StopExecution"),
     _of("run-act", "a movement of money ends badly: its gate parks", "account_not_ready", "states:SendTaskFailure"),
+    _of("run-act", "the evidence of a dispute is read and sent", "dispute_answered", "s3:GetObject"),
+    _of("run-act", OBJECT_GONE, "dispute_without_texts", "s3:ListBucket"),
     _of("run-act", PUT_AWAY, None, "sqs:SendMessage"),
     _of(
         "tick-clock",

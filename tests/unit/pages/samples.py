@@ -277,6 +277,7 @@ OWNERS = {
     Kind.CANCEL_LATE: (Role.CLIENT, "client", Default.GO_ON),
     Kind.MORE_TIME: (Role.SELLER, "seller", Default.REFUSE),
     Kind.QUESTION: (Role.SELLER, "seller", Default.GO_ON),
+    Kind.DISPUTE: (Role.SELLER, "seller", Default.SEND),
     Kind.AGREEMENT: (Role.SELLER, "seller", Default.REFUSE),
 }
 ROUTED = {
@@ -311,6 +312,7 @@ ROUTED = {
     Kind.CANCEL_LATE: (Choice.WAIT, Choice.CANCEL),
     Kind.MORE_TIME: (Choice.GRANT, Choice.REFUSE),
     Kind.QUESTION: (Choice.ANSWER,),
+    Kind.DISPUTE: (Choice.SEND, Choice.ACCEPT),
     Kind.AGREEMENT: (Choice.GRANT, Choice.REFUSE),
 }
 ASKED = (
@@ -327,6 +329,7 @@ ASKED = (
     Kind.CANCEL_LATE,
     Kind.MORE_TIME,
     Kind.QUESTION,
+    Kind.DISPUTE,
 )
 FOUND = tuple(Found(check, ok, "3", "2") for check in Check for ok in (False, True))
 BEARINGS = tuple(Bearing(cause, PAY, PRICE - PAY) for cause in (RefundCause.BRIEF_NOT_MET, RefundCause.SELLER_FAULT))
@@ -336,6 +339,12 @@ SHOWN: dict[Kind, dict[str, str | int]] = {
     Kind.SETTLEMENT: {"amount": 6_000, "proposal": "part"},
     Kind.LATE: {"missed": "2026-11-30T16:00:00+00:00"},
     Kind.MORE_TIME: {"until": "2026-12-10T17:00:00+00:00", "text": "texts/x/more_time"},
+    Kind.DISPUTE: {
+        "amount": 29_000,
+        "reason": "fraudulent",
+        "stage": "open",
+        "until": "2026-12-10T17:00:00+00:00",
+    },
     Kind.AGREEMENT: {"text": "texts/x/agreement"},
     Kind.QUESTION: {"by": "freelancer", "from": "01-work-0003", "with": "ines-moreau", "text": "texts/x/question"},
     Kind.CANCEL_LATE: {"promised": "2026-12-04T17:00:00+00:00", "until": "2026-12-10T17:00:00+00:00"},
