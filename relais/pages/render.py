@@ -642,9 +642,12 @@ def _taking(view: GateView, lang: str) -> str:
 
 
 def _said_of(view: GateView, choice: Choice) -> str:
-    """The key of a choice's words: a wait whose end is known says it."""
+    """The key of a choice's words: a wait whose end is known says it, and a bank's question is no dispute yet."""
     key = f"choice.{view.gate.id.kind.value}.{choice.value}"
-    return f"{key}.dated" if "until" in view.gate.shown and words.has(f"{key}.dated") else key
+    dated, staged = f"{key}.dated", f"{key}.{view.gate.shown.get('stage', '')}"
+    if "until" in view.gate.shown and words.has(dated):
+        return dated
+    return staged if words.has(staged) else key
 
 
 def _stated(view: GateView, name: str, lang: str) -> str:

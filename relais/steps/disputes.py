@@ -121,12 +121,15 @@ def _opened(ports: Ports, seen: DisputeSeen, known: Dispute | None) -> None:
 
 
 def question(ports: Ports, situation: Situation, seen: DisputeSeen) -> Gate:
-    """What the seller is asked: the evidence as it is, with words, or to accept the dispute; silence sends it."""
+    """What the seller is asked: the evidence as it is, with words, or to accept the dispute; silence sends it.
+
+    An inquiry is not accepted but refunded (docs.stripe.com/disputes/how-disputes-work, inquiries).
+    """
     gate = asked(
         situation,
         Kind.DISPUTE,
         ports.link_keys.current,
-        choices=(Choice.SEND, Choice.ACCEPT),
+        choices=(Choice.SEND,) if seen.state is DisputeState.INQUIRY else (Choice.SEND, Choice.ACCEPT),
         default=Default.SEND,
         about=f"{seen.id} {seen.state.value}",
         shown={"amount": seen.amount, "reason": seen.reason, "stage": seen.state.value}
@@ -202,11 +205,15 @@ class _Loss:
 def _lost(ports: Ports, seen: DisputeSeen, known: Dispute | None) -> None:
     """Row 14, once the money is gone: the bank has given the client back what we would have refunded.
 
-    Written again from the start where anything of the order's money moved meanwhile.
+    Written again from the start where anything of the order's money moved meanwhile. A refund whose answer was lost
+    comes to its end before: who knows whether the client has it already.
     """
     if seen.held <= 0:
         return  # the withdrawal is told of by an event of its own
     order_id = seen.order or ""
+    if any(act.state in {ActState.SENDING, ActState.UNKNOWN} for act in _refunds(ports, order_id)):
+        _look_again(ports, seen, known)
+        return
     for _ in range(3):
         order = read_order(ports.store, order_id)
         loss = _loss(ports, order, seen)
@@ -248,6 +255,16 @@ def _lost(ports: Ports, seen: DisputeSeen, known: Dispute | None) -> None:
     raise ConditionFailedError(0, order_key(order_id))
 
 
+def _look_again(ports: Ports, seen: DisputeSeen, known: Dispute | None) -> None:
+    """The clock comes back to a dispute whose end cannot be booked yet."""
+    key = dispute_key(seen.order or "", seen.id)
+    due = {"due": stamp(ports.now() + OWED_AFTER), "due_shard": due_shard(key.pk.removeprefix("O#"))}
+    if known is None:
+        ports.store.write(Put(key, dispute_row(replace(seen, status="under_review"), ports.now()) | due))
+        return
+    ports.store.write(Change(key, put=due, guards=(equals("state", known.state.value),)))
+
+
 def _settled_in(seen: DisputeSeen) -> str:
     return seen.lines[0].currency if seen.lines else seen.currency
 
@@ -266,13 +283,14 @@ def _loss(ports: Ports, order: Order, seen: DisputeSeen) -> _Loss:
     return loss
 
 
-def _unmade_refunds(ports: Ports, order: str) -> list[Act]:
+def _refunds(ports: Ports, order: str) -> list[Act]:
+    """Its refunds; what a stray payment gives back is of another charge."""
     acts = [act_from_row(row) for row in ports.store.query(f"O#{order}", f"A#{ActKind.REFUND.value}#")]
-    return [
-        act
-        for act in acts
-        if act.state in {ActState.PLANNED, ActState.REFUSED} and act.amount and not act.body.get("session")
-    ]
+    return [act for act in acts if act.amount and not act.body.get("session")]
+
+
+def _unmade_refunds(ports: Ports, order: str) -> list[Act]:
+    return [act for act in _refunds(ports, order) if act.state in {ActState.PLANNED, ActState.REFUSED}]
 
 
 def _made_by_the_bank(loss: _Loss, act: Act, dispute: str) -> None:
@@ -304,7 +322,7 @@ def _made_by_the_bank(loss: _Loss, act: Act, dispute: str) -> None:
 def _share_of(ports: Ports, loss: _Loss, situation: Situation) -> None:
     """What of the loss falls on one milestone: who bears it is the frozen policy's, as in a refund."""
     milestone = situation.milestone
-    if milestone is None or milestone.held <= 0 or loss.rest <= 0 or _touched(loss, milestone):
+    if milestone is None or milestone.held <= 0 or loss.rest <= 0:
         return
     part = min(loss.rest, milestone.held)
     loss.rest -= part
@@ -312,11 +330,11 @@ def _share_of(ports: Ports, loss: _Loss, situation: Situation) -> None:
     if not milestone.accepted:
         loss.left += part
         loss.unearned += part
-        loss.writes.append(_unaccepted(loss, situation, milestone, part))
+        _add(loss, _unaccepted(loss, situation, milestone, part))
         return
     if milestone.left_to_send or milestone.stage is not MilestoneStage.CLOSED:
         loss.left += part
-        loss.writes.append(_unpaid(loss, situation, milestone, part))
+        _add(loss, _unpaid(loss, situation, milestone, part))
         return
     loss.left += min(part, own_left(milestone))
     claimed = claim_of(situation, milestone, part, CAUSE)
@@ -324,20 +342,26 @@ def _share_of(ports: Ports, loss: _Loss, situation: Situation) -> None:
     maker = milestone.engagement.freelancer if milestone.engagement is not None else ""
     if claimed:
         loss.postings += ledger.claimed(maker, claimed - bonus, bonus, situation.order.currency)
-    loss.writes += [
-        Change(
-            milestone_key(milestone.order, milestone.number),
-            put={"cause": CAUSE.value},
-            add={"refunded": part, "claimed": claimed},
-            guards=unchanged(milestone),
-        ),
-        *claim_writes(ports, situation, milestone, claimed),
-    ]
+    change = Change(
+        milestone_key(milestone.order, milestone.number),
+        put={"cause": CAUSE.value},
+        add={"refunded": part, "claimed": claimed},
+        guards=unchanged(milestone),
+    )
+    _add(loss, change)
+    loss.writes += claim_writes(ports, situation, milestone, claimed)
 
 
-def _touched(loss: _Loss, milestone: Milestone) -> bool:
-    """Whether a refund of it is settled in this very transaction: a row is written once."""
-    return any(write.key == milestone_key(milestone.order, milestone.number) for write in loss.writes)
+def _add(loss: _Loss, change: Change) -> None:
+    """A row is written once: where a refund of the same milestone is settled too, both are one change."""
+    for at, one in enumerate(loss.writes):
+        if not isinstance(one, Change) or one.key != change.key:
+            continue
+        sums = {name: one.add.get(name, 0) + change.add.get(name, 0) for name in (*one.add, *change.add)}
+        put, guards = {**one.put, **change.put}, (*one.guards, *change.guards)
+        loss.writes[at] = replace(one, put=put, add=sums, guards=guards)
+        return
+    loss.writes.append(change)
 
 
 def _unaccepted(loss: _Loss, situation: Situation, milestone: Milestone, part: int) -> Change:
@@ -390,28 +414,31 @@ def end_what_is_gone(ports: Ports, order_id: str) -> None:
 
 
 def answer_disputes(ports: Ports, order_id: str) -> None:
-    """Tell Stripe what was decided of an order's disputes. Asked any number of times."""
+    """Tell Stripe what was decided of an order's disputes, and look at those that wait. Asked any number of times."""
     for row in ports.store.query(f"O#{order_id}", "D#"):
         dispute = dispute_from_row(row)
-        if dispute.wants is not None and dispute.sent is None and dispute.state not in ENDED:
+        if dispute.state in ENDED:
+            continue
+        if dispute.wants is not None and dispute.sent is None:
             _answer(ports, dispute)
+        elif "due" in row:
+            dispute_told(ports, dispute.id)
 
 
 def _answer(ports: Ports, dispute: Dispute) -> None:
-    from relais.steps.evidence import evidence  # only a dispute takes it
-
     key = f"{dispute.order}:{dispute.wants}:{dispute.id}:{dispute.state.value}"
     try:
         if dispute.wants == Choice.ACCEPT.value:
             ports.payments.accept_dispute(dispute.id, key)
         else:
-            ports.payments.submit_evidence(dispute.id, evidence(ports, dispute), key)
+            _submit(ports, dispute, key)
     except (AnswerUnknownError, TryAgainError) as unknown:
         ports.note(unknown)
         return  # the clock comes back
     except MovementRefusedError as refused:
-        if not ports.payments.dispute(dispute.id).submitted and refused.code.startswith("not_allowed"):
-            raise
+        seen = ports.payments.dispute(dispute.id)
+        if seen.state is dispute.state and not seen.submitted:
+            raise  # nothing has reached the bank: it fails loudly, and the clock comes back
         ports.note(refused)  # answered already, or over: what stands at Stripe is read below
     sent = Change(
         dispute_key(dispute.order, dispute.id),
@@ -426,6 +453,14 @@ def _answer(ports: Ports, dispute: Dispute) -> None:
     else:
         ports.counter.count(Metric.DISPUTE_ANSWERED)
     dispute_told(ports, dispute.id)
+
+
+def _submit(ports: Ports, dispute: Dispute, key: str) -> None:
+    """Hand the pack in. It may have grown since a try whose answer was lost, and a key belongs to one body."""
+    from relais.steps.evidence import evidence, sum_of  # only a dispute takes it
+
+    given = evidence(ports, dispute)
+    ports.payments.submit_evidence(dispute.id, given, f"{key}:{sum_of(given)}")
 
 
 def tell_dispute_over(ports: Ports, row: Row) -> None:

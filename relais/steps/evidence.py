@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from hashlib import sha256
 
 from relais.dispute import Dispute
-from relais.gate import Gate, Role, Status, gate_from_row
+from relais.gate import Gate, Role, Via, gate_from_row
 from relais.money import format_amount
 from relais.order import ORDER_LEVEL, stamp
 from relais.ports import Ports
@@ -41,6 +42,11 @@ def evidence(ports: Ports, dispute: Dispute) -> dict[str, str]:
     return {name: text[:MOST] for name, text in found.items() if text}
 
 
+def sum_of(given: dict[str, str]) -> str:
+    """A short name of exactly this pack."""
+    return sha256(json.dumps(given, sort_keys=True).encode()).hexdigest()[:16]
+
+
 def as_text(parts: dict[str, str]) -> str:
     """The whole pack as one text."""
     return "\n\n".join(f"{title}\n{'-' * len(title)}\n{text}" for title, text in parts.items())
@@ -54,7 +60,7 @@ def pack(ports: Ports, situation: Situation) -> dict[str, str]:
         "The order": _order(situation),
         "Consent": _consent(situation),
         "What was ordered": _ordered(ports, situation),
-        "What was handed in": "\n".join(_versions(ports, situation)) or "Nothing yet.",
+        "What was handed in": "\n".join(_versions(ports, situation, gates)) or "Nothing yet.",
         "Decisions": "\n".join(_decisions(gates)) or "None yet.",
         "Mails": "\n".join(_mails(gates)) or "None yet.",
         "Refund policy": _policy(situation),
@@ -108,12 +114,20 @@ def _brief(ports: Ports, situation: Situation) -> Iterator[str]:
             yield f"- {question.text.in_(LANG)} {answers[question.key]}"
 
 
-def _versions(ports: Ports, situation: Situation) -> Iterator[str]:
+def _versions(ports: Ports, situation: Situation, gates: list[Gate]) -> Iterator[str]:
+    """What the client was shown; what the seller had sent back before is nobody's evidence."""
+    shown = {(gate.id.milestone, gate.shown["version"]) for gate in gates if _shows_work(gate)}
     for row in ports.store.query(f"O#{situation.order.id}", "V#"):
         _, milestone, version = row["sk"].split("#")
+        if (milestone, int(version)) not in shown:
+            continue
         yield f"{row['at']}: version {int(version)} of part {milestone}, shown to the client on their page"
         for one in row["files"]:
             yield f"  {one['name']}, {one['size']} bytes, SHA-256 {one['sha256']}"
+
+
+def _shows_work(gate: Gate) -> bool:
+    return gate.role is Role.CLIENT and "version" in gate.shown
 
 
 def _decisions(gates: list[Gate]) -> Iterator[str]:
@@ -128,7 +142,8 @@ def _decisions(gates: list[Gate]) -> Iterator[str]:
 def _mails(gates: list[Gate]) -> Iterator[str]:
     for gate in gates:
         if gate.role is Role.CLIENT and gate.mailed:
-            state = "and answered from its link" if gate.status is Status.ANSWERED else "without an answer"
+            spoken = gate.decision is not None and gate.decision.via is Via.LINK
+            state = "and answered from its link" if spoken else "without an answer"
             yield f"{stamp(gate.counted_from)}: the question “{gate.id.kind.value}” was mailed to the client {state}."
 
 
@@ -144,7 +159,5 @@ def _policy(situation: Situation) -> str:
 def _given_back(situation: Situation) -> str:
     order = situation.order
     if not order.refunded:
-        return (
-            "Nothing was given back: the client did not ask for it on the order's page, or the seller answered there."
-        )
+        return "Nothing was given back before the dispute."
     return f"{format_amount(order.refunded, order.currency, LANG)} was given back."

@@ -27,6 +27,7 @@ from relais.rows import (
     Write,
     absent,
     at_least,
+    below,
     entry_key,
     equals,
     freelancer_key,
@@ -195,6 +196,7 @@ def _plan(ports: Ports, situation: Situation, milestone: Milestone, gate: Gate) 
             add={"left_to_send": -due, "in_transit": amount} | ({"netted": netted} if netted else {}),
             guards=(
                 at_least("left_to_send", due),
+                below("refunded", milestone.refunded + 1),
                 equals("stage", MilestoneStage.PAYOUT.value),
                 absent("interrupt"),
             ),
@@ -327,8 +329,8 @@ def run_owed(ports: Ports, order_id: str, owed: str) -> None:
     pay_former(ports, order_id)
     give_back_strays(ports, order_id)
     late_acts(ports, order_id)
-    answer_disputes(ports, order_id)
     settle_refunds(ports, order_id)
+    answer_disputes(ports, order_id)
 
 
 def run_acts(ports: Ports, order_id: str) -> None:

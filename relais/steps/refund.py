@@ -18,7 +18,7 @@ from relais.metrics import Metric
 from relais.offer import RefundCause
 from relais.order import ORDER_LEVEL, Milestone, MilestoneStage, Order, OrderStage, milestone_from_row
 from relais.ports import ConditionFailedError, Ports, Settlement
-from relais.rows import Change, Write, act_key, at_least, differs, equals, milestone_key, order_key
+from relais.rows import Change, Write, act_key, at_least, below, differs, equals, milestone_key, order_key
 from relais.steps.acts import (
     OPEN_STATES,
     Done,
@@ -59,9 +59,10 @@ def open_refund(ports: Ports, call: GateCall) -> None:
 def give_back(ports: Ports, situation: Situation, gate: Gate) -> None:
     """Bring the refund of an open gate forward as far as it goes now.
 
-    A charge that its bank has taken back is not refunded: the dispute decides, and takes this up again.
+    A charge that its bank has taken back is not refunded: the dispute decides, and takes this up again. What was sent
+    before is asked about again all the same.
     """
-    if frozen(situation.order) and owed_back(situation):
+    if frozen(situation.order) and _would_begin(ports, situation, gate):
         return
     act = _act_of(ports, situation, gate)
     if act is None:
@@ -83,6 +84,13 @@ def give_back(ports: Ports, situation: Situation, gate: Gate) -> None:
             park_act(ports, situation, gate, outcome.act)
         case Later():
             return
+
+
+def _would_begin(ports: Ports, situation: Situation, gate: Gate) -> bool:
+    """Whether a refund would be planned now, or sent for the first time."""
+    return owed_back(situation) > 0 or any(
+        act.state is ActState.PLANNED and not act.tries for act in _pending(ports, gate)
+    )
 
 
 def _settled_with(ports: Ports, situation: Situation, act: Act, outcome: Done) -> Effects:
@@ -111,11 +119,7 @@ def _outcome(situation: Situation) -> Choice:
 
 def _act_of(ports: Ports, situation: Situation, gate: Gate) -> Act | None:
     """The act of this gate: the one under way, else one that parked and goes on, else a new one for what is held."""
-    pending = [
-        act
-        for act in acts_of(ports, gate.order, ActKind.REFUND, gate.id.milestone)
-        if act.state is not ActState.DONE and not act.body.get("session")
-    ]
+    pending = _pending(ports, gate)
     if pending:
         act = pending[-1]
         parked_since = situation.last is not None and GateId.parse(situation.last).kind is Kind.PARK
@@ -124,6 +128,15 @@ def _act_of(ports: Ports, situation: Situation, gate: Gate) -> Act | None:
         return again(ports, replace(act, tried_at=situation.ordinal), act.body)
     amount = owed_back(situation)
     return _plan(ports, situation, gate, amount) if amount else None
+
+
+def _pending(ports: Ports, gate: Gate) -> list[Act]:
+    """Its refunds that are not made; what a stray payment gives back is no part of them."""
+    return [
+        act
+        for act in acts_of(ports, gate.order, ActKind.REFUND, gate.id.milestone)
+        if act.state is not ActState.DONE and not act.body.get("session")
+    ]
 
 
 NOT_TAKEN_BACK = differs("dispute_stage", DisputeState.OPEN.value)
@@ -207,6 +220,7 @@ def _milestone_share(situation: Situation, milestone: Milestone, amount: int) ->
                 equals("stage", MilestoneStage.REFUND.value),
                 equals("ordinal", milestone.ordinal),
                 equals("left_to_send", milestone.left_to_send),
+                below("refunded", milestone.refunded + 1),
             ),
         )
     ]

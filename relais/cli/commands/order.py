@@ -863,7 +863,7 @@ def pay_by_bank(  # noqa: PLR0917 - Typer reads options from parameters
 
     Afterwards record it with `relais order paid-by-bank`.
     """
-    found = by_hand.payable_by_bank(Stack(stage).ports, tidy(order), act)
+    found = by_hand.to_pay_by_bank(Stack(stage).ports, tidy(order), act)
     remittance = f"Relais {found.order}"
     code = epc.payment_code(name=name, iban=iban, amount=found.amount, currency=found.currency, remittance=remittance)
     if as_json:
