@@ -79,7 +79,7 @@ class Recorder:
 def kind_of(name: str, event: Mapping[str, Any], rows: list[Row]) -> str:
     """What makes a call worth keeping: the function, and what of its event it looks at; the stage for the clock."""
     stages = [row["stage"] for row in rows if row["sk"] == "ORDER" or row["sk"].startswith("M#")]
-    here = ".".join(stages[::-1]) or "nothing"
+    here = ".".join(dict.fromkeys(stages[::-1])) or "nothing"
     if "requestContext" not in event:
         more = event.get("stage") or event.get("owed") or event.get("detail", {}).get("status") or here
         return f"{name}-{more}"
