@@ -83,6 +83,7 @@ DELIVERED = frozenset(
         "accepted",
         "completed",
         "refunded",
+        "taken_back",
         "cancelled",
         "lost",
         "reduced",
@@ -91,7 +92,7 @@ DELIVERED = frozenset(
     }
 )
 """Those that come when the promised date no longer matters."""
-REFUNDING = frozenset({"refunded", "settled", "settlement", "unanswered", "pro_rata", *LEFT})
+REFUNDING = frozenset({"refunded", "taken_back", "settled", "settlement", "unanswered", "pro_rata", *LEFT})
 
 
 @dataclass(frozen=True, slots=True)

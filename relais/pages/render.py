@@ -275,6 +275,10 @@ def _once(problems: tuple[Problem, ...]) -> tuple[Problem, ...]:
     return tuple(problem for at, problem in enumerate(problems) if problem not in problems[:at])
 
 
+BY_BANK = "bank"
+"""Why money is back that a bank has given, by a dispute that was lost: nothing is on its way from us."""
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class MoneyBack:
     """What a client gets back, in minor units of the order's currency: of the `whole` order, or of a part of it.
@@ -302,7 +306,7 @@ def money_back(view: OrderView) -> MoneyBack:
             whole=True,
             coming=order.stage is OrderStage.UNWIND,
             at=view.refunded_at or order.completed,
-            cause=order.cause,
+            cause=BY_BANK if order.lost else order.cause,
         )
     back = [one for one in milestones if one.refunded or one.stage is MilestoneStage.REFUND]
     if not back:
@@ -313,7 +317,7 @@ def money_back(view: OrderView) -> MoneyBack:
         coming=any(one.stage is MilestoneStage.REFUND for one in back),
         licence=any(one.version for one in back if _back_of(one) >= one.price),
         at=view.refunded_at,
-        cause=back[0].cause,
+        cause=BY_BANK if order.lost else back[0].cause,
     )
 
 

@@ -220,7 +220,7 @@ def _lost(ports: Ports, seen: DisputeSeen, known: Dispute | None) -> None:
         remove, guards = _thawed(order, seen.id)
         head = Change(
             order_key(order_id),
-            put={"cause": CAUSE.value},
+            put={"cause": CAUSE.value, "lost": order.lost + loss.refunded},
             add={
                 "left": -loss.left,
                 "in_transit": -loss.in_transit,

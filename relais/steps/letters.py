@@ -205,6 +205,8 @@ def refunded(ports: Ports, situation: Situation) -> tuple[LetterView, ...]:
     cause = situation.order.cause if milestone is None else milestone.cause
     part = "pro_rata" if cause == RefundCause.WITHDRAWAL else "settled"
     key = "refunded" if milestone is None or milestone.undone else part
+    if situation.order.lost:
+        key = "taken_back"  # by their bank: nothing is on its way from us
     back = replace(_to_client(ports, situation, key, None), facts={"amount": amount, "cause": cause or ""})
     if milestone is None or freelancer is None or by_hand(situation):
         return (back,)
@@ -248,13 +250,18 @@ def milestone_ended(ports: Ports, situation: Situation) -> tuple[LetterView, ...
 def completed(ports: Ports, situation: Situation) -> tuple[LetterView, ...]:
     """The mails of an order's end: to its client, and to the freelancer who was paid."""
     freelancer, milestone = situation.freelancer, situation.milestone
-    if milestone is not None and milestone.refunded:
+    if milestone is not None and _gave_back(situation, milestone):
         return _paid_after_refund(ports, situation, milestone, freelancer)
     done = _to_client(ports, situation, "completed", None)
     if freelancer is None or milestone is None or not milestone.sent:
         return (done,)
     paid = replace(_to_freelancer(ports, situation, freelancer, "paid", None), pay=milestone.sent)
     return (done, paid)
+
+
+def _gave_back(situation: Situation, milestone: Milestone) -> bool:
+    """Whether its end is that money went back; of work that a bank took a part of back the rest ends as any other."""
+    return milestone.undone or (milestone.refunded > 0 and not situation.order.lost)
 
 
 def _paid_after_refund(
@@ -302,7 +309,7 @@ def _opening_key(situation: Situation, gate: Gate) -> str:
 
 
 def _accepted(ports: Ports, situation: Situation, gate: Gate) -> tuple[LetterView, ...]:
-    if situation.milestone is not None and situation.milestone.refunded:
+    if situation.milestone is not None and _gave_back(situation, situation.milestone):
         return refunded(ports, situation)
     silent = Choice.REOPEN in gate.choices
     client = replace(_to_client(ports, situation, "accepted_silently" if silent else "accepted", None), gate=gate)

@@ -25,6 +25,7 @@ from relais.steps import by_hand, evidence, gates, late_refund, payout
 from relais.steps.by_hand import DisputeOpenError
 from relais.steps.decisions import Answer
 from relais.steps.late_refund import NothingToRefundError
+from relais.steps.links import order_link
 from relais.steps.situation import read_situation
 from tests.support.journey import Journey
 from tests.workflow.ways_out import cancel
@@ -171,6 +172,20 @@ def test_a_part_that_is_lost_leaves_the_work_going_on(world: World) -> None:
     world.pass_time(days=9)
     assert (journey.order.stage.value, journey.order.sent) == ("completed", PAY)
     assert clean(journey)["revenue"] == -(PRICE - 9_000)
+
+
+def test_a_client_whose_bank_gave_the_money_back_is_promised_no_other(world: World) -> None:
+    """Neither mail nor page says that a refund is on its way, or that it was agreed: it would be asked for."""
+    journey = Journey(world).to_acceptance()
+    since = len(world.mails)
+    verdict(journey, disputed(journey), "lost")
+    world.pass_time(days=1)
+    (mail,) = [mail for mail in world.mails[since:] if mail.to == journey.order.client_email]
+    page = world.get(order_link(world.ports, journey.order)).text
+    for text in (mail.body, page):
+        assert "banque vous a rendu" in text
+        assert "jours ouvrés avant" not in text
+        assert "Comme convenu" not in text
 
 
 def test_an_inquiry_freezes_the_pay_and_moves_no_money(world: World) -> None:
