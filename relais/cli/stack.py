@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
 
+import typer
 from botocore import exceptions as sdk
 from botocore.config import Config
 from botocore.session import Session, get_session
@@ -124,6 +125,10 @@ class OperatorPorts(WiredPorts):
 
     def _client(self, service: str) -> Any:  # noqa: ANN401 - the SDK makes its clients at run time
         return self._cloud.client(service)
+
+    def note(self, error: Exception) -> None:
+        """Say on standard error what was put off, by its type: standard output holds the answer alone."""
+        typer.echo(f"relais: a part of what follows is left to the clock ({type(error).__name__})", err=True)
 
 
 class Cloud:
