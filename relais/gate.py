@@ -59,6 +59,10 @@ class Kind(StrEnum):
     """The client's bank takes the payment back, or asks about it: the seller answers, or the evidence is sent."""
     QUESTION = "question"
     """Somebody asks, somebody else answers."""
+    RATING = "rating"
+    """What a client says of accepted work, before its maker: they may appeal. It comes after the end as well."""
+    APPEAL = "appeal"
+    """The maker's appeal against a rating: the seller keeps or strikes it."""
     AGREEMENT = "agreement"
     """The client asks to end what has begun: the seller agrees, or doesn't."""
 
@@ -68,17 +72,17 @@ class Kind(StrEnum):
         return self in SIDE
 
 
-SIDE = frozenset(
-    {
-        Kind.STUCK,
-        Kind.LATE,
-        Kind.CANCEL_LATE,
-        Kind.MORE_TIME,
-        Kind.QUESTION,
-        Kind.DISPUTE,
-        Kind.AGREEMENT,
-    }
-)
+AFTERWARDS = frozenset({Kind.RATING, Kind.APPEAL})
+"""Side gates about work that is done: nothing that happens to its order ends them."""
+SIDE = AFTERWARDS | {
+    Kind.STUCK,
+    Kind.LATE,
+    Kind.CANCEL_LATE,
+    Kind.MORE_TIME,
+    Kind.QUESTION,
+    Kind.DISPUTE,
+    Kind.AGREEMENT,
+}
 """Side gates: a question beside the way, without a token and without a step of the definition (design: workflow 1)."""
 
 
@@ -147,6 +151,10 @@ class Choice(StrEnum):
     ANSWER = "answer"
     SEND = "send"
     """The evidence of a dispute goes to the bank."""
+    APPEAL = "appeal"
+    KEEP = "keep"
+    STRIKE = "strike"
+    """A rating does not count any more."""
     REASSIGN = "reassign"
     PICK = "pick"
     GIVE_UP = "give_up"

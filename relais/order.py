@@ -175,6 +175,8 @@ class Milestone:
     interrupt: Interrupt | None = None
     sides: int = 0
     """How many side gates were opened on it: they count apart from its ordinal."""
+    rated: int = 0
+    """The stars (1 to 5) that its client gave for it; none yet: 0."""
     reopened: int = 0
     """The version whose silent acceptance its client reopened; it can be done once."""
     claimed: int = 0
@@ -455,6 +457,7 @@ def milestone_from_row(stored: Row) -> Milestone:
         began=instant(row.get("began")),
         interrupt=_interrupt(row.get("interrupt"), 0),
         sides=row.get("sides", 0),
+        rated=row.get("rated", 0),
         reopened=row.get("reopened", 0),
         claimed=row.get("claimed", 0),
         recovered=row.get("recovered", 0),

@@ -24,6 +24,7 @@ ANSWERED, SILENT = 100, 0
 BEST_QUALITY = 500
 PER_SEND_BACK = 100
 LEAST_QUALITY = 100
+STAR = 100
 
 
 class Axis(StrEnum):
@@ -43,6 +44,9 @@ class Cause(StrEnum):
     ON_TIME = "on_time"
     LATE = "late"
     APPROVED = "approved"
+    RATED = "rated"
+    STRUCK = "struck"
+    """A rating that was appealed against does not count any more: its value is taken away."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)

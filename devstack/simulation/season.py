@@ -58,7 +58,7 @@ DISPUTED, LATE_REFUND, INQUIRED = 0.04, 0.04, 0.25
 DECIDED_AFTER = timedelta(days=30)
 LEAVES = 0.08
 """How often a client changes their mind some day, and looks for a way out of the order."""
-MORE_TIME, REOPENED = 0.15, 0.5
+MORE_TIME, REOPENED, RATED, APPEALED = 0.15, 0.5, 0.5, 0.4
 TRIES_AFTER_TROUBLE = 9
 WAY_OUT = re.compile(r'\?(withdraw=1|cancel=1|agree=\d\d)"')
 GATE = re.compile(r"/g/[0-9a-z]{12}/")
@@ -238,6 +238,8 @@ class Season:
                 _shown(self.world.send(longer, sure="yes"))
             return  # the mail that confirms it brings them back
         choices = form.choices["choice"]
+        if choices == ["appeal"] and self.dice.random() > APPEALED:
+            return
         choice = person.chooses(choices)
         drawn = person.sends(choice, choices)
         filled = {sent: self._filled(form, sent) for sent in drawn}
@@ -264,6 +266,12 @@ class Season:
         if reopening is not None and not person.gone and self.dice.random() < REOPENED:
             for _ in person.sends("reopen", ["reopen"]):
                 _shown(self.world.send(reopening, reopen="yes", action="reopen"))
+            return
+        rating = next((one for one in page.forms if "stars" in one.names), None)
+        if rating is not None and not person.gone and self.dice.random() < RATED:
+            stars = self.dice.choice(rating.choices["stars"])
+            for _ in person.sends("rate", ["rate"]):
+                _shown(self.world.send(rating, stars=stars, note=NOTE, action="rate"))
             return
         form = next((one for one in page.forms if any(name.startswith("q_") for name in one.names)), None)
         if form is None or person.gone:

@@ -30,7 +30,7 @@ class Wait:
 
 
 def waits_of(order: Order, gates: tuple[Gate, ...], acts: tuple[Act, ...], now: datetime) -> tuple[Wait, ...]:
-    """What an order waits for now, most urgent first; nothing once it has ended."""
+    """What an order waits for now, most urgent first; after its end, what is said of it."""
     if order.stage is OrderStage.DRAFT:
         return (_checkout(order),)
     waits = [of_gate(gate, now) for gate in gates if gate.status is Status.OPEN]
@@ -67,7 +67,7 @@ def _reached(gate: Gate) -> bool:
 def waiting_for(kind: Kind) -> tuple[Role, ...]:
     """Who waits while a gate of this kind is open."""
     match kind:
-        case Kind.BRIEF:
+        case Kind.BRIEF | Kind.RATING:
             return (Role.SELLER,)
         case Kind.PROPOSAL | Kind.REVIEW:
             return (Role.CLIENT,)
@@ -78,6 +78,8 @@ def waiting_for(kind: Kind) -> tuple[Role, ...]:
         case Kind.LATE:
             return (Role.CLIENT, Role.FREELANCER)
         case Kind.MORE_TIME:
+            return (Role.FREELANCER,)
+        case Kind.APPEAL:
             return (Role.FREELANCER,)
         case Kind.QUESTION:
             return (Role.SELLER, Role.FREELANCER)

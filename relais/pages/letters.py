@@ -63,6 +63,8 @@ ASKING = frozenset(
         "more_time",
         "more_time_given",
         "question",
+        "rating",
+        "appeal",
         "agreement",
     }
 )
@@ -342,6 +344,7 @@ def _sayable(view: LetterView) -> Mapping[str, object]:
         "first": "",
         "missed": _stated(view, "missed"),
         "later": _stated(view, "until"),
+        "stars": view.facts.get("stars", ""),
     }
     match _reader(view.role):
         case "client":

@@ -94,6 +94,8 @@ GIVEN: Mapping[Kind, tuple[Choice, ...]] = {
     Kind.MORE_TIME: (Choice.GRANT, Choice.REFUSE),
     Kind.QUESTION: (Choice.ANSWER,),
     Kind.DISPUTE: (Choice.SEND, Choice.ACCEPT),
+    Kind.RATING: (Choice.APPEAL,),
+    Kind.APPEAL: (Choice.KEEP, Choice.STRIKE),
     Kind.AGREEMENT: (Choice.GRANT, Choice.REFUSE),
 }
 """The answers that a person gives, in the order in which they are shown; a gate offers those of them that it routes."""
@@ -115,6 +117,7 @@ NOTED = frozenset(
         Choice.CONTEST,
         Choice.ANSWER,
         Choice.SEND,
+        Choice.APPEAL,
         Choice.GRANT,
         Choice.REFUSE,
     }
@@ -264,6 +267,7 @@ def _order_facts(view: OrderView) -> dict[str, Any]:
         "back_why": refund_reason(back.cause, view.order, view.frame.lang),
         "part_label": lambda number: part_label(view.offer, number, words.language(view.frame.lang)),
         "part_state": part_state,
+        "rated": any(one.rated for one in view.milestones),
         "left_how": "" if view.order.leaving is None else f"left.{view.order.leaving['what']}",
         "left_at": None if view.order.leaving is None else datetime.fromisoformat(view.order.leaving["at"]),
         "statement": statement(view.order, view.offer, view.typed, words.language(view.frame.lang), view.frame.zone),

@@ -159,7 +159,7 @@ class OrderView:
     probably meant ("gmail.com"), `address_bounced` says that mails to it come back, `typed` what a refused
     correction held. `refunded_at` is when Stripe took the refund; `files` holds none of a refunded milestone.
     `parts` are the milestones of an order that has several; `reopens` those that silence accepted, each with its number
-    and until when its client may still reopen it.
+    and until when its client may still reopen it; `ratable` those that they may rate.
     """
 
     frame: Frame
@@ -182,6 +182,7 @@ class OrderView:
     refunded_at: datetime | None = None
     parts: tuple[PartView, ...] = ()
     reopens: tuple[tuple[str, datetime], ...] = ()
+    ratable: tuple[str, ...] = ()
     thread: tuple[Said, ...] = ()
     leaving: LeavingView | None = None
     problems: tuple[Problem, ...] = ()
@@ -307,6 +308,7 @@ class GateView:
     part: tuple[int, Bearing] | None = None
     picked: Choice | None = None
     thread: tuple[Said, ...] = ()
+    rating: str | None = None
     asking: tuple[Asking, ...] = ()
     typed: Mapping[str, str] = dataclasses.field(default_factory=dict)
     problems: tuple[Problem, ...] = ()

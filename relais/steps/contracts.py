@@ -22,6 +22,9 @@ from relais.withdrawal import right_until
 PARK_RULE = Rule.parse("1 wd; half")
 PICK_RULE = Rule.parse("5 wd; 1 wd, 2 wd")
 """Asked at once, reminded, refunded by itself after five working days: a weekend must not refund (people 5b)."""
+RATING_RULE = Rule.parse("14 d")
+"""So long the maker may appeal, unreminded: a rating asks nothing of them."""
+APPEAL_RULE = Rule.parse("3 wd; 1 wd, 2 wd")
 RANKING_SHOWN = 5
 MOST_ORDINAL_TO_ASK = 100
 """Beyond it nobody is asked any more, so that no order goes on for ever (design: failures 32)."""
@@ -63,7 +66,17 @@ def contract(situation: Situation, kind: Kind, link_key: str) -> Gate:
             return _refund(situation, link_key)
         case Kind.PROPOSAL:
             raise ProposalNeedsRankingError(situation.order.id)
-        case Kind.STUCK | Kind.LATE | Kind.CANCEL_LATE | Kind.MORE_TIME | Kind.QUESTION | Kind.DISPUTE | Kind.AGREEMENT:
+        case (
+            Kind.STUCK
+            | Kind.LATE
+            | Kind.CANCEL_LATE
+            | Kind.MORE_TIME
+            | Kind.QUESTION
+            | Kind.DISPUTE
+            | Kind.AGREEMENT
+            | Kind.RATING
+            | Kind.APPEAL
+        ):
             raise NoStateWaitsError(kind)
         case _:
             assert_never(kind)
@@ -493,6 +506,10 @@ def side_rule(clocks: Clocks, kind: Kind) -> Rule | None:
             return clocks.more_time
         case Kind.QUESTION:
             return clocks.question
+        case Kind.RATING:
+            return RATING_RULE
+        case Kind.APPEAL:
+            return APPEAL_RULE
         case Kind.AGREEMENT:
             return clocks.agreement
         case _:

@@ -248,7 +248,17 @@ def effects(situation: Situation, gate: Gate, answer: Answer) -> Effects:
             return _unparked(situation, answer)
         case Kind.HOLD:
             return _reopened(situation) if answer.choice is Choice.REOPEN else Effects()
-        case Kind.STUCK | Kind.LATE | Kind.CANCEL_LATE | Kind.MORE_TIME | Kind.QUESTION | Kind.DISPUTE | Kind.AGREEMENT:
+        case (
+            Kind.STUCK
+            | Kind.LATE
+            | Kind.CANCEL_LATE
+            | Kind.MORE_TIME
+            | Kind.QUESTION
+            | Kind.DISPUTE
+            | Kind.AGREEMENT
+            | Kind.RATING
+            | Kind.APPEAL
+        ):
             raise ChoiceNotRoutedError(gate.id.kind, answer.choice)
         case _:
             assert_never(gate.id.kind)

@@ -73,6 +73,7 @@ from relais.steps.links import (
     order_path,
 )
 from relais.steps.picks import PICK_FIELDS, read_pick
+from relais.steps.rating import rate
 from relais.steps.reach import mark_posted
 from relais.steps.review import reasons, review_fields, ticked
 from relais.steps.settlement import SETTLEMENT_FIELDS, read_settlement
@@ -80,6 +81,7 @@ from relais.steps.situation import (
     GateNotFoundError,
     OfferNotFoundError,
     brief_gate,
+    ratable,
     read_milestones,
     read_offer,
     read_order,
@@ -96,12 +98,15 @@ if TYPE_CHECKING:
 
 OFFER_FIELDS = frozenset({"client_kind", "start_now", "ends_when_done", "lang"})
 LEAVING_FIELDS = frozenset({"name", "declare", "sure", "note"})
-ORDER_FIELDS = frozenset({"nonce", "action", "address", "file", "ready", "milestone", "reopen"}) | LEAVING_FIELDS
+ORDER_FIELDS = (
+    frozenset({"nonce", "action", "address", "file", "ready", "milestone", "reopen", "stars"}) | LEAVING_FIELDS
+)
 ASK_FIELDS = frozenset({"ask", "stops", "anyway"})
 GATE_FIELDS = frozenset({"nonce", "choice", "note", "file", "why"}).union(
     PICK_FIELDS, ASK_FIELDS, SETTLEMENT_FIELDS, HANDING_IN_FIELDS
 )
 CHECKOUT_FIELDS = frozenset({"nonce"})
+STARS = frozenset("12345")
 FILES = frozenset({"file"})
 ADDRESS = re.compile(r"[!-~]+@[A-Za-z0-9.-]+\.[A-Za-z0-9-]{2,}")
 UNADDRESSED = frozenset("<>\"',;:()[]\\")
@@ -122,6 +127,7 @@ NOTE_NEEDED = frozenset(
         Choice.PART,
         Choice.CONTEST,
         Choice.ANSWER,
+        Choice.APPEAL,
     }
 )
 NOTELESS = frozenset({Kind.PARK, Kind.LATE})
@@ -228,6 +234,8 @@ def post_order(ports: Ports, request: Request, order: Order) -> Shown | Response
             return _post_drop(ports, request, order, typed)
         case "reopen":
             return _post_reopen(ports, request, order, typed)
+        case "rate":
+            return _post_rating(ports, request, order, typed)
         case "withdraw" | "confirm" as step:
             return _post_withdrawal(ports, request, order, typed, confirmed=step == "confirm")
         case "cancel":
@@ -283,6 +291,22 @@ def _post_reopen(ports: Ports, request: Request, order: Order, typed: Typed) -> 
         answer(ports, read_situation(ports, order.id, number), gate, Answer(Choice.REOPEN, Role.CLIENT.value, Via.LINK))
     except (AlreadyAnsweredError, ChoiceNotOfferedError):
         return order_page(ports, order, request, _with(typed, Problem("reopen_too_late")))
+    return redirect(order_path(ports, order))
+
+
+def _post_rating(ports: Ports, request: Request, order: Order, typed: Typed) -> Shown | Response:
+    """The client rates accepted work, once; words are welcome and never asked for."""
+    note, number = request.first("note").strip(), request.first("milestone")
+    problems = note_problems(note, required=False)
+    if request.first("stars") not in STARS:
+        problems = (Problem("stars_missing", "stars"), *problems)
+    if problems:
+        return order_page(ports, order, request, _with(typed, *problems))
+    found = next((one for one in read_milestones(ports.store, order.id) if one.number == number), None)
+    if found is None or not ratable(found):
+        return order_page(ports, order, request, _with(typed, Problem("rating_given")))
+    kept = keep_text(ports, order.id, f"rating-{number}", note) if note else None
+    rate(ports, order.id, number, int(request.first("stars")), text=kept, words=note)
     return redirect(order_path(ports, order))
 
 

@@ -18,6 +18,7 @@ from relais.steps.dispute_gate import dispute_answered
 from relais.steps.gates import default_choice, send_first
 from relais.steps.lateness import late_answered, missed_date_answered, more_time_answered
 from relais.steps.leaving import agreement_answered
+from relais.steps.rating import appeal_answered, rating_answered
 from relais.steps.runs import resumed
 from relais.steps.side import Caused, closing_writes, opening_writes, withdraw_side
 from relais.steps.situation import Situation, moot, read_gate, read_situation, sides_of
@@ -88,6 +89,10 @@ def decided(ports: Ports, situation: Situation, gate: Gate, given: Answer) -> Ca
             return question_answered(ports, situation, gate, given)
         case Kind.DISPUTE:
             return dispute_answered(situation, gate, given)
+        case Kind.RATING:
+            return rating_answered(ports, situation, gate, given)
+        case Kind.APPEAL:
+            return appeal_answered(situation, gate, given)
         case Kind.AGREEMENT:
             return agreement_answered(ports, situation, gate, given)
         case Kind.CANCEL_LATE:

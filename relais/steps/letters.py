@@ -50,6 +50,8 @@ def _with_words(ports: Ports, letter: LetterView, gate: Gate) -> LetterView:
     """What a gate asks is read in its mail: a question, the reason of a wish for another date, a sum."""
     if gate.id.kind is Kind.SETTLEMENT:
         return replace(letter, facts=_proposed(gate))
+    if gate.id.kind is Kind.RATING:
+        letter = replace(letter, facts=said(gate))
     text = gate.shown.get("text")
     return letter if text is None else replace(letter, note=ports.files.get_text(text))
 
@@ -65,6 +67,11 @@ def told(ports: Ports, situation: Situation, gate: Gate) -> tuple[LetterView, ..
         case Kind.MORE_TIME:
             key = "more_time_granted" if _granted(gate) else "more_time_refused"
             return (_to_maker(ports, situation, gate, key),)
+        case Kind.APPEAL:
+            kept = gate.decision is not None and gate.decision.choice is Choice.KEEP
+            maker = read_freelancer(ports.store, gate.shown["maker"])
+            letter = _to_freelancer(ports, situation, maker, "rating_kept" if kept else "rating_struck", None)
+            return (replace(letter, facts=said(gate)),)
         case Kind.QUESTION:
             return _answer_told(ports, situation, gate)
         case Kind.AGREEMENT:

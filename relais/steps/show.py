@@ -81,6 +81,7 @@ from relais.steps.situation import (
     current_offer,
     later_acceptance,
     moot,
+    ratable,
     read_freelancer,
     read_gate,
     read_offer,
@@ -240,6 +241,7 @@ def order_page(ports: Ports, order: Order, request: Request, typed: Typed | None
         files=_released(ports, order, milestones),
         links=_released_links(ports, order, milestones),
         refunded_at=_refunded_at(ports, order, milestones),
+        ratable=tuple(one.number for one in milestones if ratable(one)),
         reopens=tuple(
             (one.number, gate.deadline) for one in milestones if (gate := reopenable(ports, one)) and gate.deadline
         ),
@@ -535,6 +537,7 @@ def _gate_view(ports: Ports, situation: Situation, gate: Gate, typed: Typed) -> 
         else _asked_words(ports, gate),
         thread=_thread(ports, order, () if milestone is None else (milestone,), gate.role, gate.owner),
         asking=asking_of(ports, situation, gate),
+        rating=_rating(ports, gate),
         reasons=letters.reasons(gate),
         margin=_margin(situation) if seller else None,
         candidates=candidates(ports, situation.offer) if gate.id.kind is Kind.PICK else (),
@@ -589,6 +592,12 @@ def asking_of(ports: Ports, situation: Situation, gate: Gate) -> tuple[Asking, .
 def _asked_words(ports: Ports, gate: Gate) -> str | None:
     """The words that a question, or a wish for another date, came with."""
     text = gate.shown.get("text")
+    return None if text is None else ports.files.get_text(text)
+
+
+def _rating(ports: Ports, gate: Gate) -> str | None:
+    """What a client said with the stars that a seller decides about."""
+    text = gate.shown.get("rating_text")
     return None if text is None else ports.files.get_text(text)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from relais.calendar import Calendar, due_after
 from relais.errors import RelaisError
-from relais.gate import Choice, Gate, GateId, Kind, Status, gate_from_row
+from relais.gate import AFTERWARDS, Choice, Gate, GateId, Kind, Status, gate_from_row
 from relais.offer import FreelancerPaid, Offer, OfferStatus, RefundCause
 from relais.order import (
     ORDER_LEVEL,
@@ -316,6 +316,8 @@ def sides_opened(situation: Situation) -> int:
 
 def moot(situation: Situation, gate: Gate) -> bool:
     """Whether an open side gate matters no more: what it belongs to ended, was interrupted, or has gone on."""
+    if gate.id.kind in AFTERWARDS:
+        return False
     if gate.id.kind is Kind.STUCK:
         return not situation.order.is_open or gate.about != str(situation.order.run)
     if gate.id.kind is Kind.DISPUTE:
@@ -358,6 +360,14 @@ def reopenable(ports: Ports, milestone: Milestone) -> Gate | None:
     row = ports.store.get(gate_key(milestone.order, str(GateId(milestone.number, Kind.HOLD, milestone.ordinal))))
     gate = None if row is None else gate_from_row(row)
     return gate if gate and gate.status is Status.OPEN and Choice.REOPEN in gate.choices else None
+
+
+def ratable(milestone: Milestone) -> bool:
+    """Whether its client may rate it: accepted for good, kept, and made by somebody whom it is about; once."""
+    over = milestone.stage is MilestoneStage.CLOSED
+    said = milestone.spoken and milestone.stage in {MilestoneStage.HOLD, MilestoneStage.PAYOUT}
+    made = milestone.engagement is not None and not milestone.engagement.by_hand
+    return milestone.accepted and (over or said) and made and not milestone.undone and not milestone.rated
 
 
 def kept_share(kept: FreelancerPaid, agreed: int) -> int:

@@ -67,8 +67,15 @@ def at_every_gate(world: World) -> list[Waiting]:
     open_dispute(world.sandbox.platform, world.sandbox.platform.get("charge", disputed.order.charge or ""))
     world.settle()
     world.pass_time(minutes=3)
+    rated, appealed = Journey(world).to_hold(), Journey(world).to_hold()
+    for one in (rated, appealed):
+        form = world.get(one.page).form("stars")
+        assert world.send(form, stars="2", note="Trop simple.", action="rate").status == 303
+    appealed.answer("rating", "appeal", "Le brief demandait cela.")
     reached = {
         Kind.DISPUTE: disputed,
+        Kind.RATING: rated,
+        Kind.APPEAL: appealed,
         Kind.LATE: late,
         Kind.CANCEL_LATE: missed,
         Kind.MORE_TIME: wished,

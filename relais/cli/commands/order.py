@@ -263,6 +263,7 @@ def _milestone_document(one: Milestone, times: Times) -> dict[str, Any]:
         "revisions_used": one.revisions_used,
         "rounds": one.rounds,
         "version": one.version,
+        "rated": one.rated or None,
         "starts": times.iso(one.starts),
         "began": times.iso(one.began),
         "promised": times.iso(one.promised),
@@ -378,9 +379,21 @@ def _print_order(one: dict[str, Any], times: Times) -> None:
     )
     table(
         "Milestones",
-        ("No", "Stage", "Starts", "Promised", "Freelancer", "Agreed", "Deadline", "Version", "Changes left", "Sent"),
+        (
+            "No",
+            "Stage",
+            "Starts",
+            "Promised",
+            "Freelancer",
+            "Agreed",
+            "Deadline",
+            "Version",
+            "Changes left",
+            "Rated",
+            "Sent",
+        ),
         [_milestone_line(milestone, currency, times) for milestone in one["milestones"]],
-        right=("Agreed", "Version", "Changes left", "Sent"),
+        right=("Agreed", "Version", "Changes left", "Rated", "Sent"),
     )
     table(
         "Gates",
@@ -438,6 +451,7 @@ def _milestone_line(one: dict[str, Any], currency: str, times: Times) -> tuple[s
         times.shown(engaged.get("deadline")),
         str(one["version"]),
         str(one["revisions_left"]),
+        one["rated"] and f"{one['rated']}/5",
         money(one["money"]["sent"], currency),
     )
 

@@ -278,6 +278,8 @@ OWNERS = {
     Kind.MORE_TIME: (Role.SELLER, "seller", Default.REFUSE),
     Kind.QUESTION: (Role.SELLER, "seller", Default.GO_ON),
     Kind.DISPUTE: (Role.SELLER, "seller", Default.SEND),
+    Kind.RATING: (Role.FREELANCER, FREELANCER.key, Default.GO_ON),
+    Kind.APPEAL: (Role.SELLER, "seller", Default.STAY),
     Kind.AGREEMENT: (Role.SELLER, "seller", Default.REFUSE),
 }
 ROUTED = {
@@ -313,6 +315,8 @@ ROUTED = {
     Kind.MORE_TIME: (Choice.GRANT, Choice.REFUSE),
     Kind.QUESTION: (Choice.ANSWER,),
     Kind.DISPUTE: (Choice.SEND, Choice.ACCEPT),
+    Kind.RATING: (Choice.APPEAL,),
+    Kind.APPEAL: (Choice.KEEP, Choice.STRIKE),
     Kind.AGREEMENT: (Choice.GRANT, Choice.REFUSE),
 }
 ASKED = (
@@ -330,10 +334,12 @@ ASKED = (
     Kind.MORE_TIME,
     Kind.QUESTION,
     Kind.DISPUTE,
+    Kind.RATING,
+    Kind.APPEAL,
 )
 FOUND = tuple(Found(check, ok, "3", "2") for check in Check for ok in (False, True))
 BEARINGS = tuple(Bearing(cause, PAY, PRICE - PAY) for cause in (RefundCause.BRIEF_NOT_MET, RefundCause.SELLER_FAULT))
-NOTELESS = {Kind.PICK, Kind.PARK, Kind.STUCK, Kind.LATE, Kind.CANCEL_LATE, Kind.MORE_TIME}
+NOTELESS = {Kind.PICK, Kind.PARK, Kind.STUCK, Kind.LATE, Kind.CANCEL_LATE, Kind.MORE_TIME, Kind.APPEAL}
 """The kinds that have a page of their own."""
 SHOWN: dict[Kind, dict[str, str | int]] = {
     Kind.SETTLEMENT: {"amount": 6_000, "proposal": "part"},
@@ -345,6 +351,8 @@ SHOWN: dict[Kind, dict[str, str | int]] = {
         "stage": "open",
         "until": "2026-12-10T17:00:00+00:00",
     },
+    Kind.RATING: {"stars": 4, "weight": 1000, "text": "texts/x/rating"},
+    Kind.APPEAL: {"stars": 2, "weight": 1000, "maker": FREELANCER.key, "text": "texts/x/appeal"},
     Kind.AGREEMENT: {"text": "texts/x/agreement"},
     Kind.QUESTION: {"by": "freelancer", "from": "01-work-0003", "with": "ines-moreau", "text": "texts/x/question"},
     Kind.CANCEL_LATE: {"promised": "2026-12-04T17:00:00+00:00", "until": "2026-12-10T17:00:00+00:00"},
@@ -355,7 +363,16 @@ THREAD = (
     Said(Role.SELLER, own=True, at=NOW, text="Oui.", answer=True, to_client=False),
 )
 ASKING = (Asking(Kind.QUESTION, Role.SELLER, stops=True), Asking(Kind.MORE_TIME, Role.SELLER))
-NOTED = {Kind.WORK, Kind.QUESTION, Kind.MORE_TIME, Kind.REFUND_REQUEST, Kind.SETTLEMENT, Kind.AGREEMENT}
+NOTED = {
+    Kind.WORK,
+    Kind.QUESTION,
+    Kind.MORE_TIME,
+    Kind.RATING,
+    Kind.APPEAL,
+    Kind.REFUND_REQUEST,
+    Kind.SETTLEMENT,
+    Kind.AGREEMENT,
+}
 ASKING_CLIENT = (Asking(Kind.QUESTION, Role.CLIENT),)
 MORE_TIME = (Asking(Kind.MORE_TIME, Role.ENGINE, until=NOW),)
 NOTICES = (
@@ -417,6 +434,10 @@ LETTERS = (
     "left",
     "pro_rata",
     "answer",
+    "rating",
+    "appeal",
+    "rating_kept",
+    "rating_struck",
     "unanswered",
     "date_moved",
     "refunded",
@@ -571,8 +592,20 @@ def order_pages(lang: str) -> Iterator[tuple[str, OrderView]]:
     yield "waiting", order_view(lang, OrderStage.MILESTONES, waiting=f"{HOME}/g/y", waiting_kind=Kind.ACCEPTANCE)
     yield "parked", order_view(lang, OrderStage.PARK)
     yield "completed", order_view(lang, OrderStage.COMPLETED, files=(LOGO, SOURCE), answers=BRIEF)
+    yield from ratings(lang)
     yield from refunds(lang)
     yield from leaving_pages(lang)
+
+
+def ratings(lang: str) -> Iterator[tuple[str, OrderView]]:
+    """The form of a rating, what came back without stars, and the thanks."""
+    typed = {"action": "rate", "milestone": "01", "note": "Trop simple pour nous."}
+    missing = (Problem("stars_missing", "stars"), Problem("note_too_long", "note", {"most": 2_000}))
+    asked = order_view(lang, OrderStage.COMPLETED, ratable=("01",))
+    yield "rating", asked
+    yield "rating-of-parts", replace(asked, ratable=("01", "02"))
+    yield "rating-wrong", replace(asked, ratable=("01", "02"), typed=typed, problems=missing)
+    yield "rated", replace(asked, ratable=(), milestones=(replace(MILESTONE, rated=4),))
 
 
 def leaving_pages(lang: str) -> Iterator[tuple[str, OrderView]]:
