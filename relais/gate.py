@@ -57,6 +57,8 @@ class Kind(StrEnum):
     """The maker asks for another date: the seller answers. A client who asks for more time to accept has it by rule."""
     QUESTION = "question"
     """Somebody asks, somebody else answers."""
+    ONBOARDING = "onboarding"
+    """Pay waits for an account: its freelancer opens it, or gives Stripe what is missing. Nobody answers it here."""
     AGREEMENT = "agreement"
     """The client asks to end what has begun: the seller agrees, or doesn't."""
 
@@ -66,7 +68,9 @@ class Kind(StrEnum):
         return self in SIDE
 
 
-SIDE = frozenset({Kind.STUCK, Kind.LATE, Kind.CANCEL_LATE, Kind.MORE_TIME, Kind.QUESTION, Kind.AGREEMENT})
+SIDE = frozenset(
+    {Kind.STUCK, Kind.LATE, Kind.CANCEL_LATE, Kind.MORE_TIME, Kind.QUESTION, Kind.AGREEMENT, Kind.ONBOARDING}
+)
 """Side gates: a question beside the way, without a token and without a step of the definition (design: workflow 1)."""
 
 

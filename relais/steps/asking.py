@@ -22,11 +22,13 @@ def open_side(
     number: str,
     make: Callable[[Situation], Gate | None],
     more: Callable[[Gate], tuple[Write, ...]] = lambda _: (),
+    *,
+    at_once: bool = True,
 ) -> Gate | None:
     """Open the side gate that `make` says for what stands there now; nothing where it says so, or it matters no more.
 
-    One about the same thing that was opened before is returned as it is. `more` is written with it. Its mail is sent,
-    or owed.
+    One about the same thing that was opened before is returned as it is. `more` is written with it. Its mail is sent
+    `at_once`, or owed.
     """
     for last in reversed(range(TRIES)):
         situation = read_situation(ports, order, number)
@@ -44,7 +46,7 @@ def open_side(
             if not last:
                 raise
             continue
-        if Owed.MAIL.value in opened.owes:
+        if at_once and Owed.MAIL.value in opened.owes:
             send_first(ports, situation, opened)
         return opened
     return None

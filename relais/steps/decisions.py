@@ -59,6 +59,7 @@ from relais.rows import (
 )
 from relais.schedule import Dates, schedule
 from relais.score import Axis, Cause
+from relais.steps.inviting import invitation
 from relais.steps.situation import Situation, kept_share, unhandled
 
 REASSIGNABLE = frozenset({Kind.WORK, Kind.REVIEW, Kind.ACCEPTANCE, Kind.PARK})
@@ -247,7 +248,15 @@ def effects(situation: Situation, gate: Gate, answer: Answer) -> Effects:
             return _unparked(situation, answer)
         case Kind.HOLD:
             return _reopened(situation) if answer.choice is Choice.REOPEN else Effects()
-        case Kind.STUCK | Kind.LATE | Kind.CANCEL_LATE | Kind.MORE_TIME | Kind.QUESTION | Kind.AGREEMENT:
+        case (
+            Kind.STUCK
+            | Kind.LATE
+            | Kind.CANCEL_LATE
+            | Kind.MORE_TIME
+            | Kind.QUESTION
+            | Kind.AGREEMENT
+            | Kind.ONBOARDING
+        ):
             raise ChoiceNotRoutedError(gate.id.kind, answer.choice)
         case _:
             assert_never(gate.id.kind)
@@ -471,7 +480,8 @@ def _engaged(situation: Situation, gate: Gate) -> Effects:
     beside = _held_beside(situation, gate.owner)
     counted, event = _scored(situation, gate, gate.owner, answered, back=bool(beside))
     counted = replace(counted, add={**counted.add, "trials": -1}) if trial else counted
-    return replace(bound, writes=(*bound.writes, *beside, counted, event))
+    invited = invitation(gate.owner, situation.now, gate.order) if terms.get("onboard") else ()
+    return replace(bound, writes=(*bound.writes, *beside, counted, event, *invited))
 
 
 def _held_beside(situation: Situation, freelancer: str) -> tuple[Write, ...]:
