@@ -52,7 +52,7 @@ READ = Grant(Resource.TABLE, ("dynamodb:GetItem", "dynamodb:BatchGetItem", "dyna
 # A transaction needs the actions that it is made of.
 CHANGE = Grant(Resource.TABLE, ("dynamodb:UpdateItem",))
 WRITE = Grant(Resource.TABLE, ("dynamodb:PutItem", "dynamodb:UpdateItem"))
-# An acceptance is not written beside an interrupt; a client gives it, or the clock by default.
+# An acceptance is not written beside an interrupt; a client gives it, or the clock by default. Nor is pay waited for.
 ACCEPT = Grant(Resource.TABLE, ("dynamodb:ConditionCheckItem",))
 DUE = Grant(Resource.DUE_INDEX, ("dynamodb:Query",))
 BOOK = Grant(Resource.BOOK_INDEX, ("dynamodb:Query",))
@@ -109,7 +109,7 @@ GRANTS: Mapping[str, tuple[Grant, ...]] = {
     "answer-gate": (*TELL, RESUME, ACCEPT, READ_UPLOADS, WRITE_FILES, *REPAIR),
     "permit-upload": (LOOK, WRITE_FILES, LINKS),
     # Its gates are the engine's own: nobody is written to.
-    "run-act": (READ, WRITE, RESUME, LINKS, GIVE_UP, _secret(Resource.STRIPE_RUN_ACT)),
+    "run-act": (READ, WRITE, ACCEPT, RESUME, LINKS, GIVE_UP, _secret(Resource.STRIPE_RUN_ACT)),
     "close-order": (READ, WRITE, MAIL, LINKS),
     "tick-clock": (*OPEN, ACCEPT, DUE, START, WATCH_RUNS, RUN_ACT, TICK_AGAIN, GIVE_UP),
     # On stage dev it reads the virtual date.

@@ -340,7 +340,8 @@ class SecretsDoor:
     def get_secret_value(self, **request: Any) -> dict[str, str]:
         """Read a secret."""
         name = request["SecretId"]
-        own = self._guard.told["RELAIS_SECRET_STRIPE"] if name == "relais/dev/stripe" else name
+        told = {"relais/dev/stripe": "RELAIS_SECRET_STRIPE", "relais/dev/stripe-webhook": "RELAIS_SECRET_WEBHOOK"}
+        own = self._guard.told[told[name]] if name in told else name
         self._guard.ask("secretsmanager:GetSecretValue", self._guard.deployed.secret(own))
         return {"SecretString": json.dumps(SECRETS[name])}
 
