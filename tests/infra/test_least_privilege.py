@@ -29,7 +29,7 @@ from tests.support.journey import CONSENT, Journey
 from tests.support.permits import Deployed, Grant, Guard, Use, guarded_world
 from tests.support.unplayed import BY_THE_RUNTIME, UNPLAYED
 from tests.workflow import late, leaving, raises, reassignments, ways_out  # noqa: F401 - add theirs to the scenarios
-from tests.workflow.scenarios import SCENARIOS, told_seller
+from tests.workflow.scenarios import A_SECOND, SCENARIOS, told_seller
 
 Play = Callable[[World], object]
 
@@ -89,7 +89,7 @@ def texts_removed(world: World) -> None:
     assert journey.open_gate.mailed
     deadline = journey.open_gate.deadline
     assert deadline is not None
-    world.go_to(deadline)
+    world.go_to(deadline - A_SECOND)
     assert journey.stage == "work"
 
 

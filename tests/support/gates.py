@@ -38,7 +38,7 @@ def at_every_gate(world: World) -> list[Waiting]:
     for row in world.rows("ROSTER"):
         world.ports.store.write(Change(Key(row["pk"], row["sk"]), put={"capacity": 99}))
     late, missed = Journey(world).to_work(), Journey(world).to_work()
-    world.pass_time(days=4, hours=1)  # two working hours after the working deadline
+    world.pass_time(days=4, hours=2)  # two working hours after the working deadline, and what a clock may be late
     missed.answer("late", "wait", until="2026-12-10")
     wished, doubtful, answering = (Journey(world).to_work() for _ in range(3))
     ask(wished, "more_time", until="2026-12-24")

@@ -26,6 +26,8 @@ Scenario = Callable[[World], object]
 SCENARIOS: dict[str, Scenario] = {}
 SELLER = "claire@atelier-mistral.example"
 RETRIES = 6
+A_SECOND = timedelta(seconds=1)
+"""Before a deadline: some defaults run at it, others up to ten minutes late, as the order's id will have it."""
 
 
 def scenario(play: Scenario) -> Scenario:
@@ -121,7 +123,7 @@ def proposal_unanswered(world: World) -> None:
     journey = Journey(world).to_assign()
     deadline = journey.open_gate.deadline
     assert deadline is not None
-    world.go_to(deadline)
+    world.go_to(deadline - A_SECOND)
     assert journey.open_gate.owner == "ines-moreau"
     world.pass_time(minutes=11)
     assert journey.open_gate.owner == "studio-nord"
@@ -156,7 +158,7 @@ def accepted_by_silence(world: World) -> None:
     journey = Journey(world).to_acceptance()
     gate = journey.open_gate
     assert gate.deadline is not None
-    world.go_to(gate.deadline)
+    world.go_to(gate.deadline - A_SECOND)
     assert journey.stage == "acceptance"
     world.pass_time(minutes=11)
     assert journey.stage == "hold"
@@ -164,7 +166,7 @@ def accepted_by_silence(world: World) -> None:
     wait = journey.open_gate.deadline
     assert wait is not None
     assert (wait.date() - gate.deadline.date()).days >= 7
-    world.go_to(wait)
+    world.go_to(wait - A_SECOND)
     assert world.transfers() == []
     world.pass_time(minutes=11)
     assert_completed(journey)
@@ -190,7 +192,7 @@ def spoken_yes_is_paid_after_three_days(world: World) -> None:
     wait = journey.open_gate.deadline
     assert wait is not None
     assert 2 <= (wait - world.now()).days <= 4
-    world.go_to(wait)
+    world.go_to(wait - A_SECOND)
     assert world.transfers() == []
     world.pass_time(minutes=11)
     assert_completed(journey)

@@ -7,6 +7,7 @@ from relais.order import MilestoneStage
 from relais.rows import Change, milestone_key
 from tests.support.journey import Journey
 from tests.workflow.scenarios import (
+    A_SECOND,
     RETRIES,
     _say,
     _superseded,
@@ -108,7 +109,7 @@ def request_unanswered(world: World) -> None:
     deadline = journey.open_gate.deadline
     assert deadline is not None
     since = len(world.mails)
-    world.go_to(deadline)
+    world.go_to(deadline - A_SECOND)
     assert [mail.to for mail in world.mails[since:]] == ["claire@atelier-mistral.example"] * 2
     world.pass_time(minutes=11)
     assert journey.stage == "settlement"

@@ -26,6 +26,7 @@ from relais.rows import Change, order_key
 from relais.steps import interrupt, runs
 from tests.support.journey import Journey
 from tests.workflow.scenarios import (
+    A_SECOND,
     RETRIES,
     _ended_quietly,
     _raised_before,
@@ -92,7 +93,7 @@ def brief_unanswered(world: World) -> None:
     journey = Journey(world).to_brief()
     deadline = journey.open_gate.deadline
     assert deadline is not None
-    world.go_to(deadline)
+    world.go_to(deadline - A_SECOND)
     assert len([mail for mail in world.mails if mail.to == "marie@gmail.com"]) == 5
     world.pass_time(minutes=11)
     assert_given_back(journey)
@@ -134,7 +135,7 @@ def nobody_picks(world: World) -> None:
     deadline = journey.open_gate.deadline
     assert deadline is not None
     assert deadline - world.now() > timedelta(days=5)
-    world.go_to(deadline)
+    world.go_to(deadline - A_SECOND)
     assert journey.stage == "pick"
     world.pass_time(minutes=11)
     assert_given_back(journey)
