@@ -100,8 +100,8 @@ GRANTS: Mapping[str, tuple[Grant, ...]] = {
     "open-gate": OPEN,
     "answer-gate": (*TELL, RESUME, ACCEPT, READ_UPLOADS, WRITE_FILES, *REPAIR),
     "permit-upload": (LOOK, WRITE_FILES, LINKS),
-    # Its gates are the engine's own: nobody is written to.
-    "run-act": (READ, WRITE, RESUME, LINKS, GIVE_UP, _secret(Resource.STRIPE_RUN_ACT)),
+    # Its gates are the engine's own; of several deliveries, the client is told of each whose money went back.
+    "run-act": (READ, WRITE, ACCEPT, RESUME, MAIL, LINKS, GIVE_UP, _secret(Resource.STRIPE_RUN_ACT)),
     "close-order": (READ, WRITE, MAIL, LINKS),
     "tick-clock": (*OPEN, ACCEPT, DUE, START, WATCH_RUNS, RUN_ACT, TICK_AGAIN, GIVE_UP),
     # On stage dev it reads the virtual date.

@@ -28,7 +28,7 @@ from tests.infra.reading import Stack
 from tests.support.journey import CONSENT, Journey
 from tests.support.permits import Deployed, Grant, Guard, Use, guarded_world
 from tests.support.unplayed import BY_THE_RUNTIME, UNPLAYED
-from tests.workflow import late, leaving, raises, reassignments, ways_out  # noqa: F401 - add theirs to the scenarios
+from tests.workflow import cascades, late, leaving, raises, reassignments, settlements, several, ways_out  # noqa: F401 - add theirs to the scenarios
 from tests.workflow.scenarios import A_SECOND, SCENARIOS, told_seller
 
 Play = Callable[[World], object]
