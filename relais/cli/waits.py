@@ -77,9 +77,7 @@ def waiting_for(kind: Kind) -> tuple[Role, ...]:
             return (Role.SELLER, Role.CLIENT)
         case Kind.LATE:
             return (Role.CLIENT, Role.FREELANCER)
-        case Kind.MORE_TIME:
-            return (Role.FREELANCER,)
-        case Kind.APPEAL:
+        case Kind.MORE_TIME | Kind.APPEAL:
             return (Role.FREELANCER,)
         case Kind.QUESTION:
             return (Role.SELLER, Role.FREELANCER)

@@ -534,10 +534,10 @@ def _gate_view(ports: Ports, situation: Situation, gate: Gate, typed: Typed) -> 
         found=tuple(Found.from_row(one) for one in handed.get("checks", ())) if seller else (),
         note=letters.last_note(ports, situation)
         if gate.id.kind in {Kind.WORK, *SETTLED}
-        else _asked_words(ports, gate),
+        else _words(ports, gate, "text"),
         thread=_thread(ports, order, () if milestone is None else (milestone,), gate.role, gate.owner),
         asking=asking_of(ports, situation, gate),
-        rating=_rating(ports, gate),
+        rating=_words(ports, gate, "rating_text"),
         reasons=letters.reasons(gate),
         margin=_margin(situation) if seller else None,
         candidates=candidates(ports, situation.offer) if gate.id.kind is Kind.PICK else (),
@@ -589,15 +589,9 @@ def asking_of(ports: Ports, situation: Situation, gate: Gate) -> tuple[Asking, .
     return tuple(forms)
 
 
-def _asked_words(ports: Ports, gate: Gate) -> str | None:
-    """The words that a question, or a wish for another date, came with."""
-    text = gate.shown.get("text")
-    return None if text is None else ports.files.get_text(text)
-
-
-def _rating(ports: Ports, gate: Gate) -> str | None:
-    """What a client said with the stars that a seller decides about."""
-    text = gate.shown.get("rating_text")
+def _words(ports: Ports, gate: Gate, name: str) -> str | None:
+    """The words that a gate came with: those of who asks (`text`), or of the client who rated (`rating_text`)."""
+    text = gate.shown.get(name)
     return None if text is None else ports.files.get_text(text)
 
 

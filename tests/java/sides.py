@@ -146,8 +146,8 @@ def a_question_against_a_cancellation(track: Track) -> None:
     answer = says(play, asked, Choice.ANSWER)
     if track.round % 2:
         cause = RefundCause.BRIEF_NOT_MET
-        said = interrupt.cancel_writes(track.ports, play.order, by="seller", cause=cause, note="texts/why")
-        track.ports.store.write(said)
+        written = interrupt.cancel_writes(track.ports, play.order, by="seller", cause=cause, note="texts/why")
+        track.ports.store.write(written)
         cancelled: Any = play.order
         overtaken = Overtaken(track.store)
         ports = replace(track.ports, store=cast("Store", overtaken))
