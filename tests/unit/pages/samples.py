@@ -585,7 +585,7 @@ def order_pages(lang: str) -> Iterator[tuple[str, OrderView]]:
 def ratings(lang: str) -> Iterator[tuple[str, OrderView]]:
     """The form of a rating, what came back without stars, and the thanks."""
     typed = {"action": "rate", "milestone": "01", "note": "Trop simple pour nous."}
-    missing = (Problem("stars_missing", "stars"), Problem("note_too_long", "note", {"most": 2_000}))
+    missing = (Problem("stars_missing", "stars"), Problem("too_long", "note", {"limit": 2_000}))
     asked = order_view(lang, OrderStage.COMPLETED, ratable=("01",))
     yield "rating", asked
     yield "rating-of-parts", replace(asked, ratable=("01", "02"))
