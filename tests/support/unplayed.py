@@ -70,6 +70,12 @@ UNPLAYED = (
     _of("answer-gate", GIVEN_AWAY, "given_up", "states:SendTaskFailure"),
     _of("answer-gate", STUCK, "stuck_order", "states:StartExecution", "states:StopExecution"),
     _of("run-act", "a movement of money ends badly: its gate parks", "account_not_ready", "states:SendTaskFailure"),
+    _of(
+        "run-act",
+        "the client is told of each of several deliveries whose money went back",
+        "cancelled_one_by_the_seller",
+        *("dynamodb:ConditionCheckItem", "ses:SendEmail"),
+    ),
     _of("run-act", PUT_AWAY, None, "sqs:SendMessage"),
     _of(
         "tick-clock",
