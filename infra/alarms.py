@@ -269,7 +269,15 @@ class Dashboard(Construct):
         )
         board.add_widgets(
             self._graph("Decisions", Metric.GATE_ANSWERED),
-            self._graph("Waiting for the seller", Metric.PARKED, Metric.ORDER_STUCK, Metric.OWED_PARKED),
+            self._graph(
+                "Waiting for the seller, disputes",
+                Metric.PARKED,
+                Metric.ORDER_STUCK,
+                Metric.OWED_PARKED,
+                Metric.DISPUTE_OPENED,
+                Metric.DISPUTE_ANSWERED,
+                Metric.DISPUTE_LOST,
+            ),
             self._graph(
                 "Mails put off or back, pages in trouble, refusals",
                 Metric.MAIL_PUT_OFF,

@@ -101,7 +101,8 @@ GRANTS: Mapping[str, tuple[Grant, ...]] = {
     "answer-gate": (*TELL, RESUME, ACCEPT, READ_UPLOADS, WRITE_FILES, *REPAIR),
     "permit-upload": (LOOK, WRITE_FILES, LINKS),
     # Its gates are the engine's own; of several deliveries, the client is told of each whose money went back.
-    "run-act": (READ, WRITE, ACCEPT, RESUME, MAIL, LINKS, GIVE_UP, _secret(Resource.STRIPE_RUN_ACT)),
+    # Of files it reads what the evidence of a dispute is made of: the brief, and the seller's words.
+    "run-act": (READ, WRITE, ACCEPT, *FILES, RESUME, MAIL, LINKS, GIVE_UP, _secret(Resource.STRIPE_RUN_ACT)),
     "close-order": (READ, WRITE, MAIL, LINKS),
     "tick-clock": (*OPEN, ACCEPT, DUE, START, WATCH_RUNS, RUN_ACT, TICK_AGAIN, GIVE_UP),
     # On stage dev it reads the virtual date.

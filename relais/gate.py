@@ -55,6 +55,8 @@ class Kind(StrEnum):
 
     MORE_TIME = "more_time"
     """The maker asks for another date: the seller answers. A client who asks for more time to accept has it by rule."""
+    DISPUTE = "dispute"
+    """The client's bank takes the payment back, or asks about it: the seller answers, or the evidence is sent."""
     QUESTION = "question"
     """Somebody asks, somebody else answers."""
     RATING = "rating"
@@ -72,7 +74,15 @@ class Kind(StrEnum):
 
 AFTERWARDS = frozenset({Kind.RATING, Kind.APPEAL})
 """Side gates about work that is done: nothing that happens to its order ends them."""
-SIDE = AFTERWARDS | {Kind.STUCK, Kind.LATE, Kind.CANCEL_LATE, Kind.MORE_TIME, Kind.QUESTION, Kind.AGREEMENT}
+SIDE = AFTERWARDS | {
+    Kind.STUCK,
+    Kind.LATE,
+    Kind.CANCEL_LATE,
+    Kind.MORE_TIME,
+    Kind.QUESTION,
+    Kind.DISPUTE,
+    Kind.AGREEMENT,
+}
 """Side gates: a question beside the way, without a token and without a step of the definition (design: workflow 1)."""
 
 
@@ -139,6 +149,8 @@ class Choice(StrEnum):
     GRANT = "grant"
     REFUSE = "refuse"
     ANSWER = "answer"
+    SEND = "send"
+    """The evidence of a dispute goes to the bank."""
     APPEAL = "appeal"
     KEEP = "keep"
     STRIKE = "strike"
@@ -183,6 +195,7 @@ class Default(StrEnum):
     GO_ON = "go_on"
     REFUSE = "refuse"
     GRANT = "grant"
+    SEND = "send"
 
 
 class Status(StrEnum):
@@ -209,6 +222,7 @@ class Owed(StrEnum):
     RESUME = "resume"
     START = "start"
     FEE = "fee"
+    DISPUTE = "dispute"
 
 
 class MalformedGateIdError(RelaisError):

@@ -155,6 +155,7 @@ BONUS = Account("cost.bonus")
 KILL_FEE = Account("cost.kill_fee")
 BANK = Account("bank")
 REFUNDS = Account("refunds")
+DISPUTE_LOSS = Account("loss.dispute")
 OPENING = Account("opening")
 
 
@@ -222,6 +223,7 @@ class EntryKind(StrEnum):
     REFUND_RETURNED = "refund_returned"
     REVERSAL_SETTLED = "reversal_settled"
     DISPUTE_SETTLED = "dispute_settled"
+    DISPUTE_LOST = "dispute_lost"
     PAYOUT_SETTLED = "payout_settled"
     TOP_UP_SETTLED = "top_up_settled"
     FEE_BILLED = "fee_billed"
@@ -400,11 +402,12 @@ def refund_after_transfer(
     the number of the refund.
     """
     client_side = _move(REFUNDS, refund_payable(order), amount, currency)
-    postings = client_side + _claimed(freelancer, borne, bonus, currency)
+    postings = client_side + claimed(freelancer, borne, bonus, currency)
     return Entry(f"refund:{order}:{milestone}", EntryKind.REFUND_DECIDED, at, order, postings)
 
 
-def _claimed(freelancer: str, borne: int, bonus: int, currency: str) -> tuple[Posting, ...]:
+def claimed(freelancer: str, borne: int, bonus: int, currency: str) -> tuple[Posting, ...]:
+    """Of a pay that has left its freelancer owes this much of agreed cost and bonus (minor units)."""
     if not borne and not bonus:
         return ()
     owed = receivable(freelancer)
@@ -426,6 +429,40 @@ def netted(*, order: str, op: str, amount: int, currency: str, freelancer: str, 
     """Row 11: what a freelancer owes is taken from what they are due for the operation `op` (minor units)."""
     postings = _move(payable(freelancer), receivable(freelancer), amount, currency)
     return Entry(f"net:{op}", EntryKind.NETTED, at, order, postings)
+
+
+def not_owed(freelancer: str, borne: int, bonus: int, currency: str) -> tuple[Posting, ...]:
+    """Of a pay that has not left its freelancer bears this much of agreed cost and bonus (minor units)."""
+    return _move(payable(freelancer), WORK, borne, currency) + _move(payable(freelancer), BONUS, bonus, currency)
+
+
+def kept(freelancer: str, amount: int, currency: str) -> tuple[Posting, ...]:
+    """What a freelancer is paid all the same for work that nobody pays for (minor units)."""
+    return _move(KILL_FEE, payable(freelancer), amount, currency)
+
+
+def dispute_lost(
+    *,
+    order: str,
+    dispute: str,
+    held: int,
+    unearned: int,
+    owed: int,
+    besides: tuple[Posting, ...],
+    currency: str,
+    at: datetime,
+) -> Entry:
+    """Row 14: what the bank `held` is the client's; of it some was `unearned`, some was `owed` to them already.
+
+    The rest is a loss; `besides` says what of it freelancers bear, by the frozen policy. Minor units.
+    """
+    postings = _nonzero(
+        Posting(client_funds(order), unearned, currency),
+        Posting(refund_payable(order), owed, currency),
+        Posting(DISPUTE_LOSS, held - unearned - owed, currency),
+        Posting(dispute_held(order), -held, currency),
+    )
+    return Entry(f"lost:{dispute}", EntryKind.DISPUTE_LOST, at, order, postings + besides)
 
 
 def refunded(*, order: str, op: str, amount: int, currency: str, at: datetime) -> Entry:

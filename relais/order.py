@@ -282,6 +282,11 @@ class Order:
     started: datetime | None = None
     began: datetime | None = None
     sides: int = 0
+    disputed: str | None = None
+    """The dispute that freezes its money; `dispute_stage`: the bank has taken it (open), or asks about it (inquiry)."""
+    dispute_stage: str | None = None
+    lost: int = 0
+    """What a bank has given its client back, by a dispute that was lost (minor units); it is in `refunded` too."""
     express: bool = False
     acknowledged: bool = False
     leaving: Mapping[str, str] | None = None
@@ -365,6 +370,9 @@ def order_from_row(stored: Row) -> Order:
         started=instant(row.get("started")),
         began=instant(row.get("began")),
         sides=row.get("sides", 0),
+        disputed=row.get("disputed"),
+        dispute_stage=row.get("dispute_stage"),
+        lost=row.get("lost", 0),
         express=row.get("express", False),
         acknowledged=row.get("acknowledged", False),
         leaving=row.get("leaving"),

@@ -12,6 +12,7 @@ from relais.metrics import Metric
 
 if TYPE_CHECKING:
     from relais.bank import Movement
+    from relais.dispute import DisputeSeen
     from relais.link import LinkKeys
     from relais.pages.letter_views import AnyLetter
     from relais.rows import Key, Row, Write
@@ -262,6 +263,15 @@ class Payments(Protocol):
 
         Raises `AnswerUnknownError`, `TryAgainError`, `MovementRefusedError`.
         """
+
+    def dispute(self, dispute: str) -> DisputeSeen:
+        """A dispute as it stands. Raises `AnswerUnknownError`, `TryAgainError`, `MovementRefusedError`."""
+
+    def submit_evidence(self, dispute: str, evidence: dict[str, str], key: str) -> None:
+        """Hand evidence in, which is possible once. Raises what a transfer raises."""
+
+    def accept_dispute(self, dispute: str, key: str) -> None:
+        """Accept a dispute: it is lost for good. Raises what a transfer raises."""
 
     def made(self, kind: str, body: dict[str, Any], since: datetime) -> list[Sent]:
         """What Stripe's lists show that this operation (`metadata.op`) has made since an instant, oldest first.

@@ -200,6 +200,11 @@ def said_key(order: str, milestone: str, gate: int, part: str) -> Key:
     return Key(f"O#{order}", f"Q#{milestone}#{gate:04d}#{part}")
 
 
+def dispute_key(order: str, dispute: str) -> Key:
+    """A dispute of one of the order's payments, by Stripe's id."""
+    return Key(f"O#{order}", f"D#{dispute}")
+
+
 def session_key(session: str) -> Key:
     """Stripe's checkout session, leading to its order."""
     return Key(f"S#{session}", f"S#{session}")

@@ -129,7 +129,8 @@ def _where(one: Dossier) -> str:
 def _money(world: World, dossiers: Sequence[Dossier]) -> Iterator[str]:
     """Promise 1: the ledger is balanced, its pots are empty, and it says what Stripe says."""
     entries, unreadable = ledger.read(row for one in dossiers for row in _entries(world, one.order.id))
-    ended = frozenset(one.order.id for one in dossiers if one.order.stage is OrderStage.COMPLETED)
+    over = [one.order for one in dossiers if one.order.stage is OrderStage.COMPLETED and one.order.disputed is None]
+    ended = frozenset(order.id for order in over)
     bank = [BankTransaction(one["id"], one["net"], one["currency"]) for one in _bank(world) if one["type"] != TOP_UP]
     for difference in (*unreadable, *ledger.check(entries, now=world.now(), ended=ended, transactions=bank)):
         yield difference.sentence
@@ -176,7 +177,8 @@ def _sums(world: World, dossiers: Sequence[Dossier]) -> Counter[str]:
     """In minor units: what clients paid, what went back, to freelancers and to Stripe, and what is kept."""
     paid = sum(one.order.paid for one in dossiers)
     back = sum(each["amount"] for each in _objects(world, "refund") if each["status"] == "succeeded")
-    sent = sum(each["amount"] for each in _objects(world, "transfer"))
+    back += sum(each["amount"] for each in _objects(world, "dispute") if each["status"] == "lost")
+    sent = sum(each["amount"] - each["amount_reversed"] for each in _objects(world, "transfer"))
     fees = sum(each["fee"] for each in _bank(world))
     return Counter({"in": paid, "back": back, "out": sent, "fees": fees, "kept": paid - back - sent - fees})
 

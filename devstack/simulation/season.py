@@ -25,6 +25,8 @@ from devstack.simulation.judging import Verdict, judge, wrong_addressee
 from devstack.simulation.pages import Form, FormNotFoundError, Mail, Page
 from devstack.simulation.people import CLIENTS, MAKERS, SELLERS, Person, Temper
 from devstack.simulation.world import GOOD_CARD, MONDAY, PUBLIC_URL, InMemory, World, WorldError, world_in_memory
+from devstack.stripe_sandbox.disputes import decide, open_dispute
+from devstack.stripe_sandbox.errors import RefusedError
 from devstack.stripe_sandbox.payments import top_up
 from relais.errors import RelaisError
 from relais.offer import RefundCause
@@ -32,7 +34,7 @@ from relais.order import order_from_row
 from relais.roster import Freelancer
 from relais.rows import session_key
 from relais.shop import Shop
-from relais.steps import interrupt
+from relais.steps import interrupt, late_refund
 from relais.steps.decisions import LostWhy
 from relais.steps.intake import correct_address
 from relais.steps.links import order_link
@@ -51,6 +53,9 @@ LONGEST_OUTAGE = timedelta(hours=3)
 SEASON_FAULTS = {"calls lost": 0.002, "functions dying": 0.0015}
 """How often one call to Stripe is cut off, and one call of ours to anything dies."""
 CANCELLED, REASSIGNED, DECLINED, ABANDONED = 0.04, 0.03, 0.05, 0.04
+DISPUTED, LATE_REFUND, INQUIRED = 0.04, 0.04, 0.25
+"""How often a bank takes a payment back, a seller refunds what was paid out, and a dispute begins as a question."""
+DECIDED_AFTER = timedelta(days=30)
 LEAVES = 0.08
 """How often a client changes their mind some day, and looks for a way out of the order."""
 MORE_TIME, REOPENED, RATED, APPEALED = 0.15, 0.5, 0.5, 0.4
@@ -308,6 +313,10 @@ class Season:
             self.at(self._some_day(), lambda: self._cancel(order))
         if self.dice.random() < REASSIGNED:
             self.at(self._some_day(), lambda: self._reassign(order))
+        if self.dice.random() < DISPUTED:
+            self.at(self._some_day() + timedelta(days=self.dice.uniform(0, 40)), lambda: self._dispute(order))
+        if self.dice.random() < LATE_REFUND:
+            self.at(self._some_day() + timedelta(days=30), lambda: self._refund_late(order))
         if self.dice.random() < LEAVES:
             self.at(self._some_day(), lambda: self._leave(person, order))
 
@@ -341,6 +350,29 @@ class Season:
     def _reassign(self, order: str) -> None:
         ports = self.world.ports
         self._by_hand(lambda: reassign(ports, order, "01", by="seller", why=LostWhy.SELLER, reason="a reason"))
+
+    def _dispute(self, order: str) -> None:
+        """The client's bank takes the payment back, or asks; weeks later it decides, whatever was answered."""
+        head, platform = order_from_row(self.world.order_row(order)), self.world.sandbox.platform
+        asks, part = self.dice.random() < INQUIRED, self.dice.random() < INQUIRED
+        if not head.charge:
+            return
+        charge = platform.get("charge", head.charge)
+        with suppress(RefusedError):
+            made = open_dispute(platform, charge, amount=charge["amount"] // 3 if part else None, inquiry=asks)
+            verdict = self.dice.choice(("won", "lost"))
+            self.at(self.world.now() + DECIDED_AFTER, lambda: self._decide(made["id"], "closed" if asks else verdict))
+        self.world.settle()
+
+    def _decide(self, dispute: str, verdict: str) -> None:
+        platform = self.world.sandbox.platform
+        with suppress(RefusedError):  # nobody answered, or somebody accepted: it is decided already
+            decide(platform, platform.get("dispute", dispute), verdict)
+        self.world.settle()
+
+    def _refund_late(self, order: str) -> None:
+        ports, cause = self.world.ports, self.dice.choice((RefundCause.BRIEF_NOT_MET, RefundCause.CHANGE_OF_MIND))
+        self._by_hand(lambda: late_refund.refund_late(ports, order, "01", amount=None, cause=cause, reason="a reason"))
 
     # What must always hold ------------------------------------------------------------------------------------------
 

@@ -65,10 +65,9 @@ LOCAL_KEYS = (
     ),
     parse_key(
         "rk_test_run_act=transfer:write,charge:write,account:read,checkout_session:read,payment_intent:read,"
-        "balance_transaction:read,balance:read",
+        "balance_transaction:read,balance:read,dispute:write",
     ),
     parse_key("rk_test_onboard=account:write,account_link:write,event:read"),
-    parse_key("rk_test_answer_dispute=dispute:write,charge:read"),
     parse_key("rk_test_reconcile=*:read,balance_settings:write"),
 )
 

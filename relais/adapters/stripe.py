@@ -14,6 +14,8 @@ from typing import Any, TypeVar
 
 import stripe
 
+from relais.bank import Movement
+from relais.dispute import DisputeSeen
 from relais.ports import (
     AnswerUnknownError,
     ChargeSeen,
@@ -151,6 +153,34 @@ class StripePayments:
         found = _once(lambda: self._stripe.v1.balance.retrieve({}, {"stripe_account": account}))
         return sum(pot.amount for pot in found.available if pot.currency == currency)
 
+    def dispute(self, dispute: str) -> DisputeSeen:
+        """A dispute as it stands, with the order that its charge belongs to."""
+        found = _once(lambda: self._stripe.v1.disputes.retrieve(dispute))
+        charge = _id(found.charge) or ""
+        order = _once(lambda: self._stripe.v1.charges.retrieve(charge)).transfer_group
+        due = found.evidence_details.due_by
+        return DisputeSeen(
+            id=found.id,
+            status=found.status,
+            reason=found.reason,
+            amount=found.amount,
+            currency=found.currency,
+            payment_intent=_id(found.payment_intent),
+            order=order,
+            due_by=datetime.fromtimestamp(due, UTC) if due else None,
+            submitted=found.evidence_details.submission_count > 0,
+            lines=tuple(_line(one, found.id, order) for one in found.balance_transactions),
+        )
+
+    def submit_evidence(self, dispute: str, evidence: dict[str, str], key: str) -> None:
+        """Hand evidence in."""
+        given: Any = {"evidence": evidence, "submit": True}
+        _once(lambda: self._stripe.v1.disputes.update(dispute, given, {"idempotency_key": key}))
+
+    def accept_dispute(self, dispute: str, key: str) -> None:
+        """Accept a dispute: it is lost for good."""
+        _once(lambda: self._stripe.v1.disputes.close(dispute, {}, {"idempotency_key": key}))
+
     def made(self, kind: str, body: dict[str, Any], since: datetime) -> list[Sent]:
         """Look an operation up: every page of the lists that must show it, never the search (design: money C 5)."""
         created: Any = {"gte": int(since.timestamp())}
@@ -169,6 +199,22 @@ class StripePayments:
 
         found = {one.id: one for one in _once(listed) if _operation(one) == body["metadata"]["op"]}
         return [_sent(one) for one in sorted(found.values(), key=lambda one: int(one.created))]
+
+
+def _line(found: Any, dispute: str, order: str | None) -> Movement:
+    """A balance transaction of a dispute, as the reconciler would read it."""
+    return Movement(
+        id=found.id,
+        kind=found.type,
+        amount=found.amount,
+        fee=found.fee,
+        net=found.net,
+        currency=found.currency,
+        created=datetime.fromtimestamp(found.created, UTC),
+        source=dispute,
+        about="dispute",
+        order=order,
+    )
 
 
 def _sent(made: Any) -> Sent:

@@ -83,6 +83,8 @@ def waiting_for(kind: Kind) -> tuple[Role, ...]:
             return (Role.SELLER, Role.FREELANCER)
         case Kind.CANCEL_LATE:
             return (Role.SELLER, Role.FREELANCER)
+        case Kind.DISPUTE:
+            return (Role.FREELANCER,)
         case Kind.START:
             return (Role.CLIENT, Role.FREELANCER)
         case Kind.REFUND_REQUEST | Kind.AGREEMENT:
@@ -122,6 +124,8 @@ def otherwise(gate: Gate) -> str:
             return "the client is asked: wait, or cancel and be refunded"
         case Default.REFUSE:
             return "the date stays what it is, and whoever asked is told"
+        case Default.SEND:
+            return "the evidence that is kept of the order is sent to the client's bank"
         case Default.GRANT:
             return "the date has been moved: the mail that says so leaves"
         case Default.GO_ON:

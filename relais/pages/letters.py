@@ -18,6 +18,7 @@ from relais.pages import words
 from relais.pages.letter_views import AnnouncementView, AnyLetter, LetterView, Mail, ReportView
 from relais.pages.phrases import (
     bears_in_words,
+    dispute_reason,
     environment,
     first_name,
     minutes_for,
@@ -54,6 +55,8 @@ ASKING = frozenset(
         "pick",
         "stuck",
         "work_late",
+        "dispute",
+        "inquiry",
         "missed_date",
         "new_date",
         "not_taken",
@@ -82,6 +85,7 @@ DELIVERED = frozenset(
         "accepted",
         "completed",
         "refunded",
+        "taken_back",
         "cancelled",
         "lost",
         "reduced",
@@ -90,7 +94,7 @@ DELIVERED = frozenset(
     }
 )
 """Those that come when the promised date no longer matters."""
-REFUNDING = frozenset({"refunded", "settled", "settlement", "unanswered", "pro_rata", *LEFT})
+REFUNDING = frozenset({"refunded", "taken_back", "settled", "settlement", "unanswered", "pro_rata", *LEFT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -358,6 +362,7 @@ def _sayable(view: LetterView) -> Mapping[str, object]:
             return shared | {
                 "price": price,
                 "refund": _refund(view),
+                "reason": dispute_reason(view.facts.get("reason"), lang),
                 "pay": pay,
                 "at": _moment(view, "at"),
                 "name": view.freelancer.name if view.freelancer else words.say(lang, "fact.unknown"),

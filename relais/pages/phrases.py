@@ -164,3 +164,9 @@ def _reason_facts(key: str, value: int, lang: str) -> Mapping[str, object]:
 def stars(hundredths: int, lang: str) -> str:
     """A score of 0 to 500, as people read it: 4.7."""
     return f"{hundredths / 100:.1f}".replace(".", words.say(lang, "number.point"))
+
+
+def dispute_reason(reason: object, lang: str) -> str:
+    """Why the bank says it takes the payment back, in words (docs.stripe.com/disputes/categories)."""
+    key = f"dispute.reason.{reason}"
+    return words.say(lang, key if words.has(key) else "dispute.reason.general")

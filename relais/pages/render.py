@@ -23,6 +23,7 @@ from relais.pages import words
 from relais.pages.letter_views import Frame
 from relais.pages.phrases import (
     bears_in_words,
+    dispute_reason,
     environment,
     first_name,
     minutes_for,
@@ -92,6 +93,7 @@ GIVEN: Mapping[Kind, tuple[Choice, ...]] = {
     Kind.CANCEL_LATE: (Choice.WAIT, Choice.CANCEL),
     Kind.MORE_TIME: (Choice.GRANT, Choice.REFUSE),
     Kind.QUESTION: (Choice.ANSWER,),
+    Kind.DISPUTE: (Choice.SEND, Choice.ACCEPT),
     Kind.RATING: (Choice.APPEAL,),
     Kind.APPEAL: (Choice.KEEP, Choice.STRIKE),
     Kind.AGREEMENT: (Choice.GRANT, Choice.REFUSE),
@@ -114,6 +116,7 @@ NOTED = frozenset(
         Choice.PART,
         Choice.CONTEST,
         Choice.ANSWER,
+        Choice.SEND,
         Choice.APPEAL,
         Choice.GRANT,
         Choice.REFUSE,
@@ -276,6 +279,10 @@ def _once(problems: tuple[Problem, ...]) -> tuple[Problem, ...]:
     return tuple(problem for at, problem in enumerate(problems) if problem not in problems[:at])
 
 
+BY_BANK = "bank"
+"""Why money is back that a bank has given, by a dispute that was lost: nothing is on its way from us."""
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class MoneyBack:
     """What a client gets back, in minor units of the order's currency: of the `whole` order, or of a part of it.
@@ -303,7 +310,7 @@ def money_back(view: OrderView) -> MoneyBack:
             whole=True,
             coming=order.stage is OrderStage.UNWIND,
             at=view.refunded_at or order.completed,
-            cause=order.cause,
+            cause=BY_BANK if order.lost else order.cause,
         )
     back = [one for one in milestones if one.refunded or one.stage is MilestoneStage.REFUND]
     if not back:
@@ -314,7 +321,7 @@ def money_back(view: OrderView) -> MoneyBack:
         coming=any(one.stage is MilestoneStage.REFUND for one in back),
         licence=any(one.version for one in back if _back_of(one) >= one.price),
         at=view.refunded_at,
-        cause=back[0].cause,
+        cause=BY_BANK if order.lost else back[0].cause,
     )
 
 
@@ -465,6 +472,7 @@ def _gate_facts(view: GateView) -> dict[str, Any]:
         "checked": tuple(one for at, one in enumerate(view.offer.checks) if not view.ticked or at in view.ticked),
         "lacking": any(one.key in LACKING for one in view.problems),
         "park_why": park_reason(view.gate.shown.get("why"), lang),
+        "dispute_why": dispute_reason(view.gate.shown.get("reason"), lang),
         "candidates": tuple(_candidate(one, view, lang) for one in view.candidates),
         "declines": tuple(DeclineWhy),
         "other_side": _other_side(view),
@@ -642,9 +650,12 @@ def _taking(view: GateView, lang: str) -> str:
 
 
 def _said_of(view: GateView, choice: Choice) -> str:
-    """The key of a choice's words: a wait whose end is known says it."""
+    """The key of a choice's words: a wait whose end is known says it, and a bank's question is no dispute yet."""
     key = f"choice.{view.gate.id.kind.value}.{choice.value}"
-    return f"{key}.dated" if "until" in view.gate.shown and words.has(f"{key}.dated") else key
+    dated, staged = f"{key}.dated", f"{key}.{view.gate.shown.get('stage', '')}"
+    if "until" in view.gate.shown and words.has(dated):
+        return dated
+    return staged if words.has(staged) else key
 
 
 def _stated(view: GateView, name: str, lang: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from relais.gate import Gate, GateId, Owed
+from relais.gate import Gate, GateId, Kind, Owed
 from relais.ports import ConditionFailedError, Ports
 from relais.rows import Write, merged
 from relais.steps.gates import owing, send_first
@@ -22,16 +22,18 @@ def open_side(
     number: str,
     make: Callable[[Situation], Gate | None],
     more: Callable[[Gate], tuple[Write, ...]] = lambda _: (),
+    *,
+    mails: bool = True,
 ) -> Gate | None:
     """Open the side gate that `make` says for what stands there now; nothing where it says so, or it matters no more.
 
     One about the same thing that was opened before is returned as it is. `more` is written with it. Its mail is sent,
-    or owed.
+    or owed: always so where the caller may not write to anybody (`mails`).
     """
     for last in reversed(range(TRIES)):
         situation = read_situation(ports, order, number)
         gate = make(situation)
-        if gate is None or moot(situation, gate):
+        if gate is None or (gate.id.kind is not Kind.DISPUTE and moot(situation, gate)):
             return None
         known = sides_of(ports, situation)
         same = next((one for one in known if one.id.kind is gate.id.kind and one.about == gate.about), None)
@@ -44,7 +46,7 @@ def open_side(
             if not last:
                 raise
             continue
-        if Owed.MAIL.value in opened.owes:
+        if mails and Owed.MAIL.value in opened.owes:
             send_first(ports, situation, opened)
         return opened
     return None

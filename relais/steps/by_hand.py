@@ -48,6 +48,24 @@ class WhichActError(RelaisError):
         self.acts = acts
 
 
+class DisputeOpenError(RelaisError):
+    """A bank has an order's payment in dispute: whatever it decides settles what Stripe refused."""
+
+    def __init__(self, order: str) -> None:
+        """Keep the order."""
+        super().__init__(
+            f"the payment of order {order} is disputed: pay nothing before the bank has decided, for that settles it"
+        )
+        self.order = order
+
+
+def to_pay_by_bank(ports: Ports, order_id: str, act_id: str | None = None) -> Act:
+    """What a bank is to pay now. Raises `DisputeOpenError`, and what `payable_by_bank` raises."""
+    if read_order(ports.store, order_id).disputed is not None:
+        raise DisputeOpenError(order_id)
+    return payable_by_bank(ports, order_id, act_id)
+
+
 def payable_by_bank(ports: Ports, order_id: str, act_id: str | None = None) -> Act:
     """The movement of an order that Stripe refused, and that a bank can make.
 

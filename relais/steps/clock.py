@@ -38,6 +38,7 @@ from relais.steps import letters
 from relais.steps.acts import SETTLES_WITHIN
 from relais.steps.contracts import counted_anew, terms_put
 from relais.steps.decisions import Answer
+from relais.steps.disputes import tell_dispute_over
 from relais.steps.door import answer, tell_answer
 from relais.steps.gates import default_choice, end, person_owned, resume, send_opening, tell_taken
 from relais.steps.intake import tell_address
@@ -151,6 +152,8 @@ def _settle(ports: Ports, key: Key, row: Row) -> None:
         _gate(ports, gate_from_row(row))
     elif key.sk.startswith("N#"):
         tell(ports, row)
+    elif key.sk.startswith("D#"):
+        _dispute(ports, key, row)
     elif key.sk.startswith("A#") and "owes_mail" in row:
         tell_client(ports, act_from_row(row), row)
     elif key.sk.startswith("A#"):
@@ -158,6 +161,15 @@ def _settle(ports: Ports, key: Key, row: Row) -> None:
         waits = SETTLES_WITHIN if row["state"] == ActState.DONE.value else timedelta(seconds=2 * LEASE_SECONDS)
         _claim(ports, key, row["due"], ports.now() + waits)
         ports.background.run_act(key.pk.removeprefix("O#"), "acts")
+
+
+def _dispute(ports: Ports, key: Key, row: Row) -> None:
+    """A dispute owes the mail that says how it ended, or Stripe has to be told what was decided of it."""
+    if "owes_mail" in row:
+        tell_dispute_over(ports, row)
+        return
+    _claim(ports, key, row["due"], ports.now() + timedelta(seconds=2 * LEASE_SECONDS))
+    ports.background.run_act(key.pk.removeprefix("O#"), "acts")
 
 
 def _watch_act(ports: Ports, act: Act) -> None:

@@ -72,6 +72,7 @@ def contract(situation: Situation, kind: Kind, link_key: str) -> Gate:
             | Kind.CANCEL_LATE
             | Kind.MORE_TIME
             | Kind.QUESTION
+            | Kind.DISPUTE
             | Kind.AGREEMENT
             | Kind.RATING
             | Kind.APPEAL

@@ -43,6 +43,7 @@ from relais.rows import (
     absent,
     asked_name,
     at_least,
+    below,
     below_attribute,
     brief_key,
     contains,
@@ -253,6 +254,7 @@ def effects(situation: Situation, gate: Gate, answer: Answer) -> Effects:
             | Kind.CANCEL_LATE
             | Kind.MORE_TIME
             | Kind.QUESTION
+            | Kind.DISPUTE
             | Kind.AGREEMENT
             | Kind.RATING
             | Kind.APPEAL
@@ -798,7 +800,8 @@ def _accepted(situation: Situation, answer: Answer) -> Effects:
     milestone, share = _share(situation, Kind.ACCEPTANCE, answer.choice)
     entry = ledger.accepted(**share, again=milestone.reopened > 0)
     spoken = answer.via is not Via.CLOCK
-    return _promised(situation, {"spoken": spoken, "accepted": True}, entry_put(entry))
+    put = {"spoken": spoken, "accepted": True}
+    return _promised(situation, put, entry_put(entry), guards=(_nothing_given_back(milestone),))
 
 
 def _reopened(situation: Situation) -> Effects:
@@ -809,20 +812,26 @@ def _reopened(situation: Situation) -> Effects:
         equals("bonus", milestone.bonus) if milestone.bonus else absent("bonus"),
         equals("in_transit", 0),
         absent("reopened"),
+        _nothing_given_back(milestone),
     )
     put = {"accepted": False, "reopened": milestone.version}
     return _promised(situation, put, entry_put(ledger.reopened(**share)), guards=guards)
 
 
+def _nothing_given_back(milestone: Milestone) -> Guard:
+    """What is booked is what was read: a bank may take a part of it back at any instant (a lost dispute)."""
+    return below("refunded", milestone.refunded + 1)
+
+
 def _share(situation: Situation, kind: Kind, choice: Choice) -> tuple[Milestone, dict[str, Any]]:
-    """The milestone, and what of it the ledger books at its acceptance: price, pay and bonus."""
+    """The milestone, and what the ledger books at its acceptance: what is left of its price, pay and bonus."""
     milestone = situation.milestone
     if milestone is None or milestone.engagement is None:
         raise ChoiceNotRoutedError(kind, choice)
     return milestone, {
         "order": situation.order.id,
         "milestone": milestone.number,
-        "share": milestone.price,
+        "share": milestone.held,
         "cost": milestone.engagement.agreed,
         "bonus": milestone.bonus,
         "freelancer": milestone.engagement.freelancer,

@@ -14,6 +14,7 @@ from relais.rows import Change, equals, gate_key, merged
 from relais.steps import gates, letters
 from relais.steps.asking import TRIES, numbered
 from relais.steps.decisions import Answer, ChoiceNotRoutedError
+from relais.steps.dispute_gate import dispute_answered
 from relais.steps.gates import default_choice, send_first
 from relais.steps.lateness import late_answered, missed_date_answered, more_time_answered
 from relais.steps.leaving import agreement_answered
@@ -86,6 +87,8 @@ def decided(ports: Ports, situation: Situation, gate: Gate, given: Answer) -> Ca
             return more_time_answered(ports, situation, gate, given)
         case Kind.QUESTION:
             return question_answered(ports, situation, gate, given)
+        case Kind.DISPUTE:
+            return dispute_answered(situation, gate, given)
         case Kind.RATING:
             return rating_answered(ports, situation, gate, given)
         case Kind.APPEAL:

@@ -560,6 +560,8 @@ def default_choice(gate: Gate) -> Choice | None:
             return Choice.GRANT
         case Default.GO_ON:
             return Choice.GO_ON
+        case Default.SEND:
+            return Choice.SEND
 
 
 def order_due(order: str, at: datetime) -> Change:

@@ -45,7 +45,7 @@ from relais.rows import (
 from relais.steps import letters
 from relais.steps.acts import OPEN_STATES, Done, again, done, intent, looked_at, send
 from relais.steps.decisions import bank_puts, entry_put
-from relais.steps.refund import booked, refund_body
+from relais.steps.refund import NOT_TAKEN_BACK, booked, frozen, refund_body
 from relais.steps.situation import Situation, kept_share, read_milestones, read_order, read_situation
 from relais.steps.texts import keep_text
 
@@ -136,6 +136,8 @@ def _foreseen(situation: Situation, amount: int | None, cause: RefundCause) -> F
     order, milestone = situation.order, situation.milestone
     if milestone is None or not _paid_out(milestone) or milestone.left_to_send:
         raise NothingToRefundError(order.id, situation.number, "its work is not accepted and paid")
+    if frozen(order):
+        raise NothingToRefundError(order.id, situation.number, "its payment is disputed, and the bank holds it")
     if milestone.held <= 0:
         raise NothingToRefundError(order.id, situation.number, "all of it was given back")
     asked = milestone.held if amount is None else amount
@@ -187,7 +189,7 @@ def _decided(
     pots = Change(
         order_key(order.id),
         add={"left": -from_share, "in_transit": amount, "borne": amount - from_share},
-        guards=(at_least("left", from_share),),
+        guards=(at_least("left", from_share), NOT_TAKEN_BACK),
     )
     as_read = Change(
         milestone_key(order.id, milestone.number),

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from relais.announcement import Announcement
 from relais.calendar import due_after
@@ -20,6 +21,9 @@ from relais.rows import brief_key, gate_key
 from relais.shop import Shop
 from relais.steps.links import freelancer_link, gate_link, order_link
 from relais.steps.situation import Situation, read_freelancer, read_shop
+
+if TYPE_CHECKING:
+    from relais.dispute import Dispute
 
 
 def expected(gate: Gate) -> bool:
@@ -208,11 +212,30 @@ def refunded(ports: Ports, situation: Situation) -> tuple[LetterView, ...]:
     cause = situation.order.cause if milestone is None else milestone.cause
     part = "pro_rata" if cause == RefundCause.WITHDRAWAL else "settled"
     key = "refunded" if milestone is None or milestone.undone else part
+    if situation.order.lost:
+        key = "taken_back"  # by their bank: nothing is on its way from us
     back = replace(_to_client(ports, situation, key, None), facts={"amount": amount, "cause": cause or ""})
     if milestone is None or freelancer is None or by_hand(situation):
         return (back,)
     told = _to_freelancer(ports, situation, freelancer, "cancelled" if milestone.undone else "reduced", None)
     return (back, replace(told, pay=kept(milestone), facts={"cause": cause or ""}))
+
+
+def dispute_over(ports: Ports, situation: Situation, dispute: Dispute) -> LetterView:
+    """The mail that tells the seller how a dispute ended, and what follows."""
+    frame_ = frame(ports, situation, situation.shop.lang)
+    return LetterView(
+        frame=frame_,
+        key=f"dispute_{dispute.state.value}",
+        role=Role.SELLER,
+        to=situation.shop.email,
+        link=None,
+        order=situation.order,
+        offer=situation.offer,
+        gate=None,
+        milestone=None,
+        facts={"amount": dispute.amount, "currency": dispute.currency, "why": ""},
+    )
 
 
 def by_hand(situation: Situation) -> bool:
@@ -234,13 +257,18 @@ def milestone_ended(ports: Ports, situation: Situation) -> tuple[LetterView, ...
 def completed(ports: Ports, situation: Situation) -> tuple[LetterView, ...]:
     """The mails of an order's end: to its client, and to the freelancer who was paid."""
     freelancer, milestone = situation.freelancer, situation.milestone
-    if milestone is not None and milestone.refunded:
+    if milestone is not None and _gave_back(situation, milestone):
         return _paid_after_refund(ports, situation, milestone, freelancer)
     done = _to_client(ports, situation, "completed", None)
     if freelancer is None or milestone is None or not milestone.sent:
         return (done,)
     paid = replace(_to_freelancer(ports, situation, freelancer, "paid", None), pay=milestone.sent)
     return (done, paid)
+
+
+def _gave_back(situation: Situation, milestone: Milestone) -> bool:
+    """Whether its end is that money went back; of work that a bank took a part of back the rest ends as any other."""
+    return milestone.undone or (milestone.refunded > 0 and not situation.order.lost)
 
 
 def _paid_after_refund(
@@ -269,6 +297,8 @@ def _opening_key(situation: Situation, gate: Gate) -> str:
         return "parked"
     if gate.id.kind is Kind.SETTLEMENT:
         return {"part": "settlement", "contest": "contested"}.get(gate.shown["proposal"], "unanswered")
+    if gate.id.kind is Kind.DISPUTE:
+        return "inquiry" if gate.shown["stage"] == "inquiry" else "dispute"
     if gate.id.kind is Kind.LATE:
         return "work_late"
     if gate.id.kind is Kind.CANCEL_LATE:
@@ -286,7 +316,7 @@ def _opening_key(situation: Situation, gate: Gate) -> str:
 
 
 def _accepted(ports: Ports, situation: Situation, gate: Gate) -> tuple[LetterView, ...]:
-    if situation.milestone is not None and situation.milestone.refunded:
+    if situation.milestone is not None and _gave_back(situation, situation.milestone):
         return refunded(ports, situation)
     silent = Choice.REOPEN in gate.choices
     client = replace(_to_client(ports, situation, "accepted_silently" if silent else "accepted", None), gate=gate)

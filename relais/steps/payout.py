@@ -27,6 +27,7 @@ from relais.rows import (
     Write,
     absent,
     at_least,
+    below,
     entry_key,
     equals,
     freelancer_key,
@@ -39,6 +40,7 @@ from relais.steps import letters
 from relais.steps.acts import OPEN_STATES, Done, Ended, Later, Outcome, acts_of, again, done, plan, refuse, send
 from relais.steps.contracts import contract
 from relais.steps.decisions import Answer, Effects, bank_puts, entry_put, not_interrupted
+from relais.steps.disputes import answer_disputes, dispute_told
 from relais.steps.gates import (
     GateCall,
     StageMismatchError,
@@ -106,6 +108,8 @@ def open_payout(ports: Ports, call: GateCall) -> None:
 
 def pay(ports: Ports, situation: Situation, gate: Gate) -> None:
     """Bring the act of an open payout gate forward as far as it goes now."""
+    if situation.order.disputed is not None and not _under_way(ports, gate):
+        return  # frozen until the dispute is decided, which takes it up again; so does the clock
     act = _act_of(ports, situation, gate)
     if act is None:
         answer(ports, situation, gate, Answer(Choice.NOTHING_DUE, "engine", Via.ENGINE))
@@ -122,6 +126,12 @@ def pay(ports: Ports, situation: Situation, gate: Gate) -> None:
             park_act(ports, situation, gate, outcome.act)
         case Later():
             return
+
+
+def _under_way(ports: Ports, gate: Gate) -> bool:
+    """Whether its transfer was committed before: it arrives, and a loss is settled as after a transfer."""
+    acts = acts_of(ports, gate.order, ActKind.TRANSFER, gate.id.milestone)
+    return any(act.state in OPEN_STATES for act in acts)
 
 
 def _act_of(ports: Ports, situation: Situation, gate: Gate) -> Act | None:
@@ -179,13 +189,14 @@ def _plan(ports: Ports, situation: Situation, milestone: Milestone, gate: Gate) 
         Change(
             order_key(act.order),
             add={"left": -held, "in_transit": amount, "borne": amount - held},
-            guards=(at_least("left", held), not_interrupted(situation)),
+            guards=(at_least("left", held), not_interrupted(situation), absent("disputed")),
         ),
         Change(
             milestone_key(act.order, milestone.number),
             add={"left_to_send": -due, "in_transit": amount} | ({"netted": netted} if netted else {}),
             guards=(
                 at_least("left_to_send", due),
+                below("refunded", milestone.refunded + 1),
                 equals("stage", MilestoneStage.PAYOUT.value),
                 absent("interrupt"),
             ),
@@ -303,9 +314,15 @@ def _due(ports: Ports, order: str, after: timedelta) -> dict[str, str]:
 
 
 def run_owed(ports: Ports, order_id: str, owed: str) -> None:
-    """Do what an order owes that needs Stripe: book its card fee, or go on with its acts."""
+    """Do what an order owes that needs Stripe: book its card fee, or go on with its acts.
+
+    Of a dispute its own id is given: which order it is about only Stripe knows.
+    """
     if owed == Owed.FEE.value:
         book_fee(ports, order_id)
+        return
+    if owed == Owed.DISPUTE.value:
+        dispute_told(ports, order_id)
         return
     run_acts(ports, order_id)
     refund_gates(ports, order_id)
@@ -313,6 +330,7 @@ def run_owed(ports: Ports, order_id: str, owed: str) -> None:
     give_back_strays(ports, order_id)
     late_acts(ports, order_id)
     settle_refunds(ports, order_id)
+    answer_disputes(ports, order_id)
 
 
 def run_acts(ports: Ports, order_id: str) -> None:

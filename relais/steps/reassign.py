@@ -118,6 +118,8 @@ def pay_former(ports: Ports, order_id: str) -> None:
 
     An account that is not ready lets it wait: the clock comes back.
     """
+    if read_order(ports.store, order_id).disputed is not None:
+        return
     for act in acts_of(ports, order_id, ActKind.TRANSFER, FORMER):
         if act.state not in OPEN_STATES or not ports.payments.ready(act.body["destination"]):
             continue

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 from relais.act import ActState, act_from_row
 from relais.bank import Movement, bank_entry, moves_money
-from relais.gate import DUE_SHARDS
+from relais.gate import DUE_SHARDS, Owed
 from relais.metrics import Metric
 from relais.order import instant, is_order_id, stamp
 from relais.ports import ConditionFailedError, Ports
@@ -215,6 +215,8 @@ def _book(ports: Ports, line: Movement) -> bool:
         _feed_payment(ports, line)
     elif line.is_act:
         _feed_act(ports, line)
+    elif line.about == "dispute" and line.source is not None:
+        ports.background.run_act(line.source, Owed.DISPUTE.value)
     return True
 
 

@@ -12,12 +12,13 @@ from typing import Any
 
 from relais import ledger
 from relais.act import Act, ActKind, ActState, act_from_row
+from relais.dispute import DisputeState
 from relais.gate import Choice, Gate, GateId, Kind, Status, Via
 from relais.metrics import Metric
 from relais.offer import RefundCause
 from relais.order import ORDER_LEVEL, Milestone, MilestoneStage, Order, OrderStage, milestone_from_row
 from relais.ports import ConditionFailedError, Ports, Settlement
-from relais.rows import Change, Write, act_key, at_least, equals, milestone_key, order_key
+from relais.rows import Change, Write, act_key, at_least, below, differs, equals, milestone_key, order_key
 from relais.steps.acts import (
     OPEN_STATES,
     Done,
@@ -56,7 +57,13 @@ def open_refund(ports: Ports, call: GateCall) -> None:
 
 
 def give_back(ports: Ports, situation: Situation, gate: Gate) -> None:
-    """Bring the refund of an open gate forward as far as it goes now."""
+    """Bring the refund of an open gate forward as far as it goes now.
+
+    A charge that its bank has taken back is not refunded: the dispute decides, and takes this up again. What was sent
+    before is asked about again all the same.
+    """
+    if frozen(situation.order) and _would_begin(ports, situation, gate):
+        return
     act = _act_of(ports, situation, gate)
     if act is None:
         answer(ports, situation, gate, Answer(_outcome(situation), "engine", Via.ENGINE), _unwound(ports, situation))
@@ -77,6 +84,13 @@ def give_back(ports: Ports, situation: Situation, gate: Gate) -> None:
             park_act(ports, situation, gate, outcome.act)
         case Later():
             return
+
+
+def _would_begin(ports: Ports, situation: Situation, gate: Gate) -> bool:
+    """Whether a refund would be planned now, or sent for the first time."""
+    return owed_back(situation) > 0 or any(
+        act.state is ActState.PLANNED and not act.tries for act in _pending(ports, gate)
+    )
 
 
 def _settled_with(ports: Ports, situation: Situation, act: Act, outcome: Done) -> Effects:
@@ -105,11 +119,7 @@ def _outcome(situation: Situation) -> Choice:
 
 def _act_of(ports: Ports, situation: Situation, gate: Gate) -> Act | None:
     """The act of this gate: the one under way, else one that parked and goes on, else a new one for what is held."""
-    pending = [
-        act
-        for act in acts_of(ports, gate.order, ActKind.REFUND, gate.id.milestone)
-        if act.state is not ActState.DONE and not act.body.get("session")
-    ]
+    pending = _pending(ports, gate)
     if pending:
         act = pending[-1]
         parked_since = situation.last is not None and GateId.parse(situation.last).kind is Kind.PARK
@@ -118,6 +128,24 @@ def _act_of(ports: Ports, situation: Situation, gate: Gate) -> Act | None:
         return again(ports, replace(act, tried_at=situation.ordinal), act.body)
     amount = owed_back(situation)
     return _plan(ports, situation, gate, amount) if amount else None
+
+
+def _pending(ports: Ports, gate: Gate) -> list[Act]:
+    """Its refunds that are not made; what a stray payment gives back is no part of them."""
+    return [
+        act
+        for act in acts_of(ports, gate.order, ActKind.REFUND, gate.id.milestone)
+        if act.state is not ActState.DONE and not act.body.get("session")
+    ]
+
+
+NOT_TAKEN_BACK = differs("dispute_stage", DisputeState.OPEN.value)
+"""On the order's head: no bank holds its payment; an inquiry may be refunded (design: money B 12)."""
+
+
+def frozen(order: Order) -> bool:
+    """Whether a bank holds the order's payment while a dispute is decided."""
+    return order.dispute_stage == DisputeState.OPEN.value
 
 
 def owed_back(situation: Situation) -> int:
@@ -159,7 +187,11 @@ def _plan(ports: Ports, situation: Situation, gate: Gate, amount: int) -> Act:
         tried_at=gate.id.ordinal,
     )
     writes: list[Write] = [
-        Change(order_key(order.id), add={"left": -amount, "in_transit": amount}, guards=(at_least("left", amount),)),
+        Change(
+            order_key(order.id),
+            add={"left": -amount, "in_transit": amount},
+            guards=(at_least("left", amount), NOT_TAKEN_BACK),
+        ),
     ]
     if milestone is None:
         entry = ledger.refund_decided(
@@ -188,6 +220,7 @@ def _milestone_share(situation: Situation, milestone: Milestone, amount: int) ->
                 equals("stage", MilestoneStage.REFUND.value),
                 equals("ordinal", milestone.ordinal),
                 equals("left_to_send", milestone.left_to_send),
+                below("refunded", milestone.refunded + 1),
             ),
         )
     ]

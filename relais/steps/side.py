@@ -102,6 +102,8 @@ def standing(situation: Situation, gate: Gate) -> tuple[Write, ...]:
         return ()
     if gate.id.kind is Kind.STUCK:
         return (Check(situation.key, (equals("run", int(gate.about)),)),)
+    if gate.id.kind is Kind.DISPUTE:
+        return _dispute_stands(situation)
     beside = () if gate.beside is None else (equals("ordinal", situation.ordinal),)
     if situation.milestone is None:
         stage = equals("stage", situation.order.stage.value)
@@ -111,6 +113,13 @@ def standing(situation: Situation, gate: Gate) -> tuple[Write, ...]:
         Check(situation.key, (absent("interrupt"), *ended, *beside)),
         Check(order_key(situation.order.id), (not_interrupted(situation),)),
     )
+
+
+def _dispute_stands(situation: Situation) -> tuple[Write, ...]:
+    """Nothing of the order's way ends it: it is about a payment that was made."""
+    order = situation.order
+    as_read = absent("disputed") if order.disputed is None else equals("disputed", order.disputed)
+    return (Check(situation.key, (as_read,)),)
 
 
 def withdraw_moot(ports: Ports, order: str, number: str = ORDER_LEVEL) -> int:

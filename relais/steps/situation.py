@@ -320,11 +320,18 @@ def moot(situation: Situation, gate: Gate) -> bool:
         return False
     if gate.id.kind is Kind.STUCK:
         return not situation.order.is_open or gate.about != str(situation.order.run)
+    if gate.id.kind is Kind.DISPUTE:
+        return _decided_already(situation.order, gate)
     if interrupted(situation) or situation.order.stage in UNWOUND:
         return True
     if gate.beside is not None and GateId.parse(gate.beside).ordinal != situation.ordinal:
         return True
     return situation.milestone is not None and situation.milestone.stage in stages_past(gate)
+
+
+def _decided_already(order: Order, gate: Gate) -> bool:
+    """Whether a dispute is over, or stands at another stage, than the one that its gate asks about."""
+    return gate.about != f"{order.disputed} {order.dispute_stage}"
 
 
 def stages_past(gate: Gate) -> frozenset[MilestoneStage]:

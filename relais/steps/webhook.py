@@ -39,7 +39,10 @@ UNREADABLE = "unreadable"
 """Signed and of a session of ours, but not in the shape that we know: a 200 would lose a payment for good."""
 PAID_EVENTS = frozenset({"checkout.session.completed", "checkout.session.async_payment_succeeded"})
 FEE_EVENT = "charge.updated"
-EVENTS = PAID_EVENTS | {FEE_EVENT}
+DISPUTE_EVENTS = frozenset(
+    f"charge.dispute.{what}" for what in ("created", "updated", "closed", "funds_withdrawn", "funds_reinstated")
+)
+EVENTS = PAID_EVENTS | DISPUTE_EVENTS | {FEE_EVENT}
 """What the door acts on, and so what the reconciler feeds to it again."""
 
 
@@ -84,9 +87,20 @@ def receive(ports: Ports, event: StripeEvent) -> str:
         return "wrong_mode"
     if event.type in PAID_EVENTS:
         return _session_paid(ports, event.subject)
+    if event.type in DISPUTE_EVENTS:
+        return _dispute(ports, event.subject)
     if event.type == FEE_EVENT:
         return _fee_known(ports, event.subject)
     return "unknown"
+
+
+def _dispute(ports: Ports, dispute: dict[str, Any]) -> str:
+    """What stands at Stripe is read by the function that may; events of a dispute overtake each other."""
+    known = _name(dispute.get("id"))
+    if not known:
+        return UNREADABLE
+    ports.background.run_act(known, Owed.DISPUTE.value)
+    return "dispute"
 
 
 def _session_paid(ports: Ports, session: dict[str, Any]) -> str:

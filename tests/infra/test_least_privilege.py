@@ -17,6 +17,7 @@ from botocore.exceptions import ClientError
 
 from devstack.simulation.calls import Context
 from devstack.simulation.world import PUBLIC_URL, World
+from devstack.stripe_sandbox.disputes import open_dispute
 from devstack.stripe_sandbox.wire import Request as StripeRequest
 from relais.gate import Kind, Status
 from relais.metrics import Metric
@@ -55,6 +56,33 @@ def checkout_of_an_old_page(world: World) -> None:
         journey = reach(Journey(world))
         page = world.post(f"{journey.page}/checkout", {"nonce": "old"})
         assert page.status == 422
+
+
+def _disputed(world: World) -> Journey:
+    journey = Journey(world).to_acceptance()
+    open_dispute(world.sandbox.platform, world.sandbox.platform.get("charge", journey.order.charge or ""))
+    world.settle()
+    world.pass_time(minutes=3)
+    return journey
+
+
+def dispute_answered(world: World) -> None:
+    """A bank takes a payment back, and is sent the evidence with the seller's words."""
+    journey = _disputed(world)
+    journey.answer("dispute", "send", "Delivered, see below.")
+    world.pass_time(minutes=5)
+    (found,) = world.sandbox.platform.newest_first("dispute")
+    assert found["status"] == "under_review"
+
+
+def dispute_without_texts(world: World) -> None:
+    """Evidence is sent of what is left, where a text was removed."""
+    journey = _disputed(world)
+    world.clouds.files.objects.clear()
+    journey.answer("dispute", "send")
+    world.pass_time(minutes=5)
+    (found,) = world.sandbox.platform.newest_first("dispute")
+    assert found["status"] == "under_review"
 
 
 def called_back_at_openings(world: World) -> None:
@@ -177,6 +205,8 @@ def webhooks_lost(world: World) -> None:
 PLAYS: dict[str, Play] = SCENARIOS | {
     play.__name__: play
     for play in (
+        dispute_answered,
+        dispute_without_texts,
         unsaved_brief,
         checkout_of_an_old_page,
         called_back_at_openings,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from devstack.simulation.world import World
+from devstack.stripe_sandbox.disputes import open_dispute
 from relais.gate import Kind
 from relais.rows import Change, Key
 from relais.steps import runs
@@ -62,12 +63,17 @@ def at_every_gate(world: World) -> list[Waiting]:
     for one in (asked_back, proposed):
         one.answer("acceptance", "request", "Le nom est mal écrit.")
     proposed.answer("refund_request", "contest", "Le brief demandait cela.")
+    disputed = Journey(world).to_acceptance()
+    open_dispute(world.sandbox.platform, world.sandbox.platform.get("charge", disputed.order.charge or ""))
+    world.settle()
+    world.pass_time(minutes=3)
     rated, appealed = Journey(world).to_hold(), Journey(world).to_hold()
     for one in (rated, appealed):
         form = world.get(one.page).form("stars")
         assert world.send(form, stars="2", note="Trop simple.", action="rate").status == 303
     appealed.answer("rating", "appeal", "Le brief demandait cela.")
     reached = {
+        Kind.DISPUTE: disputed,
         Kind.RATING: rated,
         Kind.APPEAL: appealed,
         Kind.LATE: late,

@@ -76,6 +76,8 @@ UNPLAYED = (
         "cancelled_one_by_the_seller",
         *("dynamodb:ConditionCheckItem", "ses:SendEmail"),
     ),
+    _of("run-act", "the evidence of a dispute is read and sent", "dispute_answered", "s3:GetObject"),
+    _of("run-act", OBJECT_GONE, "dispute_without_texts", "s3:ListBucket"),
     _of("run-act", PUT_AWAY, None, "sqs:SendMessage"),
     _of(
         "tick-clock",

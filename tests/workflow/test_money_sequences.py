@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from devstack.simulation.world import World, world_in_memory
+from devstack.stripe_sandbox.disputes import decide, open_dispute
 from devstack.stripe_sandbox.errors import RefusedError
 from devstack.stripe_sandbox.faults import Fault, FaultKind
 from devstack.stripe_sandbox.payments import top_up
@@ -20,7 +21,7 @@ from relais.ledger import STRIPE, Entry, trial_balance
 from relais.offer import RefundCause
 from relais.order import milestone_from_row
 from relais.rows import Change, Key, milestone_key
-from relais.steps import interrupt
+from relais.steps import interrupt, late_refund
 from relais.steps.by_hand import NothingToPayError, WhichActError, paid_by_bank
 from tests.support.journey import Journey
 
@@ -84,6 +85,33 @@ def bank_pays(world: World, life: Life) -> None:
     world.settle()
 
 
+def dispute(world: World, life: Life) -> None:
+    """A bank takes the oldest payment that it can back."""
+    for journey in life:
+        with suppress(RefusedError, KeyError):
+            open_dispute(world.sandbox.platform, world.sandbox.platform.get("charge", journey.order.charge or ""))
+            break
+    world.settle()
+
+
+def verdict(world: World, word: str) -> None:
+    """Every bank decides."""
+    for one in world.sandbox.platform.newest_first("dispute"):
+        with suppress(RefusedError):
+            decide(world.sandbox.platform, one, word)
+    world.settle()
+
+
+def refund_late(world: World, life: Life) -> None:
+    """The seller gives back what was paid out already."""
+    for journey in life:
+        with suppress(late_refund.NothingToRefundError):
+            late_refund.refund_late(
+                world.ports, journey.id, "01", amount=None, cause=RefundCause.BRIEF_NOT_MET, reason="une bonne raison"
+            )
+    world.settle()
+
+
 def _cut(world: World, what: str, times: int) -> None:
     """Stripe makes it, and the answer is lost."""
     world.sandbox.faults.add(Fault(FaultKind.LOSE_ANSWER, "POST", f"/v1/{what}", times=times))
@@ -104,6 +132,10 @@ ACTS: dict[str, Act] = {
     "refund by hand": refund_by_hand,
     "refunds fail": refunds_fail,
     "bank pays": bank_pays,
+    "dispute": dispute,
+    "won": lambda world, _: verdict(world, "won"),
+    "lost": lambda world, _: verdict(world, "lost"),
+    "refund late": refund_late,
 }
 
 

@@ -376,7 +376,8 @@ def _sources(store: Store, order: Order) -> set[str | None]:
 
 def _check(ports: Ports, scope: _Scope, comparison: _Comparison) -> tuple[tuple[Entry, ...], tuple[Difference, ...]]:
     entries, unreadable = ledger.read(scope.rows)
-    ended = frozenset(one.id for one in scope.orders if one.stage is OrderStage.COMPLETED)
+    over = [one for one in scope.orders if one.stage is OrderStage.COMPLETED and one.disputed is None]
+    ended = frozenset(one.id for one in over)
     found = ledger.check(entries, now=ports.now(), ended=ended, transactions=comparison.transactions)
     wrong = [one for one in found if not _waits(ports.store, one)]
     return entries, (*unreadable, *wrong)

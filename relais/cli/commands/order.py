@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -37,9 +38,9 @@ from relais.errors import RelaisError
 from relais.gate import Gate, Kind, Role, Status, Via
 from relais.money import parse_amount
 from relais.offer import RefundCause
-from relais.order import Interrupt, Milestone, Order, OrderStage
+from relais.order import ORDER_LEVEL, Interrupt, Milestone, Order, OrderStage
 from relais.rows import Row
-from relais.steps import by_hand, interrupt, late_refund, leaving, runs
+from relais.steps import by_hand, evidence, interrupt, late_refund, leaving, runs
 from relais.steps import reassign as steps_reassign
 from relais.steps.bonus import give_bonus
 from relais.steps.book import booked, latest
@@ -157,6 +158,7 @@ def _order_document(ports: OperatorPorts, dossier: Dossier, times: Times, *, nam
         "leaving": _leaving(ports, order, times),
         "withdrawal": _withdrawal(ports, dossier, times),
         "cause": order.cause or None,
+        "disputed": None if order.disputed is None else {"dispute": order.disputed, "stage": order.dispute_stage},
         "offer": order.offer,
         "offer_version": order.offer_version,
         "lang": order.lang,
@@ -357,6 +359,10 @@ def _print_order(one: dict[str, Any], times: Times) -> None:
             ("Stage", one["stage"]),
             ("Parked", parked),
             ("Ended", ended),
+            (
+                "Disputed",
+                one["disputed"] and f"{one['disputed']['dispute']} ({one['disputed']['stage']}): nothing is paid out",
+            ),
             ("Client leaves", left and f"{left['what']} by {left['by']}, {times.shown(left['at'])}"),
             ("May withdraw", _right_line(one, times)),
             ("Run", f"{one['run']}, execution {one['execution'] or 'not started'}"),
@@ -812,6 +818,42 @@ def address(
     say(f"Order {corrected.id}: mails go to the new address, links mailed before stop working.")
 
 
+@app.command(
+    "evidence",
+    epilog="Examples: relais order evidence 4f7k2m9q0abc; relais order evidence 4f7k2m9q0abc --to dossier.txt",
+)
+@sentences
+def evidence_(
+    order: OfOrder,
+    to: Annotated[
+        Path | None, typer.Option("--to", metavar="FILE", help="Write it to a file, which must not exist.")
+    ] = None,
+    stage: OfStage = Stage.DEV,
+    as_json: AsJson = False,
+) -> None:
+    """Put together what is kept of an order for a bank: consent, brief, versions, decisions, mails, refund policy.
+
+    It holds names and words of the client: it is for the bank that decides a dispute. Nothing is sent from here.
+    """
+    ports = Stack(stage).ports
+    parts = evidence.pack(ports, read_situation(ports, tidy(order), ORDER_LEVEL))
+    if as_json:
+        tell_json({"order": tidy(order), "evidence": parts})
+        return
+    text = evidence.as_text(parts)
+    if to is None:
+        say(text)
+        return
+    try:
+        with to.open("x", encoding="utf-8") as file:
+            file.write(text + "\n")
+    except OSError as error:
+        raise UsageRefusedError(
+            f"{to} cannot be written ({error.strerror}): name a file that does not exist."
+        ) from None
+    say(f"Written to {to}: {len(text)} characters.")
+
+
 OfAct = Annotated[
     str | None,
     typer.Option("--act", metavar="ID", help="Which movement, such as transfer-01-0007, where several wait."),
@@ -835,7 +877,7 @@ def pay_by_bank(  # noqa: PLR0917 - Typer reads options from parameters
 
     Afterwards record it with `relais order paid-by-bank`.
     """
-    found = by_hand.payable_by_bank(Stack(stage).ports, tidy(order), act)
+    found = by_hand.to_pay_by_bank(Stack(stage).ports, tidy(order), act)
     remittance = f"Relais {found.order}"
     code = epc.payment_code(name=name, iban=iban, amount=found.amount, currency=found.currency, remittance=remittance)
     if as_json:

@@ -47,6 +47,7 @@ def test_the_commands_are_those_that_are_documented() -> None:
         "order contract",
         "order cancel",
         "order refund",
+        "order evidence",
         "order resume",
         "order address",
         "order reassign",
