@@ -51,6 +51,7 @@ class Client(StrEnum):
     MAILER = "ports().mailer"
     SECRETS = "ports()._secrets_client; import relais.adapters.secrets"
     BOOK = 'from relais.adapters.stripe_bank import StripeBank; StripeBank("sk_test_nothing")'
+    ACCOUNTS = 'from relais.adapters.stripe_recipients import StripeRecipients; StripeRecipients("sk_test_nothing")'
     STRIPE = 'from relais.adapters.stripe import StripePayments; StripePayments("sk_test_nothing")'
 
 
@@ -73,6 +74,7 @@ _PAYS = (*_READS, Client.STRIPE)
 
 FUNCTIONS: Mapping[str, Function] = {
     "receive-stripe-event": Function("functions.intake.receive_stripe_event", (*_READS, Client.MACHINE), WEBHOOK_LIMIT),
+    "receive-account-event": Function("functions.payout.receive_account_event", _READS, WEBHOOK_LIMIT),
     "show-page": Function("functions.intake.show_page", (*_READS, Client.FILES)),
     "open-checkout": Function("functions.intake.open_checkout", _PAYS, STRIPE_LIMIT),
     "enter-order": Function("functions.intake.enter_order", _PAYS, STRIPE_LIMIT),
@@ -80,7 +82,8 @@ FUNCTIONS: Mapping[str, Function] = {
     "open-gate": Function("functions.deliver.open_gate", (*_READS, Client.MAILER)),
     "answer-gate": Function("functions.deliver.answer_gate", (*_READS, Client.FILES, Client.MACHINE)),
     "permit-upload": Function("functions.deliver.permit_upload", (*_READS, Client.FILES)),
-    "run-act": Function("functions.payout.run_act", (*_PAYS, Client.MACHINE), STRIPE_LIMIT),
+    "run-act": Function("functions.payout.run_act", (*_PAYS, Client.ACCOUNTS, Client.MACHINE), STRIPE_LIMIT),
+    "onboard": Function("functions.payout.onboard", (*_READS, Client.ACCOUNTS), STRIPE_LIMIT),
     "close-order": Function("functions.payout.close_order", (*_READS, Client.MAILER)),
     "tick-clock": Function("functions.payout.tick_clock", (Client.STORE,)),
     "record-execution": Function("functions.payout.record_execution", (Client.STORE,)),

@@ -54,6 +54,7 @@ STRIPE_KEYS = {
     "stripe-enter-order": "rk_test_enter_order",
     "stripe-run-act": "rk_test_run_act",
     "stripe-reconcile": "rk_test_reconcile",
+    "stripe-onboard": "rk_test_onboard",
 }
 # What of the surrounding shell must not reach the stack: it talks to itself alone.
 FOREIGN = ("AWS_", "STRIPE_", "RELAIS_", "CDK_", "MINISTACK_", "LOCALSTACK_", "POWERTOOLS_")
@@ -412,6 +413,8 @@ def _sandbox_command(addresses: Addresses) -> list[str]:
         str(addresses.stripe_port),
         "--webhook-url",
         f"{addresses.gateway}/hooks/stripe",
+        "--thin-url",
+        f"{addresses.gateway}/hooks/stripe/accounts",
         "--webhook-events",
         ",".join(SANDBOX_EVENTS),
         "--clock-table",
@@ -465,11 +468,14 @@ def _fill_secrets(cloud: Cloud) -> None:
     """What the data stack created empty: link keys of this stack alone, the sandbox's secret and restricted keys."""
     # The sandbox pulls in pydantic and the whole of stripe: not before it is needed.
     from devstack.stripe_sandbox import LOCAL_SECRET
+    from devstack.stripe_sandbox.__main__ import OTHER_DOORS
+    from devstack.stripe_sandbox.webhooks import Door
 
     key = base64.b64encode(secrets.token_bytes(32)).decode()
     values: dict[str, object] = {
         "link-keys": {"current": "local-1", "keys": {"local-1": key}},
         "stripe-webhook": {"secrets": [LOCAL_SECRET]},
+        "stripe-accounts-webhook": {"secrets": [OTHER_DOORS[Door.THIN]]},
     }
     values |= {name: {"key": restricted} for name, restricted in STRIPE_KEYS.items()}
     client = cloud.client("secretsmanager")

@@ -68,6 +68,7 @@ def watched() -> Iterator[Watched]:
             metric = act_metric(kind, state)
             yield Watched(f"{kind}-{state}", metric, f"A {kind} ended as {state}: the seller decides")
     yield Watched("act-late", Metric.ACT_LATE, "A movement of money was sent an hour ago, its end is not known")
+    yield Watched("pay-overdue", Metric.PAY_OVERDUE, "Pay waits for a freelancer's account: the legal end is near")
     yield Watched("money-differs", Metric.MONEY_DIFFERS, "The ledger and Stripe do not agree", period=HOUR)
     yield Watched("movement-unknown", Metric.MOVEMENT_UNKNOWN, "Stripe booked something of a kind new to us")
     yield Watched("movement-unexplained", Metric.MOVEMENT_UNEXPLAINED, "Stripe moved money nobody here asked for")
@@ -263,6 +264,7 @@ class Dashboard(Construct):
                 "Money that did not move",
                 *(act_metric(kind, state) for kind in ActKind for state in ENDED_BADLY),
                 Metric.ACT_LATE,
+                Metric.PAY_OVERDUE,
                 Metric.MOVED_TWICE,
             ),
             self._graph("Webhook", Metric.WEBHOOK_RECEIVED, Metric.WEBHOOK_REFUSED, Metric.WEBHOOK_WRONG_MODE),

@@ -26,8 +26,10 @@ ROUTES = (
     (POSTING, "/o/{order}/{secret}", "answer-gate"),
     (POSTING, "/g/{order}/{gate}/{secret}", "answer-gate"),
     (POSTING, "/f/{freelancer}/{secret}", "answer-gate"),
+    (POSTING, "/f/{freelancer}/{secret}/pay", "onboard"),
     (POSTING, "/g/{order}/{gate}/{secret}/files", "permit-upload"),
     (POSTING, "/hooks/stripe", "receive-stripe-event"),
+    (POSTING, "/hooks/stripe/accounts", "receive-account-event"),
 )
 ALL_ELSE = "show-page"
 """What answers everything else: a page that says what may be asked, instead of the API's `{"message":"Not Found"}`."""

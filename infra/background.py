@@ -17,7 +17,7 @@ from infra.acknowledge import acknowledge
 from infra.names import Names
 
 DEAD = ["FAILED", "TIMED_OUT", "ABORTED"]
-CALLED_ASYNCHRONOUSLY = ("run-act", "tick-clock", "record-execution", "record-bounce", "reconcile")
+CALLED_ASYNCHRONOUSLY = ("run-act", "tick-clock", "record-execution", "record-bounce", "reconcile", "onboard")
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,8 @@ class Handler:
     pays: str | None = None
     """The short name of the secret with its own restricted Stripe key."""
     calls_itself: bool = False
+    hears: str = "stripe-webhook"
+    """The short name of the secret that signs what it is told, where it is a webhook's function."""
 
 
 HANDLERS: Mapping[str, Handler] = {
@@ -42,6 +44,17 @@ HANDLERS: Mapping[str, Handler] = {
         pays="stripe-open-checkout",
     ),
     "receive-stripe-event": Handler("functions.intake.receive_stripe_event", "Stripe's webhook"),
+    "receive-account-event": Handler(
+        "functions.payout.receive_account_event",
+        "Stripe's thin events about freelancers' accounts",
+        hears="stripe-accounts-webhook",
+    ),
+    "onboard": Handler(
+        "functions.payout.onboard",
+        "Freelancers' accounts: leads to Stripe's form, asks how they stand",
+        memory=1024,
+        pays="stripe-onboard",
+    ),
     "enter-order": Handler(
         "functions.intake.enter_order",
         "State Enter: books the payment, says where an order is",
@@ -69,6 +82,8 @@ HANDLERS: Mapping[str, Handler] = {
 SECRET_OF: Mapping[Resource, str] = {
     Resource.LINK_KEYS: "link-keys",
     Resource.STRIPE_WEBHOOK: "stripe-webhook",
+    Resource.STRIPE_ACCOUNTS_WEBHOOK: "stripe-accounts-webhook",
+    Resource.STRIPE_ONBOARD: "stripe-onboard",
     Resource.STRIPE_OPEN_CHECKOUT: "stripe-open-checkout",
     Resource.STRIPE_ENTER_ORDER: "stripe-enter-order",
     Resource.STRIPE_RUN_ACT: "stripe-run-act",
@@ -166,6 +181,7 @@ class Functions(Construct):
 
     def _environment_of(self, name: str, handler: Handler) -> dict[str, str]:
         environment = {**self._environment, "POWERTOOLS_SERVICE_NAME": name}
+        environment["RELAIS_SECRET_WEBHOOK"] = self._names.secret(handler.hears)
         if handler.pays:
             environment["RELAIS_SECRET_STRIPE"] = self._names.secret(handler.pays)
         return environment
@@ -182,8 +198,8 @@ def _environment(deployment: Deployment, names: Names, public_url: str) -> dict[
         "RELAIS_CONFIGURATION_SET": names.configuration_set,
         "RELAIS_ACT_FUNCTION": names.live("run-act"),
         "RELAIS_CLOCK_FUNCTION": names.live("tick-clock"),
+        "RELAIS_ACCOUNT_FUNCTION": names.live("onboard"),
         "RELAIS_SECRET_LINK": names.secret("link-keys"),
-        "RELAIS_SECRET_WEBHOOK": names.secret("stripe-webhook"),
     }
     # Functions that don't call Stripe know its address too: pages may lead the order button there.
     return environment | ({"RELAIS_STRIPE_URL": deployment.stripe_url} if deployment.stripe_url else {})
@@ -203,6 +219,7 @@ def _arns(
         Resource.MAIL: [names.identity_arn, names.configuration_set_arn],
         Resource.RUN_ACT: [names.live_arn("run-act")],
         Resource.TICK_CLOCK: [names.live_arn("tick-clock")],
+        Resource.ONBOARD: [names.live_arn("onboard")],
         Resource.DEAD_LETTERS: [dead_letters.queue_arn],
         # The ARN of a secret ends in six characters that AWS invents: hence the reference, not the name.
         **{resource: [secrets[name].attr_id] for resource, name in SECRET_OF.items()},

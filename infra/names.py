@@ -12,6 +12,8 @@ ALIAS = "live"
 SECRETS = {
     "link-keys": "The keys that links and nonces are made with",
     "stripe-webhook": "The signing secrets of Stripe's webhook: the current one and, during a rotation, the next",
+    "stripe-accounts-webhook": "The signing secrets of Stripe's thin events about freelancers' accounts",
+    "stripe-onboard": "Stripe's restricted key of the function that opens freelancers' accounts",
     "stripe-open-checkout": "Stripe's restricted key of the function that opens checkout sessions",
     "stripe-enter-order": "Stripe's restricted key of the function that re-reads payments",
     "stripe-run-act": "Stripe's restricted key of the function that pays",

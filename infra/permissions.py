@@ -22,9 +22,12 @@ class Resource(Enum):
     MAIL = auto()
     RUN_ACT = auto()
     TICK_CLOCK = auto()
+    ONBOARD = auto()
     DEAD_LETTERS = auto()
     LINK_KEYS = auto()
     STRIPE_WEBHOOK = auto()
+    STRIPE_ACCOUNTS_WEBHOOK = auto()
+    STRIPE_ONBOARD = auto()
     STRIPE_OPEN_CHECKOUT = auto()
     STRIPE_ENTER_ORDER = auto()
     STRIPE_RUN_ACT = auto()
@@ -49,7 +52,7 @@ READ = Grant(Resource.TABLE, ("dynamodb:GetItem", "dynamodb:BatchGetItem", "dyna
 # A transaction needs the actions that it is made of.
 CHANGE = Grant(Resource.TABLE, ("dynamodb:UpdateItem",))
 WRITE = Grant(Resource.TABLE, ("dynamodb:PutItem", "dynamodb:UpdateItem"))
-# An acceptance is not written beside an interrupt; a client gives it, or the clock by default.
+# An acceptance is not written beside an interrupt; a client gives it, or the clock by default. Nor is pay waited for.
 ACCEPT = Grant(Resource.TABLE, ("dynamodb:ConditionCheckItem",))
 DUE = Grant(Resource.DUE_INDEX, ("dynamodb:Query",))
 BOOK = Grant(Resource.BOOK_INDEX, ("dynamodb:Query",))
@@ -72,6 +75,7 @@ WATCH_RUNS = Grant(
 # What a seller's answer to a stuck order takes: its next run, and the end of the one before.
 REPAIR = (START, Grant(Resource.EXECUTIONS, ("states:StopExecution",)))
 RUN_ACT = Grant(Resource.RUN_ACT, ("lambda:InvokeFunction",))
+LOOK_AT = Grant(Resource.ONBOARD, ("lambda:InvokeFunction",))
 TICK_AGAIN = Grant(Resource.TICK_CLOCK, ("lambda:InvokeFunction",))
 # What Lambda itself needs of the role to put away an asynchronous call that kept failing.
 GIVE_UP = Grant(Resource.DEAD_LETTERS, ("sqs:SendMessage",))
@@ -94,6 +98,10 @@ GRANTS: Mapping[str, tuple[Grant, ...]] = {
     "open-checkout": (READ, WRITE, *FILES, READ_UPLOADS, LINKS, _secret(Resource.STRIPE_OPEN_CHECKOUT)),
     # It has a payment given back that is not the order's, and so does the first state.
     "receive-stripe-event": (LOOK, WRITE, START, RUN_ACT, _secret(Resource.STRIPE_WEBHOOK)),
+    # Whose account it is stands on the roster; that Stripe is asked is another function's work.
+    "receive-account-event": (LIST, LOOK_AT, _secret(Resource.STRIPE_ACCOUNTS_WEBHOOK)),
+    # What it announces the clock tells; the pay that waited is woken.
+    "onboard": (LOOK, WRITE, RUN_ACT, LINKS, GIVE_UP, _secret(Resource.STRIPE_ONBOARD)),
     "enter-order": (LOOK, LIST, WRITE, RUN_ACT, _secret(Resource.STRIPE_ENTER_ORDER)),
     # The seller who does late work themself takes it there, and never beside an interrupt.
     "open-proposal": (*OPEN, ACCEPT),

@@ -63,6 +63,8 @@ class Kind(StrEnum):
     """What a client says of accepted work, before its maker: they may appeal. It comes after the end as well."""
     APPEAL = "appeal"
     """The maker's appeal against a rating: the seller keeps or strikes it."""
+    ONBOARDING = "onboarding"
+    """Pay waits for an account: its freelancer opens it, or gives Stripe what is missing. Nobody answers it here."""
     AGREEMENT = "agreement"
     """The client asks to end what has begun: the seller agrees, or doesn't."""
 
@@ -82,6 +84,7 @@ SIDE = AFTERWARDS | {
     Kind.QUESTION,
     Kind.DISPUTE,
     Kind.AGREEMENT,
+    Kind.ONBOARDING,
 }
 """Side gates: a question beside the way, without a token and without a step of the definition (design: workflow 1)."""
 

@@ -61,6 +61,8 @@ class Metric(StrEnum):
     """A request to the webhook that nobody we trust had signed, or an event in a shape that we do not know."""
     ACT_LATE = "ActLate"
     """A movement of money sent over an hour ago whose end is still not known."""
+    PAY_OVERDUE = "PayOverdue"
+    """Pay that has waited for its freelancer's account until the day of the alarm, ten days before the legal end."""
     TRANSFER_DONE = "TransferDone"
     TRANSFER_REFUSED = "TransferRefused"
     TRANSFER_UNKNOWN = "TransferUnknown"

@@ -10,3 +10,8 @@ class Performer(StrEnum):
     AGENCY = "agency"
     SELF = "self"
     OUTSIDE = "outside"
+
+    @property
+    def paid(self) -> bool:
+        """Whether they are paid by us: the seller pays nobody for their own work, and pays by hand what was bought."""
+        return self in {Performer.FREELANCER, Performer.AGENCY}

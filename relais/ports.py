@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from relais.dispute import DisputeSeen
     from relais.link import LinkKeys
     from relais.pages.letter_views import AnyLetter
+    from relais.recipient import Recipient
     from relais.rows import Key, Row, Write
 
 
@@ -246,9 +247,6 @@ class Payments(Protocol):
     def refund_settlement(self, refund: str) -> Settlement | None:
         """The balance transaction of a refund, once Stripe has taken the money (design: money B, row 8')."""
 
-    def ready(self, account: str) -> bool:
-        """Whether an account can receive transfers at this moment (design: money A 8)."""
-
     def transfer(self, body: dict[str, Any], key: str) -> Sent:
         """Send a transfer once. Raises `MovementRefusedError`, `AnswerUnknownError`, `TryAgainError`."""
 
@@ -336,11 +334,42 @@ class Bank(Protocol):
         """The events of these types since an instant, oldest first, all pages."""
 
 
+class AccountUnreadError(RelaisError):
+    """Stripe did not say how an account stands, or did not take what was asked of it: nothing has changed."""
+
+    def __init__(self, cause: str) -> None:
+        """Keep what was seen."""
+        super().__init__(f"Stripe did not answer about an account ({cause}): ask again in a moment")
+        self.cause = cause
+
+
+class Recipients(Protocol):
+    """The accounts that freelancers are paid to. Every call raises `AccountUnreadError`."""
+
+    def seen(self, freelancer: str, account: str) -> Recipient:
+        """An account as Stripe says it is at this moment (design: money A 8)."""
+
+    def open(self, freelancer: str, *, country: str, email: str, name: str) -> str:
+        """Open an account that may receive transfers once its owner has onboarded; the same person, the same account.
+
+        Returns its id. `country` by its two letters.
+        """
+
+    def link(self, account: str, *, back: str, again: str) -> str:
+        """A fresh address of Stripe's form: it works once, for minutes.
+
+        It leads `back` when somebody leaves it, and to `again` where it works no more.
+        """
+
+
 class Background(Protocol):
     """Functions called without waiting for them."""
 
     def run_act(self, order: str, owed: str) -> None:
         """Have the function that pays look at what an order owes."""
+
+    def look_at(self, freelancer: str) -> None:
+        """Have the function that keeps accounts ask Stripe about somebody's."""
 
     def tick_again(self, remaining: dict[str, Any]) -> None:
         """Have the clock go on with what remains."""
@@ -391,6 +420,10 @@ class Ports(Protocol):
     @property
     def bank(self) -> Bank:
         """Stripe's book, with this function's own key."""
+
+    @property
+    def recipients(self) -> Recipients:
+        """The freelancers' accounts, with this function's own key."""
 
     @property
     def background(self) -> Background:

@@ -149,6 +149,7 @@ class Freelancer:
     trusted: bool = False
     stripe_account: str | None = None
     city: str = ""
+    country: str = "FR"
     phone: str = ""
     filed: Terms | None = None
     trials: int = 1
@@ -165,11 +166,6 @@ class Freelancer:
     def calendar(self) -> Calendar:
         """When this person works."""
         return Calendar(self.hours, self.away)
-
-    @property
-    def can_be_paid(self) -> bool:
-        """Whether the pay could leave: today that takes a Stripe account."""
-        return self.stripe_account is not None
 
     def seen(self, axis: Axis, now: datetime, half_life: int = HALF_LIFE_DAYS) -> Score:
         """What is known on one axis now: the catalogue's past observations and what happened since, faded."""
@@ -207,6 +203,7 @@ class Freelancer:
             "trusted": self.trusted,
             "stripe_account": self.stripe_account,
             "city": self.city,
+            "country": self.country,
             "phone": self.phone,
             "trials": self.trials,
             **({} if self.filed is None else {"filed": self.filed.to_row()}),
@@ -243,6 +240,7 @@ class Freelancer:
             trusted=now["trusted"],
             stripe_account=now["stripe_account"],
             city=now["city"],
+            country=now.get("country", "FR"),
             phone=now["phone"],
             tallies=tuple(
                 (axis, Tally(*(int(now[name]) for name in tally_names(axis))))
@@ -395,9 +393,9 @@ def rank(
     """Return who may be asked to do the work, best first; the same input gives the same order.
 
     Freelancers come before agencies, then points decide, then the key. Nobody who is in `already`, full, away on the
-    day of `now` or for most of the time `until` the work is due, dearer than `most` (minor units), suspended, without a
-    way to be paid, or who lacks the skill; the seller and outsiders are picked by hand. Candidates are kept out unless
-    the work may be a `trial`. Design: rules 5 (5), people 5.
+    day of `now` or for most of the time `until` the work is due, dearer than `most` (minor units), suspended, or who
+    lacks the skill; the seller and outsiders are picked by hand. Candidates are kept out unless the work may be a
+    `trial`. Who has no account yet is asked all the same, and opens one meanwhile. Design: rules 5 (5), people 5.
     """
     asked = [
         (freelancer, rate)
@@ -424,7 +422,6 @@ def _may_be_asked(freelancer: Freelancer, now: datetime) -> bool:
     return (
         freelancer.kind in _TIERS
         and freelancer.in_hand < freelancer.capacity
-        and freelancer.can_be_paid
         and not any(away.covers(today) for away in freelancer.away)
     )
 

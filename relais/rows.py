@@ -215,6 +215,11 @@ def freelancer_key(freelancer: str) -> Key:
     return Key("ROSTER", f"R#{freelancer}")
 
 
+def recipient_key(freelancer: str) -> Key:
+    """A freelancer's account at Stripe: beside the roster, in a row that the catalogue never writes."""
+    return Key("ROSTER", f"P#{freelancer}")
+
+
 def score_key(freelancer: str, at: str, order: str, gate: str) -> Key:
     """One change of a freelancer's score, by when and at which gate it happened."""
     return Key(f"F#{freelancer}", f"S#{at}#{order}#{gate}")

@@ -26,7 +26,7 @@ from relais.ports import Settings
 
 if TYPE_CHECKING:
     from relais.link import LinkKeys
-    from relais.ports import Background, Bank, Files, Machine, Mailer, Payments, Store
+    from relais.ports import Background, Bank, Files, Machine, Mailer, Payments, Recipients, Store
 
 SECRET_SECONDS = 300
 TIMEOUT_SECONDS = 20
@@ -117,12 +117,21 @@ class WiredPorts:
         key = secrets.stripe_key(self._secret(self.environment.secret_stripe))
         return _bank(key, self.environment.stripe_url)
 
+    @property
+    def recipients(self) -> Recipients:
+        """The freelancers' accounts, with this function's own key."""
+        from relais.adapters import secrets
+
+        key = secrets.stripe_key(self._secret(self.environment.secret_stripe))
+        return _recipients(key, self.environment.stripe_url)
+
     @cached_property
     def background(self) -> Background:
         """Functions called without waiting."""
         from relais.adapters.lambdas import LambdaBackground
 
-        return LambdaBackground(self._client("lambda"), self.environment.act_function, self.environment.clock_function)
+        told = self.environment
+        return LambdaBackground(self._client("lambda"), told.act_function, told.clock_function, told.account_function)
 
     @property
     def counter(self) -> WiredPorts:
@@ -230,6 +239,13 @@ def _bank(key: str, url: str | None) -> Bank:
     from relais.adapters.stripe_bank import StripeBank
 
     return StripeBank(key, url)
+
+
+@cache
+def _recipients(key: str, url: str | None) -> Recipients:
+    from relais.adapters.stripe_recipients import StripeRecipients
+
+    return StripeRecipients(key, url)
 
 
 @cache

@@ -20,7 +20,8 @@ from relais.wiring import WiredPorts, invocation
 if TYPE_CHECKING:
     from relais.steps.show import Shown
 
-STRIPE_CHECKOUT = "https://checkout.stripe.com"
+STRIPES_PAGES = ("https://checkout.stripe.com", "https://connect.stripe.com")
+"""Where forms lead to: the checkout, and the form of a freelancer's account."""
 HTML = {"content-type": "text/html; charset=utf-8"}
 MOST_BYTES = 5_900_000
 """Of what a function answers, as JSON: Lambda takes 6 MB at most (docs.aws.amazon.com/lambda, quotas)."""
@@ -78,9 +79,9 @@ def _response(ports: WiredPorts, answer: Shown | Response, request: Request) -> 
 
 
 def _checkouts(ports: WiredPorts) -> tuple[str, ...]:
-    """Where the order button may lead: Stripe, and the stand-in of the local stack."""
+    """Where our forms may lead: Stripe, and the stand-in of the local stack."""
     local = ports.environment.stripe_url
     if local is None:
-        return (STRIPE_CHECKOUT,)
+        return STRIPES_PAGES
     address = urlsplit(local)
-    return (STRIPE_CHECKOUT, f"{address.scheme}://{address.netloc}")
+    return (*STRIPES_PAGES, f"{address.scheme}://{address.netloc}")

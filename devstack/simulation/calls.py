@@ -24,6 +24,8 @@ HANDLERS = {
     "record-execution": "functions.payout.record_execution",
     "record-bounce": "functions.deliver.record_bounce",
     "reconcile": "functions.payout.reconcile",
+    "onboard": "functions.payout.onboard",
+    "receive-account-event": "functions.payout.receive_account_event",
 }
 ENDED_BADLY = frozenset({"FAILED", "TIMED_OUT", "ABORTED"})
 

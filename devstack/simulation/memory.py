@@ -275,6 +275,10 @@ class MemoryBackground:
         """Have the function that pays look at what an order owes."""
         self.queue("run-act", {"order": order, "owed": owed})
 
+    def look_at(self, freelancer: str) -> None:
+        """Have the function that keeps accounts ask Stripe about somebody's."""
+        self.queue("onboard", {"freelancer": freelancer})
+
     def tick_again(self, remaining: dict[str, Any]) -> None:
         """Have the clock go on with what remains."""
         self.queue("tick-clock", remaining)

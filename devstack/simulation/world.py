@@ -29,7 +29,7 @@ from devstack.simulation.pages import Form, Mail, Page
 from devstack.simulation.stripe_line import Line
 from devstack.stripe_sandbox.accounts import Seed
 from devstack.stripe_sandbox.sandbox import Sandbox
-from devstack.stripe_sandbox.webhooks import Endpoint
+from devstack.stripe_sandbox.webhooks import Door, Endpoint
 from devstack.stripe_sandbox.wire import Answer
 from devstack.stripe_sandbox.wire import Request as StripeRequest
 from relais import wiring
@@ -67,6 +67,7 @@ ENVIRONMENT = {
     "RELAIS_SENDER": "bonjour@atelier-mistral.example",
     "RELAIS_ACT_FUNCTION": "relais-dev-run-act:live",
     "RELAIS_CLOCK_FUNCTION": "relais-dev-tick-clock:live",
+    "RELAIS_ACCOUNT_FUNCTION": "relais-dev-onboard:live",
     "RELAIS_SECRET_LINK": "relais/dev/link-keys",
     "RELAIS_SECRET_WEBHOOK": "relais/dev/stripe-webhook",
     "RELAIS_SECRET_STRIPE": "relais/dev/stripe",
@@ -188,7 +189,10 @@ class World:
         self.wall_shift = 0.0
         self.ports = wiring.ports()
         self.sandbox = Sandbox(
-            endpoints=(Endpoint(f"{PUBLIC_URL}/hooks/stripe", WEBHOOK_SECRET),),
+            endpoints=(
+                Endpoint(f"{PUBLIC_URL}/hooks/stripe", WEBHOOK_SECRET),
+                Endpoint(f"{PUBLIC_URL}/hooks/stripe/accounts", WEBHOOK_SECRET, door=Door.THIN),
+            ),
             public_url="https://stripe.example",
             seeds=(Seed(INES), Seed(NORD), Seed(CAMILLE)),
             offset=lambda: self._shift.total_seconds(),  # noqa: PLW0108 - the shift of then
@@ -309,14 +313,14 @@ class World:
         """Fill in a form and send it."""
         return self.post(form.action, form.fields | fields)
 
-    def webhook(self, body: bytes, headers: Mapping[str, str]) -> int:
-        """Hand an event to our door."""
+    def webhook(self, body: bytes, headers: Mapping[str, str], url: str = f"{PUBLIC_URL}/hooks/stripe") -> int:
+        """Hand an event to one of our doors."""
         sent = {"content-type": "application/json; charset=utf-8", **headers}
-        return self.http("POST", f"{PUBLIC_URL}/hooks/stripe", body, sent).status
+        return self.http("POST", url, body, sent).status
 
-    def _deliver(self, _url: str, headers: Mapping[str, str], body: bytes) -> int:
+    def _deliver(self, url: str, headers: Mapping[str, str], body: bytes) -> int:
         try:
-            return self.webhook(body, headers)
+            return self.webhook(body, headers, url)
         except BaseException:  # noqa: BLE001 - what the HTTP API answers when a function dies
             return 500
 
@@ -393,6 +397,10 @@ def _route(method: str, path: str) -> str:
     match parts:
         case ["hooks", "stripe"]:
             return "receive-stripe-event"
+        case ["hooks", "stripe", "accounts"]:
+            return "receive-account-event"
+        case ["f", _, _, "pay"]:
+            return "onboard"
         case ["offer", _] | ["o", _, _, "checkout"]:
             return "open-checkout"
         case ["g", _, _, _, "files"]:
@@ -436,6 +444,7 @@ def wired() -> Iterator[wiring.WiredPorts]:
     made._secrets = {name: (float("inf"), value) for name, value in SECRETS.items()}
     wiring._payments.cache_clear()
     wiring._bank.cache_clear()
+    wiring._recipients.cache_clear()
     with patch.object(wiring, "ports", lambda: made):
         yield made
 

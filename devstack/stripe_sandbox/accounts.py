@@ -42,6 +42,10 @@ class Seed:
     payouts: str = "active"
     email: str | None = None
     display_name: str | None = None
+    needs: tuple[str, ...] = ()
+    """Requirements that come due, by Stripe's names for them, while the capabilities still are what they are."""
+    deadline: float | None = None
+    """Until when, in seconds since 1970 of the virtual clock."""
 
 
 READY = Seed("acct_1RelaisFreelancer0", display_name="Ready to be paid")
@@ -61,6 +65,9 @@ def seed(platform: Platform, wanted: Seed) -> Resource:
         account = platform.get(KIND, wanted.id)
         account |= {"contact_email": wanted.email, "display_name": wanted.display_name}
         set_statuses(platform, account, stripe_transfers=wanted.stripe_transfers, payouts=wanted.payouts)
+        if wanted.needs:
+            account["requirements"] = _coming_due(wanted)
+            _tell_of_requirements(platform, account)
         return account
     account = platform.add(_account(platform, wanted.id, wanted.country, "express"))
     account |= {"contact_email": wanted.email, "display_name": wanted.display_name}
@@ -95,8 +102,37 @@ def set_statuses(platform: Platform, account: Resource, **statuses: str) -> None
             related(account),
             {"updated_capability": f"stripe_balance.{name}"},
         )
+    _tell_of_requirements(platform, account)
+
+
+def _tell_of_requirements(platform: Platform, account: Resource) -> None:
     platform.notify("v2.core.account[requirements].updated", related(account))
     platform.emit("account.updated", in_v1(account), account=account["id"])
+
+
+def _coming_due(wanted: Seed) -> Resource:
+    """What a person has to give by a date, before which nothing is restricted."""
+    entries = [
+        {
+            "awaiting_action_from": "user",
+            "description": need,
+            "errors": [],
+            "impact": {
+                "restricts_capabilities": [
+                    {
+                        "capability": "stripe_balance.stripe_transfers",
+                        "configuration": "recipient",
+                        "deadline": {"status": "currently_due"},
+                    }
+                ]
+            },
+            "minimum_deadline": {"status": "currently_due"},
+            "requested_reasons": [{"code": "future_requirements"}],
+        }
+        for need in wanted.needs
+    ]
+    time = None if wanted.deadline is None else timestamp(int(wanted.deadline))
+    return {"entries": entries, "summary": {"minimum_deadline": {"status": "currently_due", "time": time}}}
 
 
 def related(account: Resource) -> Resource:

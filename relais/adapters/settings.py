@@ -30,6 +30,7 @@ class Environment:
     sender: str
     act_function: str
     clock_function: str
+    account_function: str
     secret_link: str
     secret_webhook: str
     secret_stripe: str
@@ -59,6 +60,7 @@ def from_environment(environ: Mapping[str, str] | None = None) -> Environment:
         sender=source.get("RELAIS_SENDER", ""),
         act_function=source.get("RELAIS_ACT_FUNCTION", ""),
         clock_function=source.get("RELAIS_CLOCK_FUNCTION", ""),
+        account_function=source.get("RELAIS_ACCOUNT_FUNCTION", ""),
         secret_link=source.get("RELAIS_SECRET_LINK", ""),
         secret_webhook=source.get("RELAIS_SECRET_WEBHOOK", ""),
         secret_stripe=source.get("RELAIS_SECRET_STRIPE", ""),

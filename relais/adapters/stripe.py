@@ -114,14 +114,6 @@ class StripePayments:
         transaction = _id(self._stripe.v1.refunds.retrieve(refund).balance_transaction)
         return None if transaction is None else self.settlement(transaction)
 
-    def ready(self, account: str) -> bool:
-        """Whether the account's transfers are active at this moment (design: money A 8)."""
-        found = self._stripe.v2.core.accounts.retrieve(account, {"include": ["configuration.recipient"]})
-        recipient = found.configuration and found.configuration.recipient
-        balance = recipient and recipient.capabilities and recipient.capabilities.stripe_balance
-        transfers = balance and balance.stripe_transfers
-        return bool(transfers and transfers.status == "active")
-
     def transfer(self, body: dict[str, Any], key: str) -> Sent:
         """Send a transfer once, and say which of three things happened besides success.
 

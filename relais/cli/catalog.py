@@ -591,6 +591,7 @@ class _FreelancerSheet(_WorkerSheet):
     trials: Annotated[int, Field(ge=0, le=5)] = 1
     stripe_account: Annotated[str, Field(pattern="^acct_[A-Za-z0-9]+$")] | None = None
     city: str = ""
+    country: Annotated[str, Field(pattern="^[A-Z]{2}$")] = "FR"
     phone: str = ""
 
     def build(self) -> Freelancer:
@@ -614,6 +615,7 @@ class _FreelancerSheet(_WorkerSheet):
             trials=self.trials,
             stripe_account=self.stripe_account,
             city=self.city,
+            country=self.country,
             phone=self.phone,
         )
 

@@ -30,9 +30,11 @@ from relais.gate import OWED_TRIES, Gate, Kind, Owed, Status
 from relais.metrics import DIMENSION, NAMESPACE, Metric
 from relais.money import decimal_text
 from relais.order import ORDER_LEVEL, MilestoneStage, Order, OrderStage
+from relais.roster import Freelancer
 from relais.rows import RECONCILER_KEY
 from relais.steps.book import booked, latest, months_between
 from relais.steps.compare import read_report
+from relais.steps.readiness import read_recipient
 from relais.steps.reconcile import mark_from_row
 from relais.steps.runs import waits_for_nobody
 from relais.steps.webhook import PAID_EVENTS
@@ -60,6 +62,15 @@ class Verdict(StrEnum):
     WRONG = "wrong"
     UNKNOWN = "unknown"
     """It cannot be read from here; whoever wants to know looks elsewhere."""
+
+
+STRIPE_KEYS = (
+    Name.STRIPE_OPEN_CHECKOUT,
+    Name.STRIPE_ENTER_ORDER,
+    Name.STRIPE_RUN_ACT,
+    Name.STRIPE_ONBOARD,
+    Name.STRIPE_RECONCILE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +151,7 @@ def _stripe(stack: Stack) -> Found:
     """Each key is asked for what its own function reads; the mode stands in the key itself."""
     import stripe  # slow to load, and needed by few commands
 
-    for name in (Name.STRIPE_OPEN_CHECKOUT, Name.STRIPE_ENTER_ORDER, Name.STRIPE_RUN_ACT, Name.STRIPE_RECONCILE):
+    for name in STRIPE_KEYS:
         bank = bank_of(stack, None, name.value)
         if isinstance(bank, str):
             yield Verdict.WRONG, bank, f"see `relais secrets list --stage {stack.stage}`", name.value
@@ -159,6 +170,9 @@ def _stripe(stack: Stack) -> Found:
 
 def _ask(api: Any, name: Name) -> None:  # noqa: ANN401 - its type is slow to load
     """What the function with this key may read."""
+    if name is Name.STRIPE_ONBOARD:
+        api.events.list({"limit": 1})
+        return
     if name in {Name.STRIPE_RUN_ACT, Name.STRIPE_RECONCILE}:
         api.balance_transactions.list({"limit": 1})
         return
@@ -237,10 +251,38 @@ def _payouts(stack: Stack) -> Found:
 
 def _webhook(stack: Stack) -> Found:
     """An event as Stripe would sign it, of a type that nobody acts on."""
-    url = f"{stack.outputs['PublicUrl']}/hooks/stripe"
-    value = read_secret(stack, Name.STRIPE_WEBHOOK)
+    yield from _door(stack, "/hooks/stripe", Name.STRIPE_WEBHOOK)
+
+
+def _accounts_webhook(stack: Stack) -> Found:
+    """The same at the door of accounts."""
+    yield from _door(stack, "/hooks/stripe/accounts", Name.STRIPE_ACCOUNTS_WEBHOOK)
+
+
+def _recipients(stack: Stack) -> Found:
+    """Who is not payable while money waits for them, and whom Stripe asks for something by a date."""
+    store = stack.ports.store
+    roster = [Freelancer.from_row(row) for row in store.query("ROSTER", "R#")]
+    known = [one for one in (read_recipient(store, who) for who in roster) if one.kept]
+    waiting = [one for one in known if one.waits and not one.ready]
+    asked = [one for one in known if one.ready and one.needs]
+    for one in waiting:
+        orders = ", ".join(dict.fromkeys(order for order, _ in one.waits))
+        what = f"is not payable ({one.readiness.value}) while pay waits: {orders}"
+        yield Verdict.WRONG, what, 'docs/runbook.md, "A transfer is blocked"', one.freelancer
+    for one in asked:
+        by = "" if one.needed_by is None else f" by {one.needed_by:%Y-%m-%d}"
+        what = f"is asked by Stripe for {', '.join(one.needs)}{by}"
+        yield Verdict.UNKNOWN, what, f"call them: `relais roster show {one.freelancer}`", one.freelancer
+    if not waiting and not asked:
+        yield Verdict.GOOD, "no pay waits for a freelancer's account", None, None
+
+
+def _door(stack: Stack, path: str, name: Name) -> Found:
+    url = f"{stack.outputs['PublicUrl']}{path}"
+    value = read_secret(stack, name)
     if value is None:
-        yield Verdict.WRONG, "cannot be tried: its secret is empty", f"`relais secrets set {Name.STRIPE_WEBHOOK}`", url
+        yield Verdict.WRONG, "cannot be tried: its secret is empty", f"`relais secrets set {name}`", url
         return
     status = _post(url, secrets.webhook_secrets(value)[0], live=stack.stage is Stage.PROD, at=stack.ports.wall())
     match status:
@@ -256,7 +298,7 @@ def _webhook(stack: Stack) -> Found:
         case None:
             yield Verdict.WRONG, "does not answer", "check the address, its certificate and the network", url
         case _:
-            yield Verdict.WRONG, f"answers {status}", f"see the log of relais-{stack.stage}-receive-stripe-event", url
+            yield Verdict.WRONG, f"answers {status}", f"see the logs of relais-{stack.stage}", url
 
 
 def _post(url: str, secret: str, *, live: bool, at: datetime) -> int | None:
@@ -583,7 +625,9 @@ CHECKS: dict[str, Check] = {
     "secrets": _secrets,
     "stripe keys": _stripe,
     "webhook": _webhook,
+    "webhook of accounts": _accounts_webhook,
     "webhook at Stripe": _registered,
+    "recipients": _recipients,
     "reconciler": _reconciler,
     "payouts": _payouts,
     "mail": _mail,

@@ -37,6 +37,8 @@ FUNCTIONS = (
     "record-execution",
     "record-bounce",
     "reconcile",
+    "receive-account-event",
+    "onboard",
 )
 """What a stage is made of, as docs/architecture.md names it."""
 CONNECT_SECONDS = 10
@@ -221,6 +223,7 @@ class Stack:
             sender="",
             act_function=self.function("run-act"),
             clock_function=self.function("tick-clock"),
+            account_function=self.function("onboard"),
             secret_link=self.secret("link-keys"),
             secret_webhook=self.secret("stripe-webhook"),
             secret_stripe=self.secret("stripe-run-act"),

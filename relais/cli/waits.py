@@ -89,7 +89,7 @@ def waiting_for(kind: Kind) -> tuple[Role, ...]:
             return (Role.CLIENT, Role.FREELANCER)
         case Kind.REFUND_REQUEST | Kind.AGREEMENT:
             return (Role.CLIENT, Role.FREELANCER)
-        case Kind.ACCEPTANCE | Kind.SETTLEMENT | Kind.HOLD | Kind.PAYOUT:
+        case Kind.ACCEPTANCE | Kind.SETTLEMENT | Kind.HOLD | Kind.PAYOUT | Kind.ONBOARDING:
             return (Role.FREELANCER,)
         case Kind.PARK:
             return (Role.CLIENT, Role.FREELANCER)
@@ -102,6 +102,8 @@ def otherwise(gate: Gate) -> str:
     match gate.default:
         case Default.STAY if gate.role is Role.ENGINE:
             return "the engine tries again; nothing is decided"
+        case Default.STAY if gate.id.kind is Kind.ONBOARDING:
+            return "the pay waits: reminders go on every week, and the seller may pay by bank"
         case Default.STAY:
             return "nothing is decided: reminders go on every working day, and the seller is told"
         case Default.AGAIN if gate.role is Role.CLOCK:

@@ -49,6 +49,7 @@ class LetterView:
     freelancer: accepted, will be paid), `reduced` (to the freelancer: a part was given back, `pay` is what is left),
     `settled` (to the client: a part was given back, the rest is accepted), `settlement`, `contested`, `unanswered` (to
     the client: what the seller proposes on a refund request, `facts` hold its `amount`), `paid`, `completed`,
+    `onboarding` (to the freelancer: `pay` waits for their account), `unpaid` (to the seller, of the same),
     `parked`, `late`, `pick`, `stuck`, `taken` (to the
     freelancer: another was faster), `lost` (to the freelancer whose work goes on without them: `facts` hold `why`),
     `revised` (a version after a change that the client asked for), `address`, `unreached` (to the seller: `facts` hold
@@ -83,13 +84,14 @@ class LetterView:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class AnnouncementView:
-    """A mail of a change between the shop and a freelancer, to whom it concerns."""
+    """A mail of a change between the shop and a freelancer, to whom it concerns; `link` is its button's, if any."""
 
     frame: Frame
     said: Announcement
     to: str
     freelancer: Freelancer
     own_page: str | None = None
+    link: str | None = None
 
 
 @dataclass(frozen=True, slots=True, repr=False)

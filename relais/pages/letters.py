@@ -65,6 +65,7 @@ ASKING = frozenset(
         "question",
         "rating",
         "appeal",
+        "onboarding",
         "agreement",
     }
 )
@@ -251,8 +252,8 @@ def announced(view: AnnouncementView) -> Letter:
         brief=(),
         terms=(),
         refunds=(),
-        button="",
-        link=None,
+        button="" if view.link is None else words.say(lang, f"{key}.button"),
+        link=view.link,
         contract=None,
         reminded=None,
         why="",
@@ -278,6 +279,20 @@ def _announced_facts(view: AnnouncementView, lang: str) -> Mapping[str, object]:
         ),
         **sums,
         **days,
+        **_account_facts(view, lang),
+    }
+
+
+def _account_facts(view: AnnouncementView, lang: str) -> Mapping[str, str]:
+    """What Stripe wants of somebody and until when; to the seller, what has stopped."""
+    facts = view.said.facts
+    needs = [words.say(lang, f"need.{one}") for one in str(facts.get("needs", "")).split(",") if one]
+    by, what = facts.get("by"), facts.get("what")
+    at = None if by is None else words.when(datetime.fromisoformat(str(by)), lang, view.frame.zone, "day")
+    return {
+        "needs": words.join(needs or [words.say(lang, "need.other")], lang),
+        "until": words.say(lang, "account.now") if at is None else words.say(lang, "account.until", date=at),
+        "what": "" if what is None else words.say(lang, f"account.lost.{what}"),
     }
 
 
@@ -368,6 +383,7 @@ def _sayable(view: LetterView) -> Mapping[str, object]:
                 "name": view.freelancer.name if view.freelancer else words.say(lang, "fact.unknown"),
                 "why": park_reason(view.facts.get("why"), lang),
                 "awaited": words.say(lang, _awaited(view)),
+                "legal": _stated(view, "legal", "day"),
                 "address": str(view.facts.get("address", "")),
                 "correct": words.say(lang, _correct(view), order=view.order.id),
             }
@@ -408,10 +424,10 @@ def _correct(view: LetterView) -> str:
     return "unreached.correct." + ("freelancer" if view.facts.get("role") == Role.FREELANCER.value else "client")
 
 
-def _stated(view: LetterView, name: str) -> str:
+def _stated(view: LetterView, name: str, style: words.Style = "moment") -> str:
     """A date that the gate shows."""
     at = view.facts.get(name)
-    return _short(view, datetime.fromisoformat(str(at)) if at else None, "moment")
+    return _short(view, datetime.fromisoformat(str(at)) if at else None, style)
 
 
 def _moment(view: LetterView, name: str) -> str:

@@ -48,13 +48,14 @@ from relais.pages.views import (
     OfferView,
     OrderView,
     PartView,
+    RecipientView,
 )
 from relais.performer import Performer
 from relais.problem import Problem
 from relais.roster import Freelancer, Standing
 
 HERE = Path(__file__).parent
-Page = IndexView | OfferView | OrderView | GateView | FreelancerView | AnsweredView | NoticeView
+Page = IndexView | OfferView | OrderView | GateView | FreelancerView | RecipientView | AnsweredView | NoticeView
 
 REFRESH_SECONDS = 5
 REFRESH_MINUTES = 60
@@ -89,6 +90,7 @@ GIVEN: Mapping[Kind, tuple[Choice, ...]] = {
         Choice.CLOSED,
     ),
     Kind.STUCK: (Choice.RESUME,),
+    Kind.ONBOARDING: (),
     Kind.LATE: (Choice.WAIT, Choice.REASSIGN, Choice.SELF, Choice.REFUND),
     Kind.CANCEL_LATE: (Choice.WAIT, Choice.CANCEL),
     Kind.MORE_TIME: (Choice.GRANT, Choice.REFUSE),
@@ -138,6 +140,8 @@ def page(view: Page) -> str:
             return _document("gate.html", view, view.frame, **_gate_facts(view))
         case FreelancerView():
             return _document("freelancer.html", view, view.frame, **_freelancer_facts(view))
+        case RecipientView():
+            return _document("recipient.html", view, view.frame, **_recipient_facts(view))
         case AnsweredView():
             return _document("answered.html", view, view.frame, **_answered_facts(view))
         case NoticeView():
@@ -211,7 +215,7 @@ def _order_of(view: Page) -> str:
             return view.order.id
         case AnsweredView():
             return view.gate.order
-        case IndexView() | OfferView() | FreelancerView() | NoticeView():
+        case IndexView() | OfferView() | FreelancerView() | RecipientView() | NoticeView():
             return ""
         case _:
             assert_never(view)
@@ -498,6 +502,22 @@ def _other_side(view: GateView) -> str:
             assert_never(view.gate.role)
 
 
+def _recipient_facts(view: RecipientView) -> dict[str, Any]:
+    """How the account stands in words, what is missing and until when, and what a press would do."""
+    lang, recipient = words.language(view.frame.lang), view.recipient
+    state = recipient.readiness.value
+    by = recipient.needed_by
+    wants = recipient.readiness.value not in {"closed", "out_of_reach", "checking"}
+    return {
+        "state": state,
+        "steps": words.has(f"recipient.{state}.open"),
+        "needs": [words.say(lang, f"need.{one.value}") for one in recipient.needs] if wants else [],
+        "by": None if by is None else words.when(by, lang, view.freelancer.hours.zone, "day"),
+        "waits": len(recipient.waits),
+        "banked": recipient.payouts or not recipient.ready,
+    }
+
+
 def _freelancer_facts(view: FreelancerView) -> dict[str, Any]:
     lang = words.language(view.frame.lang)
     today = view.frame.now.astimezone(ZoneInfo(view.freelancer.hours.zone)).date()
@@ -603,7 +623,7 @@ def _against(freelancer: Freelancer, view: GateView, lang: str, *, paid: bool) -
     until = [datetime.combine(away.last, time(12), zone) for away in freelancer.away if away.covers(today)]
     back = [words.when(at, lang, freelancer.hours.zone, "day") for at in until]
     trial = [words.say(lang, "candidate.trial")] if freelancer.standing is Standing.CANDIDATE else []
-    unpayable = [words.say(lang, "candidate.unpayable")] if paid and not freelancer.can_be_paid else []
+    unpayable = [words.say(lang, "candidate.unpayable")] if paid and not freelancer.stripe_account else []
     return [*(words.say(lang, "candidate.away", date=day) for day in back), *trial, *unpayable]
 
 

@@ -22,6 +22,7 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from relais.checks import Found
 from relais.gate import Choice, Decision, Gate, Kind, Role
@@ -30,6 +31,9 @@ from relais.order import Milestone, MilestoneStage, Order
 from relais.pages.letter_views import Frame
 from relais.problem import Problem
 from relais.roster import Freelancer, Reason
+
+if TYPE_CHECKING:
+    from relais.recipient import Recipient
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -224,6 +228,24 @@ class FreelancerView:
     saved: bool = False
     problems: tuple[Problem, ...] = ()
     typed: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class RecipientView:
+    """The page of the account that a freelancer is paid to: how it stands, what is missing, whose pay waits.
+
+    `came` says that they have just left Stripe's form, `expired` that its address worked no more. Form: `nonce`,
+    `choice` (open|look), by its buttons.
+    """
+
+    frame: Frame
+    freelancer: Freelancer
+    recipient: Recipient
+    action: str
+    nonce: str
+    came: bool = False
+    expired: bool = False
+    problems: tuple[Problem, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -58,6 +58,13 @@ def freelancer_page(
     return show.freelancer_page(ports, freelancer, problems, typed)
 
 
+def recipient_page(ports: Ports, freelancer: Freelancer, request: Request, problems: tuple[Problem, ...]) -> Shown:
+    """The page of a freelancer's account again."""
+    from relais.steps import show
+
+    return show.recipient_page(ports, freelancer, request, problems)
+
+
 def may_be_asked(ports: Ports, situation: Situation, gate: Gate) -> frozenset[Kind]:
     """What the forms beside a gate's own may ask now."""
     from relais.steps.show import asking_of

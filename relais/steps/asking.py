@@ -23,12 +23,12 @@ def open_side(
     make: Callable[[Situation], Gate | None],
     more: Callable[[Gate], tuple[Write, ...]] = lambda _: (),
     *,
-    mails: bool = True,
+    at_once: bool = True,
 ) -> Gate | None:
     """Open the side gate that `make` says for what stands there now; nothing where it says so, or it matters no more.
 
-    One about the same thing that was opened before is returned as it is. `more` is written with it. Its mail is sent,
-    or owed: always so where the caller may not write to anybody (`mails`).
+    One about the same thing that was opened before is returned as it is. `more` is written with it. Its mail is sent
+    `at_once`, or owed: always so where the caller may not write to anybody.
     """
     for last in reversed(range(TRIES)):
         situation = read_situation(ports, order, number)
@@ -46,7 +46,7 @@ def open_side(
             if not last:
                 raise
             continue
-        if mails and Owed.MAIL.value in opened.owes:
+        if at_once and Owed.MAIL.value in opened.owes:
             send_first(ports, situation, opened)
         return opened
     return None

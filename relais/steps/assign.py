@@ -7,7 +7,7 @@ people sections 1, 5 and 5b; rules 5 (5).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from relais.cascade import next_asked
 from relais.gate import Choice, Gate, Kind, Role, Status, Via, gate_from_row, gate_row
@@ -31,6 +31,7 @@ from relais.steps.gates import (
     rivals_of,
     send_first,
 )
+from relais.steps.readiness import needs_account
 from relais.steps.reassign import settle_lost
 from relais.steps.situation import Situation, find_gate, interrupted, read_gate, read_situation
 
@@ -89,7 +90,8 @@ def _propose(ports: Ports, situation: Situation) -> Gate:
     while chosen := _next(situation, ranked, people, asked):
         gates = tuple(
             owing(
-                proposal(situation, ranked, one, people[one.freelancer], ports.link_keys.current, seat), situation.now
+                _asking(ports, situation, ranked, one, people[one.freelancer], seat),
+                situation.now,
             )
             for seat, one in enumerate(chosen, start=1)
         )
@@ -102,6 +104,16 @@ def _propose(ports: Ports, situation: Situation) -> Gate:
                 raise
             ranked = tuple(one for one in ranked if one != full[0])
     return create(ports, situation, exhausted(situation, ports.link_keys.current))
+
+
+def _asking(  # noqa: PLR0917 - a proposal is what all of these make
+    ports: Ports, situation: Situation, ranked: tuple[Ranked, ...], one: Ranked, asked: Freelancer, seat: int
+) -> Gate:
+    """The proposal to somebody; who has no account yet is asked to open one on accepting: they may say no."""
+    gate = proposal(situation, ranked, one, asked, ports.link_keys.current, seat)
+    if not needs_account(ports.store, asked):
+        return gate
+    return replace(gate, shown={**gate.shown, "onboard": True})
 
 
 def _room(gate: Gate) -> Write:

@@ -16,10 +16,14 @@ from relais.gate import AlreadyAnsweredError, Choice, Kind, Status, Via, gate_fr
 from relais.metrics import act_metric
 from relais.order import ORDER_LEVEL, milestone_from_row
 from relais.ports import ConditionFailedError, Ports
-from relais.rows import Change, Write, act_key, at_least, equals, milestone_key, order_key
+from relais.roster import Freelancer
+from relais.rows import Change, Write, act_key, at_least, equals, freelancer_key, milestone_key, order_key
 from relais.steps.decisions import Answer, entry_put
 from relais.steps.door import answer
-from relais.steps.situation import read_order, read_situation
+from relais.steps.inviting import no_more_waiting
+from relais.steps.readiness import read_recipient
+from relais.steps.reassign import FORMER
+from relais.steps.situation import find_gate, read_order, read_situation
 
 CAME_BACK = "came_back"
 """Why a refund that Stripe had taken is refused after all."""
@@ -101,7 +105,7 @@ def paid_by_bank(ports: Ports, order_id: str, *, reference: str, act_id: str | N
         remove=("due", "due_shard"),
         guards=(equals("state", ActState.REFUSED.value), equals("generation", act.generation)),
     )
-    ports.store.write(done, *_paid(ports, act))
+    ports.store.write(done, *_paid(ports, act), *_waits_no_more(ports, act))
     _go_on(ports, act)
     return act
 
@@ -146,8 +150,23 @@ def _milestone_pots(ports: Ports, act: Act, amount: int) -> Change | None:
     return Change(key, add={transit: -amount, ended: amount}, guards=guards)
 
 
+def _waits_no_more(ports: Ports, act: Act) -> tuple[Write, ...]:
+    """Pay that waited for an account has left by another way."""
+    who = _who(ports, act) if act.kind is ActKind.TRANSFER else ""
+    row = ports.store.get(freelancer_key(who)) if who else None
+    if row is None:
+        return ()
+    return no_more_waiting(read_recipient(ports.store, Freelancer.from_row(row)), act.order, act.milestone)
+
+
 def _go_on(ports: Ports, act: Act) -> None:
-    """Where the movement had parked its milestone or order, the question is answered: there is nothing left to send."""
+    """Where the movement had parked its milestone or order, or waited, there is nothing left to send: all goes on."""
+    if act.kind is ActKind.TRANSFER and act.milestone != ORDER_LEVEL and act.id.count(FORMER) == 0:
+        situation = read_situation(ports, act.order, act.milestone)
+        payout = find_gate(ports, situation, Kind.PAYOUT)
+        if payout is not None and payout.status is Status.OPEN:
+            answer(ports, situation, payout, Answer(Choice.PAID, "seller", Via.COMMAND))
+            return
     wanted = Choice.PAYOUT if act.kind is ActKind.TRANSFER else Choice.REFUND
     for gate in map(gate_from_row, ports.store.query(f"O#{act.order}", "G#")):
         if gate.id.kind is not Kind.PARK or gate.status is not Status.OPEN or gate.id.milestone != act.milestone:

@@ -46,6 +46,7 @@ from relais.steps.interrupt import sweep
 from relais.steps.late_refund import tell_client
 from relais.steps.lateness import ask_client_to_wait, ask_seller_of_late, seller_asked_at, watch_promises
 from relais.steps.leaving import tell_receipt
+from relais.steps.onboarding import overdue, told_again
 from relais.steps.payout import at_rest, tell_completed
 from relais.steps.reach import Reach, address_of, reach
 from relais.steps.roster import tell
@@ -472,13 +473,22 @@ def _stay(ports: Ports, situation: Situation, gate: Gate, *, reached: bool = Tru
             ask_seller_of_late(ports, gate)
         elif gate.role in {Role.CLIENT, Role.FREELANCER}:
             as_read = _tell_late(ports, situation, gate, as_read)
-        _claim(ports, key, as_read, due_after(ASK_AGAIN, situation.now, shop))
+        _claim(ports, key, as_read, _asked_again(ports, situation, gate))
     if gate.role is Role.ENGINE:
         ports.background.run_act(gate.order, "acts")
         return
     reminded = reached and gate.role in {Role.SELLER, Role.FREELANCER}
     if reminded and _in_hours(_calendar(ports, situation, gate), situation.now):
         ports.mailer.send(letters.reminder(ports, situation, gate))
+
+
+def _asked_again(ports: Ports, situation: Situation, gate: Gate) -> datetime:
+    """When whoever is late hears of it again; pay that waits too long for an account is an alarm (people 5b)."""
+    if gate.id.kind is not Kind.ONBOARDING:
+        return due_after(ASK_AGAIN, situation.now, situation.shop.calendar)
+    if overdue(gate, situation.now):
+        ports.counter.count(Metric.PAY_OVERDUE)
+    return told_again(gate, situation.now)
 
 
 def _tell_late(ports: Ports, situation: Situation, gate: Gate, as_read: str) -> str:

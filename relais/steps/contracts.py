@@ -30,6 +30,8 @@ MOST_ORDINAL_TO_ASK = 100
 """Beyond it nobody is asked any more, so that no order goes on for ever (design: failures 32)."""
 MOST_REQUESTS = 3
 """So often one delivery may be asked back before the right to it; then the seller and the mediator are spoken to."""
+ONBOARDING_RULE = Rule.parse("7 d; 1 d, 3 d, 6 d")
+"""Until when whoever is owed something should be payable; then the seller is told, who may pay by bank (people 5b)."""
 UNANSWERED_RULE = Rule.parse("5 wd; 2 wd")
 """What a client has to choose in whose request the seller left unanswered; then all goes back (people 5b)."""
 AFTER_SENT_BACK = Duration.parse("1 wd")
@@ -76,6 +78,7 @@ def contract(situation: Situation, kind: Kind, link_key: str) -> Gate:
             | Kind.AGREEMENT
             | Kind.RATING
             | Kind.APPEAL
+            | Kind.ONBOARDING
         ):
             raise NoStateWaitsError(kind)
         case _:
@@ -510,6 +513,8 @@ def side_rule(clocks: Clocks, kind: Kind) -> Rule | None:
             return RATING_RULE
         case Kind.APPEAL:
             return APPEAL_RULE
+        case Kind.ONBOARDING:
+            return ONBOARDING_RULE
         case Kind.AGREEMENT:
             return clocks.agreement
         case _:
@@ -517,28 +522,41 @@ def side_rule(clocks: Clocks, kind: Kind) -> Rule | None:
 
 
 def asked(situation: Situation, kind: Kind, link_key: str, **terms: Any) -> Gate:  # noqa: ANN401 - Gate's own fields
-    """A side gate of the seller's or the client's, which opens now; its number is given when it is written.
+    """A side gate of anybody's, which opens now; its number is given when it is written.
 
     `terms` are the gate's own: choices and default, what it is about, what is shown.
     """
     role = terms.pop("role", Role.SELLER)
-    client = role is Role.CLIENT
+    owner, lang, calendar = _asked_of(situation, role)
     rule = side_rule(situation.offer.clocks, kind)
-    calendar = situation.client_calendar if client else situation.shop.calendar
     deadline, reminders = (None, ()) if rule is None else _dated(rule, situation, calendar)
     return Gate(
         order=situation.order.id,
         id=GateId(situation.number, kind, 0),
         role=role,
-        owner=role.value,
-        lang=situation.order.lang if client else situation.shop.lang,
+        owner=owner,
+        lang=lang,
         opened=situation.now,
         key_id=link_key,
-        link_version=situation.order.link_version if client else 1,
+        link_version=situation.order.link_version if role is Role.CLIENT else 1,
         deadline=deadline,
         reminders=reminders,
         **terms,
     )
+
+
+def _asked_of(situation: Situation, role: Role) -> tuple[str, str, Calendar]:
+    """Who is asked: their name on the gate, their language, their hours."""
+    match role:
+        case Role.CLIENT:
+            return role.value, situation.order.lang, situation.client_calendar
+        case Role.FREELANCER:
+            maker = _engaged(situation).freelancer
+            return maker.key, maker.lang, maker.calendar
+        case Role.SELLER | Role.CLOCK | Role.ENGINE:
+            return role.value, situation.shop.lang, situation.shop.calendar
+        case _:
+            assert_never(role)
 
 
 def stuck(situation: Situation, link_key: str) -> Gate:

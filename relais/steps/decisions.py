@@ -60,6 +60,7 @@ from relais.rows import (
 )
 from relais.schedule import Dates, schedule
 from relais.score import Axis, Cause
+from relais.steps.inviting import invitation
 from relais.steps.situation import Situation, kept_share, unhandled
 
 REASSIGNABLE = frozenset({Kind.WORK, Kind.REVIEW, Kind.ACCEPTANCE, Kind.PARK})
@@ -258,6 +259,7 @@ def effects(situation: Situation, gate: Gate, answer: Answer) -> Effects:
             | Kind.AGREEMENT
             | Kind.RATING
             | Kind.APPEAL
+            | Kind.ONBOARDING
         ):
             raise ChoiceNotRoutedError(gate.id.kind, answer.choice)
         case _:
@@ -482,7 +484,8 @@ def _engaged(situation: Situation, gate: Gate) -> Effects:
     beside = _held_beside(situation, gate.owner)
     counted, event = _scored(situation, gate, gate.owner, answered, back=bool(beside))
     counted = replace(counted, add={**counted.add, "trials": -1}) if trial else counted
-    return replace(bound, writes=(*bound.writes, *beside, counted, event))
+    invited = invitation(gate.owner, situation.now, gate.order) if terms.get("onboard") else ()
+    return replace(bound, writes=(*bound.writes, *beside, counted, event, *invited))
 
 
 def _held_beside(situation: Situation, freelancer: str) -> tuple[Write, ...]:

@@ -113,7 +113,7 @@ def _opened(ports: Ports, seen: DisputeSeen, known: Dispute | None) -> None:
             guards=(equals("state", known.state.value),),
         )
     opened = open_side(
-        ports, order, ORDER_LEVEL, lambda now: question(ports, now, seen), lambda _: (kept, frozen), mails=False
+        ports, order, ORDER_LEVEL, lambda now: question(ports, now, seen), lambda _: (kept, frozen), at_once=False
     )
     if opened is not None and known is None:
         ports.counter.count(Metric.DISPUTE_OPENED)

@@ -111,6 +111,7 @@ def decided(ports: Ports, situation: Situation, gate: Gate, given: Answer) -> Ca
             | Kind.PICK
             | Kind.REFUND
             | Kind.PARK
+            | Kind.ONBOARDING
         ):
             raise ChoiceNotRoutedError(gate.id.kind, given.choice)
         case _:

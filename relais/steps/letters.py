@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from relais.announcement import Announcement
+from relais.announcement import Announcement, Topic
 from relais.calendar import due_after
 from relais.errors import RelaisError
 from relais.gate import Choice, Gate, GateId, Kind, Role, Status, Via, gate_from_row
@@ -19,11 +19,15 @@ from relais.ports import Ports
 from relais.roster import Freelancer, Reason
 from relais.rows import brief_key, gate_key
 from relais.shop import Shop
-from relais.steps.links import freelancer_link, gate_link, order_link
+from relais.steps.links import freelancer_link, gate_link, order_link, recipient_link
 from relais.steps.situation import Situation, read_freelancer, read_shop
 
 if TYPE_CHECKING:
     from relais.dispute import Dispute
+OF_ACCOUNT = frozenset(
+    {Topic.ONBOARD, Topic.ACCOUNT_READY, Topic.ACCOUNT_DUE, Topic.PAYOUTS_STOPPED, Topic.ACCOUNT_CLOSED}
+)
+"""The announcements whose button leads to the page of the account."""
 
 
 def expected(gate: Gate) -> bool:
@@ -39,6 +43,8 @@ def opening(ports: Ports, situation: Situation, gate: Gate) -> tuple[LetterView,
             return _accepted(ports, situation, gate)
         case Kind.PAYOUT | Kind.START:
             return ()
+        case Kind.ONBOARDING:
+            return (to_owner(ports, situation, gate, gate.id.kind.value), late(ports, situation, gate))
         case Kind.ACCEPTANCE if _reopened(situation):
             return (to_owner(ports, situation, gate, "reopened"), *_pay_waits(ports, situation, gate))
         case _:
@@ -154,7 +160,9 @@ def _proposed(gate: Gate) -> dict[str, str | int]:
 
 
 def late(ports: Ports, situation: Situation, gate: Gate) -> LetterView:
-    """The mail that tells the seller of a gate whose deadline passed and decided nothing."""
+    """The mail that tells the seller of a gate whose deadline passed and decided nothing; of waiting pay, at once."""
+    if gate.id.kind is Kind.ONBOARDING:
+        return replace(_to_seller(ports, situation, "unpaid", gate), pay=int(gate.shown["pay"]), gate=None)
     letter = _to_seller(ports, situation, "late", gate)
     return replace(letter, facts={"kind": gate.id.kind.value, "role": gate.role.value, "gate": str(gate.id)})
 
@@ -202,6 +210,7 @@ def announcement(ports: Ports, said: Announcement) -> AnnouncementView:
         to=shop.email if seller else freelancer.email,
         freelancer=freelancer,
         own_page=None if seller else freelancer_link(ports, freelancer),
+        link=recipient_link(ports, freelancer) if said.topic in OF_ACCOUNT and not seller else None,
     )
 
 
@@ -398,7 +407,7 @@ def _to_freelancer(
         key=key,
         role=Role.FREELANCER,
         to=freelancer.email,
-        link=None if gate is None else gate_link(ports, situation.order, gate),
+        link=_page_of(ports, situation, freelancer, gate),
         order=situation.order,
         offer=situation.offer,
         gate=gate,
@@ -416,6 +425,15 @@ def _to_freelancer(
         others=other_proposals(freelancer, gate),
         room=max(0, freelancer.capacity - freelancer.in_hand),
     )
+
+
+def _page_of(ports: Ports, situation: Situation, freelancer: Freelancer, gate: Gate | None) -> str | None:
+    """Where the button leads: to the gate's page; for their account to its own, which outlives every gate."""
+    if gate is None:
+        return None
+    if gate.id.kind is Kind.ONBOARDING:
+        return recipient_link(ports, freelancer)
+    return gate_link(ports, situation.order, gate)
 
 
 def other_proposals(freelancer: Freelancer, gate: Gate | None) -> int:

@@ -87,6 +87,16 @@ def freelancer_path(ports: Ports, freelancer: Freelancer) -> str:
     return f"/f/{freelancer.key}/{secret(keys, keys.current, *_page_of(freelancer), 1)}"
 
 
+def recipient_path(ports: Ports, freelancer: Freelancer) -> str:
+    """The path of the page of a freelancer's own account."""
+    return f"{freelancer_path(ports, freelancer)}/pay"
+
+
+def recipient_link(ports: Ports, freelancer: Freelancer) -> str:
+    """The whole address of the page of a freelancer's own account: it never expires."""
+    return ports.settings.public_url + recipient_path(ports, freelancer)
+
+
 def freelancer_link(ports: Ports, freelancer: Freelancer) -> str:
     """The whole address of a freelancer's own page."""
     return ports.settings.public_url + freelancer_path(ports, freelancer)

@@ -20,6 +20,7 @@ from relais.metrics import Metric
 from relais.order import ORDER_LEVEL, Milestone, MilestoneStage, Order, OrderStage, milestone_from_row, stamp
 from relais.pages.letter_views import LetterView
 from relais.ports import ConditionFailedError, Ports
+from relais.recipient import Recipient
 from relais.roster import Freelancer, owes_name
 from relais.rows import (
     Change,
@@ -55,8 +56,12 @@ from relais.steps.gates import (
     resume_decided,
     told_of_end,
 )
+from relais.steps.inviting import no_more_waiting
 from relais.steps.late_refund import late_acts
+from relais.steps.onboarding import ACCOUNT_NOT_READY, UNPAYABLE, wait_for_account
+from relais.steps.readiness import read_recipient
 from relais.steps.reassign import pay_former
+from relais.steps.recipients import look
 from relais.steps.refund import give_back_strays, open_refund, refund_gates, settle_refunds
 from relais.steps.roster import rise
 from relais.steps.side import withdraw_moot
@@ -107,21 +112,27 @@ def open_payout(ports: Ports, call: GateCall) -> None:
 
 
 def pay(ports: Ports, situation: Situation, gate: Gate) -> None:
-    """Bring the act of an open payout gate forward as far as it goes now."""
+    """Bring the act of an open payout gate forward as far as it goes now.
+
+    Where the account is not ready the gate stays open: it is asked for, and the pay follows by itself (money A 8).
+    """
     if situation.order.disputed is not None and not _under_way(ports, gate):
         return  # frozen until the dispute is decided, which takes it up again; so does the clock
     act = _act_of(ports, situation, gate)
     if act is None:
         answer(ports, situation, gate, Answer(Choice.NOTHING_DUE, "engine", Via.ENGINE))
         return
-    if act.state not in OPEN_STATES:
+    if act.state not in OPEN_STATES and not _waits(act):
         if act.state is not ActState.DONE:
             park_act(ports, situation, gate, act)
         return
-    outcome = _send(ports, act)
+    recipient = None if act.first_sent and not _waits(act) else _recipient(ports, situation)
+    outcome = _send(ports, situation, act, recipient)
     match outcome:
         case Done():
             _done(ports, situation, gate, act, outcome)
+        case Ended() if _waits(outcome.act):
+            wait_for_account(ports, gate)
         case Ended():
             park_act(ports, situation, gate, outcome.act)
         case Later():
@@ -132,6 +143,16 @@ def _under_way(ports: Ports, gate: Gate) -> bool:
     """Whether its transfer was committed before: it arrives, and a loss is settled as after a transfer."""
     acts = acts_of(ports, gate.order, ActKind.TRANSFER, gate.id.milestone)
     return any(act.state in OPEN_STATES for act in acts)
+
+
+def _waits(act: Act) -> bool:
+    """Whether an act was refused because of an account that may become ready."""
+    return act.state is ActState.REFUSED and act.why in UNPAYABLE
+
+
+def _recipient(ports: Ports, situation: Situation) -> Recipient:
+    """To whom the pay goes, re-read at the moment of paying (design: money A 8). Raises `AccountUnreadError`."""
+    return Recipient("") if situation.freelancer is None else look(ports, situation.freelancer)
 
 
 def _act_of(ports: Ports, situation: Situation, gate: Gate) -> Act | None:
@@ -152,8 +173,10 @@ def _act_of(ports: Ports, situation: Situation, gate: Gate) -> Act | None:
 def _taken_up(ports: Ports, situation: Situation, milestone: Milestone, act: Act) -> Act:
     """An act that ended badly goes on only after its milestone was parked.
 
-    A gate that parks it does not send it again.
+    A gate that parks it does not send it again. What waits for an account is no bad end: it is looked at each time.
     """
+    if _waits(act):
+        return act
     parked_since = situation.last is not None and GateId.parse(situation.last).kind is Kind.PARK
     if act.state in OPEN_STATES or not parked_since or act.tried_at == situation.ordinal:
         return act
@@ -236,11 +259,10 @@ def _body(ports: Ports, situation: Situation, milestone: Milestone, operation: s
 
     Of a share that was given back nothing is left to draw on: what is paid all the same comes from the balance.
     """
-    freelancer = situation.freelancer
     return {
         "amount": amount,
         "currency": situation.order.currency,
-        "destination": (freelancer.stripe_account if freelancer else None) or "",
+        "destination": _account(ports, situation),
         "source_transaction": _source(ports, situation.order) if amount <= _own_share(milestone) else "",
         "transfer_group": situation.order.id,
         "description": f"Relais {situation.order.id} {milestone.number}",
@@ -261,16 +283,26 @@ def _source(ports: Ports, order: Order) -> str:
     return order.charge if settled is None or settled.available_on > ports.now() else ""
 
 
-def _send(ports: Ports, act: Act) -> Outcome:
-    """The first sending is gated on the capability, re-read at the moment of paying (design: money A 8).
+def _account(ports: Ports, situation: Situation) -> str:
+    return "" if situation.freelancer is None else read_recipient(ports.store, situation.freelancer).account
 
-    What was sent once may have arrived: its answer is asked for, however the account stands by now.
+
+def _send(ports: Ports, situation: Situation, act: Act, recipient: Recipient | None) -> Outcome:
+    """Transfers are gated on the capability (design: money A 8).
+
+    What was sent before is only asked about again under its key, however its account stands by now: it may have
+    arrived. `recipient` is then nobody.
     """
-    if act.first_sent is not None:
+    if recipient is None:
         return send(ports, act)
-    if not act.body["destination"] or not ports.payments.ready(act.body["destination"]):
-        return refuse(ports, act, "account_not_ready")
-    return send(ports, act)
+    if not recipient.ready:
+        return Ended(act) if _waits(act) else refuse(ports, act, ACCOUNT_NOT_READY)
+    if not _waits(act) and act.body["destination"] != recipient.account:  # planned before there was an account
+        act = refuse(ports, act, ACCOUNT_NOT_READY).act
+    if not _waits(act) or situation.milestone is None:
+        return send(ports, act)
+    body = _body(ports, situation, situation.milestone, act.operation, act.amount)
+    return send(ports, again(ports, replace(act, tried_at=situation.ordinal), body))
 
 
 def _done(ports: Ports, situation: Situation, gate: Gate, act: Act, outcome: Done) -> None:
@@ -294,6 +326,8 @@ def _done(ports: Ports, situation: Situation, gate: Gate, act: Act, outcome: Don
             guards=(at_least("in_transit", act.amount),),
         ),
     ]
+    if (act.generation or _waits(act)) and freelancer is not None:
+        writes += no_more_waiting(read_recipient(ports.store, freelancer), act.order, act.milestone)
     if outcome.settlement is not None:
         bank = ledger.transfer_settled(
             order=act.order,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -32,8 +33,16 @@ def pickable(freelancer: Freelancer, offer: Offer) -> bool:
 
 
 def candidates(ports: Ports, offer: Offer) -> tuple[Freelancer, ...]:
-    """Whom the seller may pick: everybody who does this kind of work and has room, best known first."""
-    found = [one for one in _roster(ports) if pickable(one, offer)]
+    """Whom the seller may pick: everybody who does this kind of work and has room, best known first.
+
+    Each with the account that they are paid to, wherever it was opened.
+    """
+    accounts = {row["sk"].removeprefix("P#"): row.get("account") for row in ports.store.query("ROSTER", "P#")}
+    found = [
+        replace(one, stripe_account=accounts.get(one.key) or one.stripe_account)
+        for one in _roster(ports)
+        if pickable(one, offer)
+    ]
     return tuple(sorted(found, key=lambda one: (not one.trusted, -one.quality.count, -one.quality.mean, one.key)))
 
 

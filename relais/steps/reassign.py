@@ -7,17 +7,21 @@ lost it is told why, and paid what the frozen policy says. Design: workflow sect
 from __future__ import annotations
 
 from relais import ledger
-from relais.act import Act, ActKind
+from relais.act import Act, ActKind, ActState
 from relais.errors import RelaisError
 from relais.gate import Choice, Gate, GateId, Status, Via, gate_from_row
 from relais.metrics import Metric
 from relais.order import Lost, Milestone
 from relais.ports import ConditionFailedError, MailRefusedError, Ports
-from relais.rows import Change, Write, at_least, equals, order_key
+from relais.rows import Change, Write, at_least, equals, merged, order_key
 from relais.steps import letters
-from relais.steps.acts import OPEN_STATES, Done, acts_of, done, plan, send
+from relais.steps.acts import OPEN_STATES, Done, acts_of, again, done, plan, refuse, send
 from relais.steps.decisions import REASSIGNABLE, Answer, LostWhy, bank_puts, entry_put
 from relais.steps.gates import answer
+from relais.steps.inviting import invitation, no_more_waiting, waiting
+from relais.steps.onboarding import ACCOUNT_NOT_READY, UNPAYABLE
+from relais.steps.readiness import read_recipient
+from relais.steps.recipients import look
 from relais.steps.situation import Situation, read_freelancer, read_order, read_situation
 from relais.steps.texts import keep_text
 from relais.steps.trials import trial_lost
@@ -103,7 +107,7 @@ def _plan(ports: Ports, situation: Situation, milestone: Milestone, lost: Lost) 
         body={
             "amount": lost.pay,
             "currency": order.currency,
-            "destination": freelancer.stripe_account or "",
+            "destination": read_recipient(ports.store, freelancer).account,
             "source_transaction": "",
             "transfer_group": order.id,
             "description": f"Relais {order.id} {milestone.number}",
@@ -116,16 +120,33 @@ def _plan(ports: Ports, situation: Situation, milestone: Milestone, lost: Lost) 
 def pay_former(ports: Ports, order_id: str) -> None:
     """Go on with the transfers to those who lost the work (called by the clock).
 
-    An account that is not ready lets it wait: the clock comes back.
+    An account that is not ready lets it wait: whoever learns that it is has it go on.
     """
     if read_order(ports.store, order_id).disputed is not None:
         return
     for act in acts_of(ports, order_id, ActKind.TRANSFER, FORMER):
-        if act.state not in OPEN_STATES or not ports.payments.ready(act.body["destination"]):
+        waits = act.state is ActState.REFUSED and act.why in UNPAYABLE
+        if act.state not in OPEN_STATES and not waits:
             continue
-        outcome = send(ports, act)
+        planned = _to_account(ports, act) if waits or not act.first_sent else act
+        outcome = None if planned is None else send(ports, planned)
         if isinstance(outcome, Done):
             _paid(ports, act, outcome)
+
+
+def _to_account(ports: Ports, act: Act) -> Act | None:
+    """The act as it can be sent now; nothing while its freelancer's account is not ready, of which they are asked."""
+    key = str(act.body["metadata"]["freelancer"])
+    recipient = look(ports, read_freelancer(ports.store, key))
+    if recipient.ready and act.body["destination"] == recipient.account and act.state in OPEN_STATES:
+        return act
+    if act.state in OPEN_STATES:
+        act = refuse(ports, act, ACCOUNT_NOT_READY).act
+        asked = () if recipient.invited or recipient.account else invitation(key, ports.now(), act.order)
+        ports.store.write(*merged(waiting(key, act.order, act.milestone), *asked))
+    if not recipient.ready:
+        return None
+    return again(ports, act, dict(act.body) | {"destination": recipient.account})
 
 
 def _paid(ports: Ports, act: Act, outcome: Done) -> None:
@@ -154,6 +175,9 @@ def _paid(ports: Ports, act: Act, outcome: Done) -> None:
             at=now,
         )
         writes += bank_puts(ports.store, bank)
+    if act.generation or act.state is ActState.REFUSED:
+        known = read_recipient(ports.store, read_freelancer(ports.store, freelancer))
+        writes += no_more_waiting(known, act.order, act.milestone)
     try:
         ports.store.write(*writes)
     except ConditionFailedError:

@@ -21,10 +21,12 @@ from relais.offer import Offer
 from relais.order import Milestone, MilestoneStage, Order, milestone_from_row, stamp
 from relais.ports import ConditionFailedError, Ports
 from relais.roster import Freelancer, Rate, RateRise, Standing, Terms, risen, works_name
-from relais.rows import Change, Guard, Row, at_least, equals, freelancer_key
+from relais.rows import Change, Guard, Row, Write, at_least, equals, freelancer_key
 from relais.steps import letters
 from relais.steps.decisions import Answer
 from relais.steps.gates import answer
+from relais.steps.inviting import invitation
+from relais.steps.readiness import needs_account
 from relais.steps.situation import GateNotFoundError, read_freelancer, read_gate, read_offer, read_shop, read_situation
 
 LONGEST_PAUSE_DAYS = 366
@@ -108,7 +110,10 @@ def set_standing(ports: Ports, key: str, standing: Standing, by: By) -> Freelanc
     if before.standing is standing:
         raise StandingUnchangedError(key, standing)
     topic = Topic.SUSPENDED if standing is Standing.SUSPENDED else Topic.APPROVED
-    after = amend(ports, before, replace(before.terms, standing=standing), _said(ports, before, topic, by))
+    approved = standing is Standing.APPROVED
+    invited = invitation(key, ports.now()) if approved and needs_account(ports.store, before) else ()
+    said = _said(ports, before, topic, by)
+    after = amend(ports, before, replace(before.terms, standing=standing), said, more=invited)
     if standing is Standing.SUSPENDED:
         _call_back(ports, read_freelancer(ports.store, key), by)
     return after
@@ -204,15 +209,17 @@ def amend(
     *,
     used: Mapping[str, int] | None = None,
     guards: tuple[Guard, ...] = (),
+    more: tuple[Write, ...] = (),
 ) -> Freelancer:
     """Write what is agreed from now on with its announcement, if nobody changed it since it was read.
 
-    `used` is added to what the row counts, under `guards` of its own. Raises `RosterContestedError`.
+    `used` is added to what the row counts, under `guards` of its own; `more` is written with it. Raises
+    `RosterContestedError`.
     """
     as_read = tuple(equals(name, value) for name, value in before.terms.to_row().items())
     change = Change(freelancer_key(before.key), put=terms.to_row(), add=used or {}, guards=(*as_read, *guards))
     try:
-        ports.store.write(change, said.write)
+        ports.store.write(change, said.write, *more)
     except ConditionFailedError:
         raise RosterContestedError(before.key) from None
     return replace(before, standing=terms.standing, rates=terms.rates, away=terms.away)

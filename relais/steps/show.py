@@ -41,6 +41,7 @@ from relais.pages.views import (
     OpenProposal,
     OrderView,
     PartView,
+    RecipientView,
     Said,
 )
 from relais.ports import Ports
@@ -69,6 +70,7 @@ from relais.steps.links import (
     order_link,
     order_nonce,
     order_path,
+    recipient_path,
 )
 from relais.steps.picks import candidates, own
 from relais.steps.situation import (
@@ -97,7 +99,7 @@ from relais.steps.thread import passed_back, thread
 from relais.web import Request, language
 from relais.withdrawal import all_given_back, begun, on_its_way, right_until
 
-View = IndexView | OfferView | OrderView | GateView | FreelancerView | AnsweredView | NoticeView
+View = IndexView | OfferView | OrderView | GateView | FreelancerView | RecipientView | AnsweredView | NoticeView
 PREVIEWED = (".png", ".jpg", ".jpeg", ".gif", ".webp")
 IMAGES = (*PREVIEWED, ".svg")
 COMMON_DOMAINS = (
@@ -159,7 +161,7 @@ def show(ports: Ports, request: Request) -> Shown:
         match request.parts:
             case ():
                 return index(ports, lang)
-            case ("hooks", "stripe") | ("g", _, _, _, "files"):
+            case ("hooks", "stripe") | ("hooks", "stripe", "accounts") | ("g", _, _, _, "files"):
                 return _not_so(ports, lang, "POST")
             case ("offer", slug):
                 return offer_page(ports, slug, lang)
@@ -171,6 +173,8 @@ def show(ports: Ports, request: Request) -> Shown:
             case ("f", freelancer, secret):
                 own_page = open_freelancer(ports, freelancer, secret)
                 return freelancer_page(ports, own_page, saved="saved" in request.query)
+            case ("f", freelancer, secret, "pay"):
+                return recipient_page(ports, open_freelancer(ports, freelancer, secret), request)
             case _:
                 return notice(ports, lang, "not_found", 404)
     except (LinkRefusedError, OrderNotFoundError, GateNotFoundError, MalformedGateIdError):
@@ -492,6 +496,9 @@ def gate_page(
     if gate.id.kind is Kind.BRIEF:
         request = Request("GET", order_path(ports, situation.order))
         return order_page(ports, situation.order, request)
+    if gate.id.kind is Kind.ONBOARDING:
+        maker = read_freelancer(ports.store, gate.owner)
+        return recipient_page(ports, maker, Request("GET", recipient_path(ports, maker)))
     view = _gate_view(ports, situation, gate, typed or Typed(status=200))
     return Shown(view, 200 if typed is None else typed.status)
 
@@ -626,6 +633,25 @@ def freelancer_page(
         saved=saved,
         problems=problems,
         typed=typed or {},
+    )
+    return Shown(view, 422 if problems else 200)
+
+
+def recipient_page(ports: Ports, freelancer: Freelancer, request: Request, problems: tuple[Problem, ...] = ()) -> Shown:
+    """The account that a freelancer is paid to, as Stripe last told of it: a look at a page asks nobody (promise 4)."""
+    from relais.steps.readiness import read_recipient  # no other page needs it
+
+    shop, _ = read_shop(ports.store)
+    path, asked = recipient_path(ports, freelancer), request.query.get("lang")
+    view = RecipientView(
+        frame=frame(ports, shop, asked if asked in {"fr", "en"} else freelancer.lang, path, switch=True),
+        freelancer=freelancer,
+        recipient=read_recipient(ports.store, freelancer),
+        action=path,
+        nonce=freelancer_nonce(ports, freelancer),
+        came="back" in request.query,
+        expired="again" in request.query,
+        problems=problems,
     )
     return Shown(view, 422 if problems else 200)
 

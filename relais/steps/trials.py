@@ -17,6 +17,8 @@ from relais.ports import ConditionFailedError, Ports
 from relais.roster import Standing
 from relais.rows import Change, Write, freelancer_key, present
 from relais.steps.decisions import LostWhy
+from relais.steps.inviting import invitation
+from relais.steps.readiness import needs_account
 from relais.steps.roster import By, ReasonUnusableError, amend, usable
 from relais.steps.situation import Situation, read_freelancer
 
@@ -48,7 +50,8 @@ def _passed(ports: Ports, order: Order, key: str) -> None:
     if maker.standing is not Standing.CANDIDATE:
         return
     said = Announcement(key, Topic.TRIAL_PASSED, order.completed or ports.now(), "engine", Via.ENGINE, order=order.id)
-    amend(ports, maker, replace(maker.terms, standing=Standing.APPROVED), said)
+    invited = invitation(key, said.at) if needs_account(ports.store, maker) else ()
+    amend(ports, maker, replace(maker.terms, standing=Standing.APPROVED), said, more=invited)
 
 
 def trial_lost(situation: Situation, milestone: Milestone, lost: Lost) -> tuple[Write, ...]:

@@ -77,7 +77,7 @@ def test_every_call_that_nobody_waits_for_ends_in_the_queue_of_dead_letters(both
         assert config["DestinationConfig"]["OnFailure"]["Destination"] == arn
         # The alias's name, which the template cuts out of its ARN.
         configured.add(called(service, config["Qualifier"]["Fn::Select"][1]["Fn::Split"][1]))
-    assert configured == {"run-act", "tick-clock", "record-execution", "record-bounce", "reconcile"}
+    assert configured == {"run-act", "tick-clock", "record-execution", "record-bounce", "reconcile", "onboard"}
     for schedule in service.properties("Scheduler::Schedule"):
         assert schedule["Target"]["DeadLetterConfig"]["Arn"] == arn
     for rule in service.properties("Events::Rule"):

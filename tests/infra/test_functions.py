@@ -23,6 +23,8 @@ FILES = {
     "record-execution": "functions/payout/record_execution.py",
     "record-bounce": "functions/deliver/record_bounce.py",
     "reconcile": "functions/payout/reconcile.py",
+    "receive-account-event": "functions/payout/receive_account_event.py",
+    "onboard": "functions/payout/onboard.py",
 }
 
 # docs/architecture.md, "Environment of the functions".
@@ -36,11 +38,12 @@ EVERYWHERE = {
     "RELAIS_CONFIGURATION_SET",
     "RELAIS_ACT_FUNCTION",
     "RELAIS_CLOCK_FUNCTION",
+    "RELAIS_ACCOUNT_FUNCTION",
     "RELAIS_SECRET_LINK",
     "RELAIS_SECRET_WEBHOOK",
     "POWERTOOLS_SERVICE_NAME",
 }
-PAYING = {"open-checkout", "enter-order", "run-act", "reconcile"}
+PAYING = {"open-checkout", "enter-order", "run-act", "reconcile", "onboard"}
 
 
 def test_there_are_the_functions_of_the_architecture_and_each_has_its_handler(service: Stack) -> None:

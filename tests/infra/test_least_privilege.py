@@ -29,7 +29,7 @@ from tests.infra.reading import Stack
 from tests.support.journey import CONSENT, Journey
 from tests.support.permits import Deployed, Grant, Guard, Use, guarded_world
 from tests.support.unplayed import BY_THE_RUNTIME, UNPLAYED
-from tests.workflow import cascades, late, leaving, raises, reassignments, settlements, several, ways_out  # noqa: F401 - add theirs to the scenarios
+from tests.workflow import cascades, late, leaving, onboardings, raises, reassignments, settlements, several, ways_out  # noqa: F401 - add theirs to the scenarios
 from tests.workflow.scenarios import A_SECOND, SCENARIOS, told_seller
 
 Play = Callable[[World], object]
@@ -328,6 +328,28 @@ def delivered_again(lost: Lost) -> None:
     assert journey.stage == "brief"
 
 
+def asked_again_each_working_day(lost: Lost) -> None:
+    """The door of accounts: nobody hears that one is ready; the payout that waits asks each working day."""
+    onboardings.without_account(lost.world)
+    journey = Journey(lost.world).to_hold()
+    lost.world.pass_time(days=4)
+    lost.lose()
+    onboardings.onboard(lost.world)
+    assert journey.stage == "payout"
+    lost.world.pass_time(days=4)
+    assert journey.order.stage.value == "completed"
+
+
+def pressed_again(lost: Lost) -> None:
+    """The page of one's account: a page says that it did not work, and the button works when it is mended."""
+    onboardings.without_account(lost.world)
+    form = lost.world.get(onboardings.page_of(lost.world)).form("choice")
+    lost.lose()
+    assert lost.world.send(form, choice="open").status == 503
+    lost.mend()
+    assert lost.world.send(form, choice="open").status == 303
+
+
 def parks_and_goes_on(
     reach: Callable[[Journey], object], act: Callable[[Journey], object], goes_to: str, says: str
 ) -> Any:
@@ -512,6 +534,8 @@ LOSSES = (
         "dynamodb:UpdateItem",
         parks_and_goes_on(Journey.to_hold, lambda one: one.world.pass_time(days=4), "completed", "retry"),
     ),
+    Loss("receive-account-event", "lambda:InvokeFunction", asked_again_each_working_day),
+    Loss("onboard", "dynamodb:UpdateItem", pressed_again),
     Loss("tick-clock", "dynamodb:Query", nothing_is_due_for_ever, "/index/"),
     Loss("tick-clock", "ses:SendEmail", the_clock_says_why_it_fails, "identity"),
     Loss("record-execution", "dynamodb:UpdateItem", the_clock_finds_it_dead),

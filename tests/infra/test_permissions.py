@@ -107,10 +107,11 @@ def test_only_the_functions_that_pay_read_a_stripe_key_and_each_its_own(service:
         for name in functions(service)
     }
     holders = {name: found for name, found in keys.items() if found}
-    assert holders.keys() == {"open-checkout", "enter-order", "run-act", "receive-stripe-event", "reconcile"}
+    doors = {"receive-stripe-event": "Webhook", "receive-account-event": "AccountsWebhook"}
+    assert holders.keys() == {"open-checkout", "enter-order", "run-act", "reconcile", "onboard", *doors}
     for name, found in holders.items():
         (secret,) = found
-        own = "Webhook" if name == "receive-stripe-event" else "".join(word.capitalize() for word in name.split("-"))
+        own = doors[name] if name in doors else "".join(word.capitalize() for word in name.split("-"))
         assert f"SecretStripe{own}Id" in secret
 
 
@@ -137,7 +138,7 @@ def test_only_who_begins_or_repairs_an_order_may_start_and_stop_its_executions(s
 
 
 def test_only_who_finds_money_to_be_moved_may_call_the_function_that_moves_it(service: Stack) -> None:
-    """A payment that is not the order's is seen by the webhook or by the first state; the rest is the clock's."""
+    """The webhook or the first state see a stray payment, who keeps accounts one that is ready; the clock the rest."""
     calls = {
         name
         for name in functions(service)
@@ -146,7 +147,7 @@ def test_only_who_finds_money_to_be_moved_may_call_the_function_that_moves_it(se
         for resource in statement["Resource"]
         if text(resource).endswith(":live") and "run-act" in text(resource)
     }
-    assert calls == {"receive-stripe-event", "reconcile", "enter-order", "tick-clock"}
+    assert calls == {"receive-stripe-event", "reconcile", "enter-order", "tick-clock", "onboard"}
 
 
 @pytest.mark.parametrize(

@@ -91,7 +91,12 @@ def stored(world: World) -> list[Any]:
 def test_handlers_match_the_paths_that_are_described() -> None:
     """Both ways: a path of one that the other does not know would be found by nobody."""
     assert patterns(show.show) == operations("get") == operations("head")
-    elsewhere = {"/g/{order}/{gate}/{secret}/files", "/hooks/stripe"}
+    elsewhere = {
+        "/g/{order}/{gate}/{secret}/files",
+        "/f/{freelancer}/{secret}/pay",
+        "/hooks/stripe",
+        "/hooks/stripe/accounts",
+    }
     assert patterns(deliver._answers) | patterns(deliver._checkouts) == operations("post") - elsewhere
     assert elsewhere < operations("post")
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from decimal import Decimal
 
 from devstack.simulation.calls import HANDLERS
-from devstack.simulation.world import MONDAY
+from devstack.simulation.world import INES, MONDAY
+from devstack.stripe_sandbox.accounts import Seed, seed
 from relais.adapters.keys import BOOK, DESK, DUE
 from relais.gate import due_shard
-from relais.rows import bounce_key
+from relais.rows import bounce_key, recipient_key
 from tests.support.journey import Journey
 from tests.support.world import world
 from tests.workflow.scenarios import SELLER, assert_completed
@@ -32,6 +33,10 @@ def test_every_function_does_its_part_behind_the_real_adapters() -> None:
         came_back = {"bounceType": "Permanent", "bouncedRecipients": [{"emailAddress": "gone@example.org"}]}
         made.engine.call("record-bounce", {"detail": {"eventType": "Bounce", "bounce": came_back}})
         assert made.ports.store.get(bounce_key("gone@example.org")) is not None
+        for status in ("restricted", "active"):
+            seed(made.sandbox.platform, Seed(INES, stripe_transfers=status, payouts=status))
+            made.settle()
+        assert made.ports.store.get(recipient_key("ines-moreau")) is not None
         looked = made.engine.call("reconcile", {})
         assert looked
         assert set(made.engine.calls) == set(HANDLERS)

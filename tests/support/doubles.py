@@ -18,6 +18,7 @@ from devstack.simulation.memory import MemoryFiles, MemoryStore
 from relais.link import LinkKeys
 from relais.pages.letter_views import AnnouncementView, LetterView
 from relais.ports import ChargeSeen, PaidSession, Sent, SessionRequest, Settings, Settlement, Store
+from relais.recipient import Readiness, Recipient
 
 MONDAY = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 """A Monday morning at ten in Paris: the usual start of a test."""
@@ -176,10 +177,6 @@ class MemoryPayments:
         available = self.now + timedelta(days=7)
         return Settlement(name, kind, amount, fee, amount - fee, "eur", None, self.now, available)
 
-    def ready(self, _account: str) -> bool:
-        """Every account is."""
-        return True
-
     def transfer(self, body: Mapping[str, Any], key: str) -> Sent:
         """The transfer of a key."""
         return self._move("transfer", self.transfers, body, key)
@@ -205,16 +202,37 @@ class MemoryPayments:
             return made[name]
 
 
+class ReadyRecipients:
+    """The accounts of freelancers: every one is ready."""
+
+    def seen(self, freelancer: str, account: str) -> Recipient:
+        """The account as it always is."""
+        return Recipient(freelancer, account, Readiness.READY)
+
+    def open(self, freelancer: str, *, country: str, email: str, name: str) -> str:  # noqa: ARG002 - the port's own
+        """One account for each person."""
+        return f"acct_{freelancer}"
+
+    def link(self, account: str, *, back: str, again: str) -> str:  # noqa: ARG002 - the port's own
+        """Stripe's form."""
+        return f"https://connect.stripe.com/setup/e/{account}"
+
+
 @dataclass
 class RecordingBackground:
     """Functions that are called without waiting: kept, never run by themselves."""
 
     acts: list[tuple[str, str]] = field(default_factory=list)
     ticks: list[dict[str, Any]] = field(default_factory=list)
+    looks: list[str] = field(default_factory=list)
 
     def run_act(self, order: str, owed: str) -> None:
         """Keep a call of the function that pays."""
         self.acts.append((order, owed))
+
+    def look_at(self, freelancer: str) -> None:
+        """Keep a call of the function that keeps accounts."""
+        self.looks.append(freelancer)
 
     def tick_again(self, remaining: dict[str, Any]) -> None:
         """Keep a call of the clock."""
@@ -241,6 +259,7 @@ class FakePorts:
     files: MemoryFiles = field(default_factory=MemoryFiles)
     mailer: RecordingMailer = field(default_factory=RecordingMailer)
     payments: MemoryPayments = field(default_factory=MemoryPayments)
+    recipients: ReadyRecipients = field(default_factory=ReadyRecipients)
     background: RecordingBackground = field(default_factory=RecordingBackground)
     counter: CountingCounter = field(default_factory=CountingCounter)
     settings: Settings = Settings("dev", PUBLIC_URL)  # noqa: RUF009 - frozen

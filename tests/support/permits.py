@@ -56,6 +56,10 @@ class Grant(NamedTuple):
         return self[:2] == use[:2] and _matches(self.resource, use.resource)
 
 
+CALLED = ("RELAIS_ACT_FUNCTION", "RELAIS_CLOCK_FUNCTION", "RELAIS_ACCOUNT_FUNCTION")
+"""Where a role is told whom it may call without waiting."""
+
+
 def _matches(pattern: str, value: str) -> bool:
     return pattern == value or _expression(pattern).fullmatch(value) is not None
 
@@ -336,7 +340,8 @@ class SecretsDoor:
     def get_secret_value(self, **request: Any) -> dict[str, str]:
         """Read a secret."""
         name = request["SecretId"]
-        own = self._guard.told["RELAIS_SECRET_STRIPE"] if name == "relais/dev/stripe" else name
+        told = {"relais/dev/stripe": "RELAIS_SECRET_STRIPE", "relais/dev/stripe-webhook": "RELAIS_SECRET_WEBHOOK"}
+        own = self._guard.told[told[name]] if name in told else name
         self._guard.ask("secretsmanager:GetSecretValue", self._guard.deployed.secret(own))
         return {"SecretString": json.dumps(SECRETS[name])}
 
@@ -410,7 +415,7 @@ def _put_behind(world: World, guard: Guard) -> None:
         "files": lambda: S3Files(files, told("RELAIS_BUCKET")),
         "mailer": lambda: SesMailer(mail, told("RELAIS_SENDER"), told("RELAIS_CONFIGURATION_SET"), write),
         "machine": lambda: StepFunctionsMachine(machine, told("RELAIS_MACHINE")),
-        "background": lambda: LambdaBackground(functions, told("RELAIS_ACT_FUNCTION"), told("RELAIS_CLOCK_FUNCTION")),
+        "background": lambda: LambdaBackground(functions, *map(told, CALLED)),
     }
     # Permits are signed, and asked for when somebody uses them.
     signed = {"files": ("permit", "origin", "objects")}

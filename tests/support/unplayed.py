@@ -7,6 +7,7 @@
 from dataclasses import dataclass
 
 SHOWN_AGAIN = "the form was refused: the whole page is shown again, with everything that was typed"
+ONBOARDS = "a freelancer opens the account that they are paid to"
 OBJECT_GONE = "S3 asks for it where an object is missing: else a text that was removed would stop an order"
 CALLED_BACK = "the order is cancelled in the instant in which the gate opens"
 NEW_ADDRESS = "the client's address is corrected: the open question is mailed anew"
@@ -46,6 +47,20 @@ UNPLAYED = (
         *("dynamodb:BatchGetItem", "dynamodb:Query", "s3:GetObject", "s3:GetObjectVersion", "s3:ListBucket"),
     ),
     _of("receive-stripe-event", RIGHTED, "second_payment", "dynamodb:PutItem"),
+    _of(
+        "receive-account-event",
+        ONBOARDS,
+        "onboarded_late",
+        *("dynamodb:Query", "lambda:InvokeFunction", "secretsmanager:GetSecretValue"),
+    ),
+    _of(
+        "onboard",
+        ONBOARDS,
+        "onboarded_late",
+        *("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "lambda:InvokeFunction"),
+        "secretsmanager:GetSecretValue",
+    ),
+    _of("onboard", PUT_AWAY, None, "sqs:SendMessage"),
     _of("enter-order", RIGHTED, "payment_of_another_amount", "lambda:InvokeFunction"),
     _of(
         "open-proposal",
@@ -69,7 +84,7 @@ UNPLAYED = (
     _of("answer-gate", OBJECT_GONE, "files_never_sent", "s3:ListBucket"),
     _of("answer-gate", GIVEN_AWAY, "given_up", "states:SendTaskFailure"),
     _of("answer-gate", STUCK, "stuck_order", "states:StartExecution", "states:StopExecution"),
-    _of("run-act", "a movement of money ends badly: its gate parks", "account_not_ready", "states:SendTaskFailure"),
+    _of("run-act", "a movement of money ends badly: its gate parks", "transfer_refused", "states:SendTaskFailure"),
     _of(
         "run-act",
         "the client is told of each of several deliveries whose money went back",

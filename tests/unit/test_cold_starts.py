@@ -9,7 +9,9 @@ import pytest
 from benchmarks.imports import FUNCTIONS, ROOT, Client, run_fresh
 
 ALL = sorted(FUNCTIONS)
-PAYING = {name for name, function in FUNCTIONS.items() if {Client.STRIPE, Client.BOOK} & {*function.clients}}
+PAYING = {
+    name for name, function in FUNCTIONS.items() if {Client.STRIPE, Client.BOOK, Client.ACCOUNTS} & {*function.clients}
+}
 WEBHOOK = "receive-stripe-event"
 LOADED = "\nimport json, sys\nprint(json.dumps(sorted({name.partition('.')[0] for name in sys.modules})))"
 OF_RELAIS = "\nimport json, sys\nprint(json.dumps(sorted(name for name in sys.modules if name.startswith('relais'))))"

@@ -18,7 +18,7 @@ from devstack.simulation.world import INES, World
 from devstack.stripe_sandbox.accounts import Seed
 from devstack.stripe_sandbox.faults import Fault, FaultKind
 from relais.gate import Status
-from relais.ports import MailRefusedError
+from relais.ports import MailRefusedError, MovementRefusedError
 from relais.rows import Change, gate_key, milestone_key, order_key, present
 from tests.support.journey import Journey
 
@@ -246,18 +246,38 @@ def unreached_client_accepts_nothing(world: World) -> None:
 
 @scenario
 def account_not_ready(world: World) -> None:
-    """A refused payout parks.
-
-    Once the account is ready the seller sends it again, as the next generation of one act.
-    """
+    """Pay waits for its account in the gate of the payout, and leaves as the next generation of one act."""
     journey = Journey(world).to_hold()
     _onboard(world, "restricted")
     world.pass_time(days=4)
-    assert (journey.stage, journey.milestone.parked_why) == ("park", "transfer_refused")
-    assert world.transfers() == []
-    journey.answer("park", "payout")
-    assert journey.stage == "park"
+    assert (journey.stage, world.transfers()) == ("payout", [])
     _onboard(world, "active")
+    world.settle()
+    act = _act(journey)
+    assert (act["state"], act["generation"]) == ("done", 1)
+    assert_completed(journey)
+
+
+@contextmanager
+def refusing(world: World) -> Iterator[None]:
+    """Stripe refuses every transfer for good."""
+
+    def refused(*_: object) -> None:
+        raise MovementRefusedError("resource_missing")
+
+    with patch.object(type(world.ports.payments), "transfer", refused):
+        yield
+
+
+@scenario
+def transfer_refused(world: World) -> None:
+    """A refused payout parks; the seller sends it again, as the next generation of one act."""
+    journey = Journey(world).to_hold()
+    with refusing(world):
+        world.pass_time(days=4)
+        assert (journey.stage, journey.milestone.parked_why) == ("park", "transfer_refused")
+        journey.answer("park", "payout")
+        assert journey.stage == "park"
     journey.answer("park", "payout")
     act = _act(journey)
     assert (act["state"], act["generation"]) == ("done", 2)
@@ -362,8 +382,8 @@ def openings_that_fail_for_good(world: World) -> None:
 def settled_by_hand(world: World) -> None:
     """A parked milestone whose freelancer has been paid can be closed."""
     journey = Journey(world).to_hold()
-    _onboard(world, "restricted")
-    world.pass_time(days=4)
+    with refusing(world):
+        world.pass_time(days=4)
     agreed = journey.milestone.engagement.agreed
     journey_park = journey.open_gate
     world.ports.store.write(

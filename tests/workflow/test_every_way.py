@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from devstack.simulation.world import ROOT, World, world_in_memory
-from tests.workflow import cascades, leaving, raises, reassignments, settlements, several, ways_out  # noqa: F401 - add theirs to the scenarios
+from tests.workflow import cascades, leaving, onboardings, raises, reassignments, settlements, several, ways_out  # noqa: F401 - add theirs to the scenarios
 from tests.workflow.scenarios import SCENARIOS
 
 DEFINITION: dict[str, Any] = json.loads((ROOT / "statemachines" / "order.asl.json").read_text(encoding="utf-8"))

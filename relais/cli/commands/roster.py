@@ -10,10 +10,12 @@ from relais.cli.output import AsJson, OfStage, Times, facts, money, say, sentenc
 from relais.cli.stack import OperatorPorts, Stack, Stage
 from relais.gate import Via
 from relais.money import parse_amount
+from relais.recipient import Readiness, Recipient
 from relais.roster import Freelancer, Standing
 from relais.score import HALF_LIFE_DAYS, Axis, Event, Score
 from relais.steps import roster as step
 from relais.steps.decisions import LostWhy
+from relais.steps.readiness import read_recipient
 from relais.steps.reassign import NothingToReassignError, reassign
 from relais.steps.situation import read_freelancer, read_shop
 from relais.steps.trials import another_trial
@@ -22,6 +24,14 @@ app = typer.Typer(no_args_is_help=True, help="The freelancers: list, show; appro
 
 Who = Annotated[str, typer.Argument(help="Who, by key.", metavar="FREELANCER")]
 Reason = Annotated[str, typer.Option(help="Why: kept in the audit, and told in the mail that tells the change.")]
+READINESS = {
+    Readiness.NONE: "no account",
+    Readiness.STARTED: "something is missing",
+    Readiness.CHECKING: "Stripe is checking",
+    Readiness.READY: "yes",
+    Readiness.CLOSED: "closed by Stripe",
+    Readiness.OUT_OF_REACH: "by bank only",
+}
 Day = Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="The last day away, such as 2026-12-24.")]
 
 
@@ -32,9 +42,10 @@ def list_(stage: OfStage = Stage.DEV, as_json: AsJson = False) -> None:
     ports = Stack(stage).ports
     rows = ports.store.query("ROSTER", "R#")
     roster = sorted((Freelancer.from_row(row) for row in rows), key=lambda one: one.key)
+    paid = {one.key: read_recipient(ports.store, one) for one in roster}
     half_life, now = read_shop(ports.store)[0].half_life if roster else HALF_LIFE_DAYS, ports.now()
     if as_json:
-        tell_json([_document(one, now, half_life) for one in roster])
+        tell_json([_document(one, paid[one.key], now, half_life) for one in roster])
         return
     table(
         "Roster",
@@ -47,7 +58,7 @@ def list_(stage: OfStage = Stage.DEV, as_json: AsJson = False) -> None:
                 "\n".join(f"{rate.skill} {money(rate.amount, one.currency)}" for rate in one.rates),
                 f"{one.in_hand} of {one.capacity}",
                 _stars(one.seen(Axis.QUALITY, now, half_life)),
-                "yes" if one.can_be_paid else "no",
+                _readiness(one, paid[one.key]),
             )
             for one in roster
         ],
@@ -64,13 +75,14 @@ def show(freelancer: Who, stage: OfStage = Stage.DEV, as_json: AsJson = False) -
     ports = Stack(stage).ports
     times = Times.of_shop(ports.store)
     one = read_freelancer(ports.store, freelancer)
+    recipient = read_recipient(ports.store, one)
     half_life, now = read_shop(ports.store)[0].half_life, ports.now()
     events = [Event.from_row(row) for row in ports.store.query(f"F#{one.key}", "S#")][::-1]
     announcements = [Announcement.from_row(row) for row in ports.store.query(f"F#{one.key}", "N#")][::-1]
     if as_json:
         told = [event.to_row() | {"at": times.iso(event.at)} for event in events]
         changes = [_change(said, times) for said in announcements]
-        tell_json(_document(one, now, half_life) | {"events": told, "changes": changes})
+        tell_json(_document(one, recipient, now, half_life) | {"events": told, "changes": changes})
         return
     scores = {axis: one.seen(axis, now, half_life) for axis in Axis}
     facts(
@@ -81,6 +93,10 @@ def show(freelancer: Who, stage: OfStage = Stage.DEV, as_json: AsJson = False) -
             ("Quality", _stars(scores[Axis.QUALITY])),
             ("On time", _share(scores[Axis.PUNCTUALITY])),
             ("Answers", _share(scores[Axis.RESPONSIVENESS])),
+            ("Payable", _readiness(one, recipient)),
+            ("Stripe asks for", ", ".join(recipient.needs) or None),
+            ("Until", None if recipient.needed_by is None else times.shown(times.iso(recipient.needed_by))),
+            ("Pay waits for", ", ".join(f"{order} {number}" for order, number in recipient.waits) or None),
             *(("Owes", f"{money(amount, name)}: deducted from the next pay") for name, amount in one.owes if amount),
         ],
     )
@@ -258,7 +274,7 @@ def _done(
 ) -> None:
     if as_json:
         half_life = read_shop(ports.store)[0].half_life
-        tell_json(_document(one, ports.now(), half_life) | (more or {}))
+        tell_json(_document(one, read_recipient(ports.store, one), ports.now(), half_life) | (more or {}))
         return
     say(f"{sentence} The mail leaves with the clock's next tick.")
 
@@ -275,7 +291,27 @@ def _stars(score: Score) -> str | None:
     return f"{score.mean / 100:.1f} ({score.count})" if score.count else None
 
 
-def _document(one: Freelancer, now: datetime, half_life: int) -> dict[str, Any]:
+def _readiness(one: Freelancer, recipient: Recipient) -> str:
+    """How far somebody has come with their account, in words; whose pay waits for it."""
+    if not one.kind.paid:
+        return "no need"
+    waits = f", {len(recipient.waits)} waiting" if recipient.waits else ""
+    bank = "" if recipient.payouts or not recipient.ready else ", not to their bank"
+    return f"{READINESS[recipient.readiness]}{bank}{waits}"
+
+
+def _recipient_document(recipient: Recipient) -> dict[str, Any]:
+    return {
+        "readiness": recipient.readiness.value,
+        "payouts": recipient.payouts,
+        "needs": [need.value for need in recipient.needs],
+        "needed_by": recipient.needed_by and recipient.needed_by.isoformat(),
+        "invited": recipient.invited and recipient.invited.isoformat(),
+        "waits": [{"order": order, "milestone": milestone} for order, milestone in recipient.waits],
+    }
+
+
+def _document(one: Freelancer, recipient: Recipient, now: datetime, half_life: int) -> dict[str, Any]:
     return {
         "freelancer": one.key,
         "name": one.name,
@@ -291,7 +327,8 @@ def _document(one: Freelancer, now: datetime, half_life: int) -> dict[str, Any]:
         "hours": str(one.hours),
         "away": [away.to_row() for away in one.away],
         **{axis.value: _score(one.seen(axis, now, half_life)) for axis in Axis},
-        "can_be_paid": one.can_be_paid,
+        "can_be_paid": recipient.ready,
+        "recipient": _recipient_document(recipient),
         "owes": {currency: amount for currency, amount in one.owes if amount},
     }
 

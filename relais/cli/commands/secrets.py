@@ -30,6 +30,8 @@ class Name(StrEnum):
 
     LINK_KEYS = "link-keys"
     STRIPE_WEBHOOK = "stripe-webhook"
+    STRIPE_ACCOUNTS_WEBHOOK = "stripe-accounts-webhook"
+    STRIPE_ONBOARD = "stripe-onboard"
     STRIPE_OPEN_CHECKOUT = "stripe-open-checkout"
     STRIPE_ENTER_ORDER = "stripe-enter-order"
     STRIPE_RUN_ACT = "stripe-run-act"
@@ -39,11 +41,14 @@ class Name(StrEnum):
 _ABOUT = {
     Name.LINK_KEYS: "makes the links of all mails",
     Name.STRIPE_WEBHOOK: "tells Stripe's webhooks from forged ones",
+    Name.STRIPE_ACCOUNTS_WEBHOOK: "tells Stripe's events about accounts from forged ones",
+    Name.STRIPE_ONBOARD: "opens freelancers' accounts, asks how they stand",
     Name.STRIPE_OPEN_CHECKOUT: "opens checkout sessions",
     Name.STRIPE_ENTER_ORDER: "re-reads payments",
     Name.STRIPE_RUN_ACT: "pays freelancers, reads balance transactions",
     Name.STRIPE_RECONCILE: "reads Stripe's book, compares it with ours",
 }
+WEBHOOKS = frozenset({Name.STRIPE_WEBHOOK, Name.STRIPE_ACCOUNTS_WEBHOOK})
 KEY_PREFIXES = {
     Stage.DEV: ("sk_test_", "rk_test_"),
     Stage.PROD: ("sk_live_", "rk_live_"),
@@ -70,7 +75,7 @@ def set_(
     name: Annotated[Name, typer.Argument(help="Which secret.", metavar="NAME")],
     generate: Annotated[bool, typer.Option("--generate", help="link-keys: make a fresh random key.")] = False,
     keep: Annotated[
-        bool, typer.Option("--keep", help="stripe-webhook: accept the present secret too, while it is rotated.")
+        bool, typer.Option("--keep", help="webhooks: accept the present secret too, while it is rotated.")
     ] = False,
     stage: OfStage = Stage.DEV,
     as_json: AsJson = False,
@@ -81,17 +86,23 @@ def set_(
     """
     if generate is not (name is Name.LINK_KEYS):
         raise UsageRefusedError("Link keys are made with --generate, and nothing else is: leave it out, or add it.")
-    if keep and name is not Name.STRIPE_WEBHOOK:
-        raise UsageRefusedError("--keep goes with stripe-webhook alone.")
+    if keep and name not in WEBHOOKS:
+        raise UsageRefusedError("--keep goes with the webhooks' secrets alone.")
     stack = Stack(stage)
     _ = stack.outputs
     present = read_secret(stack, name)
     match name:
         case Name.LINK_KEYS:
             value = _with_fresh_key(present)
-        case Name.STRIPE_WEBHOOK:
-            value = {"secrets": [_webhook_secret(_given(name)), *(_webhook_secrets(present)[:1] if keep else ())]}
-        case Name.STRIPE_OPEN_CHECKOUT | Name.STRIPE_ENTER_ORDER | Name.STRIPE_RUN_ACT | Name.STRIPE_RECONCILE:
+        case Name.STRIPE_WEBHOOK | Name.STRIPE_ACCOUNTS_WEBHOOK:
+            value = {"secrets": [_webhook_secret(name, _given(name)), *(_webhook_secrets(present)[:1] if keep else ())]}
+        case (
+            Name.STRIPE_OPEN_CHECKOUT
+            | Name.STRIPE_ENTER_ORDER
+            | Name.STRIPE_RUN_ACT
+            | Name.STRIPE_RECONCILE
+            | Name.STRIPE_ONBOARD
+        ):
             value = {"key": _stripe_key(name, stage, _given(name))}
     _write(stack, name, value)
     told = {"name": name.value, "filled": True, "holds": holds(name, value)}
@@ -138,10 +149,16 @@ def holds(name: Name, present: Any) -> str:  # noqa: ANN401 - whatever the secre
             case Name.LINK_KEYS:
                 keys = secrets.link_keys(present)
                 return f"{len(keys.keys)} key{'s' if len(keys.keys) > 1 else ''}, current {keys.current}"
-            case Name.STRIPE_WEBHOOK:
+            case Name.STRIPE_WEBHOOK | Name.STRIPE_ACCOUNTS_WEBHOOK:
                 count = len(secrets.webhook_secrets(present))
                 return f"{count} signing secret{'s' if count > 1 else ''}"
-            case Name.STRIPE_OPEN_CHECKOUT | Name.STRIPE_ENTER_ORDER | Name.STRIPE_RUN_ACT | Name.STRIPE_RECONCILE:
+            case (
+                Name.STRIPE_OPEN_CHECKOUT
+                | Name.STRIPE_ENTER_ORDER
+                | Name.STRIPE_RUN_ACT
+                | Name.STRIPE_RECONCILE
+                | Name.STRIPE_ONBOARD
+            ):
                 key = secrets.stripe_key(present)
                 kind = "restricted" if key.startswith("rk_") else "full" if key.startswith("sk_") else "unknown"
                 mode = "live" if "_live_" in key else "test" if "_test_" in key else ""
@@ -185,9 +202,9 @@ def _webhook_secrets(present: Any) -> tuple[str, ...]:  # noqa: ANN401 - whateve
     return () if present is None else secrets.webhook_secrets(present)
 
 
-def _webhook_secret(value: str) -> str:
+def _webhook_secret(name: Name, value: str) -> str:
     if not value.startswith(_WEBHOOK_PREFIX) or len(value.split()) != 1:
-        raise SecretRefusedError(Name.STRIPE_WEBHOOK, f"a signing secret begins with {_WEBHOOK_PREFIX}.")
+        raise SecretRefusedError(name, f"a signing secret begins with {_WEBHOOK_PREFIX}.")
     return value
 
 

@@ -35,6 +35,7 @@ from relais.steps.payout import book_fee, close, open_money_gate
 from relais.steps.situation import read_order, read_situation
 from relais.steps.webhook import StripeEvent, receive
 from tests.support.clients import clients_made_once
+from tests.support.doubles import ReadyRecipients
 
 REGION = "eu-west-3"
 TABLE = "relais-dev"
@@ -129,6 +130,8 @@ def cloud(store: DynamoStore) -> None:
         "stripe-enter-order",
         "stripe-reconcile",
         "stripe-run-act",
+        "stripe-onboard",
+        "stripe-accounts-webhook",
     ):
         vault.create_secret(Name=f"relais/dev/{name}")
 
@@ -248,6 +251,7 @@ class World:
         )
         self.mailer = Post()
         self.payments = Bank(self)
+        self.recipients = ReadyRecipients()
         self.files = self.background = self.counter = Aside()
 
     def now(self) -> datetime:

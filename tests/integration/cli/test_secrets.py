@@ -83,10 +83,10 @@ def test_a_webhook_secret_is_rotated_with_both_in_force(world: Any, relais: Any)
 
 
 def test_the_list_says_which_are_filled_and_no_more(world: Any, relais: Any) -> None:
-    """A new deployment has six empty secrets; the list is the checklist."""
+    """A new deployment has eight empty secrets; the list is the checklist."""
     relais("secrets", "set", "stripe-run-act", given=KEY)
     listed = {one["name"]: one for one in relais("secrets", "list", "--json").json}
-    assert len(listed) == 6
+    assert len(listed) == 8
     assert [name for name, one in listed.items() if one["filled"]] == ["stripe-run-act"]
     assert listed["stripe-run-act"]["holds"] == "a restricted test key"
     assert listed["link-keys"]["holds"] is None

@@ -38,10 +38,12 @@ from relais.pages.views import (
     NoticeView,
     OfferView,
     OrderView,
+    RecipientView,
     Said,
 )
 from relais.performer import Performer
 from relais.problem import Problem
+from relais.recipient import Need, Readiness, Recipient
 from relais.roster import Freelancer, Rate, Reason, Standing
 from relais.score import Score
 from relais.shop import Shop
@@ -280,6 +282,7 @@ OWNERS = {
     Kind.DISPUTE: (Role.SELLER, "seller", Default.SEND),
     Kind.RATING: (Role.FREELANCER, FREELANCER.key, Default.GO_ON),
     Kind.APPEAL: (Role.SELLER, "seller", Default.STAY),
+    Kind.ONBOARDING: (Role.FREELANCER, FREELANCER.key, Default.STAY),
     Kind.AGREEMENT: (Role.SELLER, "seller", Default.REFUSE),
 }
 ROUTED = {
@@ -317,6 +320,7 @@ ROUTED = {
     Kind.DISPUTE: (Choice.SEND, Choice.ACCEPT),
     Kind.RATING: (Choice.APPEAL,),
     Kind.APPEAL: (Choice.KEEP, Choice.STRIKE),
+    Kind.ONBOARDING: (),
     Kind.AGREEMENT: (Choice.GRANT, Choice.REFUSE),
 }
 ASKED = (
@@ -344,6 +348,7 @@ NOTELESS = {Kind.PICK, Kind.PARK, Kind.STUCK, Kind.LATE, Kind.CANCEL_LATE, Kind.
 SHOWN: dict[Kind, dict[str, str | int]] = {
     Kind.SETTLEMENT: {"amount": 6_000, "proposal": "part"},
     Kind.LATE: {"missed": "2026-11-30T16:00:00+00:00"},
+    Kind.ONBOARDING: {"pay": 13_000, "alarm": "2026-12-20T17:00:00+00:00", "legal": "2026-12-30T17:00:00+00:00"},
     Kind.MORE_TIME: {"until": "2026-12-10T17:00:00+00:00", "text": "texts/x/more_time"},
     Kind.DISPUTE: {
         "amount": 29_000,
@@ -678,6 +683,15 @@ def pages(lang: str) -> Iterator[tuple[str, Page]]:
         Problem("file_empty", "file", {"name": "a.png"}),
         Problem("freelancer_missing", "freelancer"),
     )
+    for readiness, needs, waits in product(Readiness, ((), tuple(Need)), ((), (("x", "01"),))):
+        known = Recipient(FREELANCER.key, "acct_1", readiness, bool(waits), needs, NOW if needs else None, waits=waits)
+        name = f"recipient-{readiness}-{len(needs)}-{len(waits)}"
+        yield name, RecipientView(frame(lang), FREELANCER, known, f"{HOME}/f/x/pay", "n0nce", came=bool(needs))
+        problems = (Problem("choice_missing", "choice"), Problem("stripe_silent"))
+        yield (
+            f"{name}-wrong",
+            RecipientView(frame(lang), FREELANCER, known, f"{HOME}/f/x/pay", "n0nce", expired=True, problems=problems),
+        )
     yield "index", IndexView(frame(lang), (OFFER,))
     yield "index-empty", IndexView(frame(lang), ())
     yield "offer", offer_view(lang)

@@ -18,7 +18,16 @@ from relais.offer import Disclosure
 from relais.pages import words
 from relais.pages.letters import write
 from relais.pages.render import page
-from relais.pages.views import AnsweredView, FreelancerView, GateView, IndexView, NoticeView, OfferView, OrderView
+from relais.pages.views import (
+    AnsweredView,
+    FreelancerView,
+    GateView,
+    IndexView,
+    NoticeView,
+    OfferView,
+    OrderView,
+    RecipientView,
+)
 from tests.unit.pages import samples
 from tests.unit.pages.test_letters import KEYS, whole
 
@@ -40,7 +49,9 @@ CASES = tuple(product(words.LANGUAGES, Disclosure))
 
 
 def disclosing(view: Any, disclosure: Disclosure) -> Any:
-    """The same page or mail of an offer with this setting."""
+    """The same page or mail of an offer with this setting; a recipient's own page is of none."""
+    if isinstance(view, RecipientView):
+        return view
     if isinstance(view, IndexView):
         return replace(view, offers=tuple(_with(offer, disclosure) for offer in view.offers))
     return view if isinstance(view, NoticeView) else replace(view, offer=_with(view.offer, disclosure))
@@ -55,7 +66,7 @@ def reader(view: Any) -> Role | None:
     match view:
         case GateView() | AnsweredView():
             return view.gate.role
-        case FreelancerView():
+        case FreelancerView() | RecipientView():
             return Role.FREELANCER
         case IndexView() | OfferView() | OrderView() | NoticeView():
             return Role.CLIENT
