@@ -1,7 +1,7 @@
 """Who can be paid through Stripe: a freelancer's account, what Stripe still wants of them, which pay waits for it.
 
 The account stands in a row of its own, beside the roster's, since applying the catalogue writes the roster anew
-(design: money A 8, decision 0013).
+(design: money A 8, decision 0018).
 """
 
 from __future__ import annotations

@@ -24,6 +24,7 @@ from relais.steps.situation import Situation, read_freelancer, read_shop
 
 if TYPE_CHECKING:
     from relais.dispute import Dispute
+
 OF_ACCOUNT = frozenset(
     {Topic.ONBOARD, Topic.ACCOUNT_READY, Topic.ACCOUNT_DUE, Topic.PAYOUTS_STOPPED, Topic.ACCOUNT_CLOSED}
 )

@@ -1,6 +1,6 @@
 """Whoever is to be paid opens an account when first needed; pay waits for it, visibly, and never for ever unseen.
 
-Design: money A 8, people 5b (onboarding), decision 0013.
+Design: money A 8, people 5b (onboarding), decision 0018.
 """
 
 from __future__ import annotations
