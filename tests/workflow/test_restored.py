@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
 
 from devstack.simulation.memory import MemoryStore
-from devstack.simulation.world import World, replace_ports, world_in_memory
+from devstack.simulation.world import PUBLIC_URL, World, replace_ports, world_in_memory
 from devstack.stripe_sandbox.wire import Request as StripeRequest
 from relais.ledger import STRIPE, Entry, trial_balance
 from relais.offer import RefundCause
@@ -170,6 +171,15 @@ def test_whoever_answered_in_the_lost_minutes_is_asked_again(world: World) -> No
     assert (journey.stage, journey.open_gate.id.kind) == ("acceptance", "acceptance")
     world.send(world.get(link).form("choice"), choice="accept", note="")
     assert journey.stage == "hold"
+
+
+def test_a_stopped_stage_says_so_and_reads_nothing(world: World) -> None:
+    """Its table may not even be there; whoever asks is told when to come back."""
+    world.ports.environment = replace(world.ports.environment, stopped=True)
+    replace_ports(world.ports, store=None)
+    page = world.get(f"{PUBLIC_URL}/offer/logo?lang=fr")
+    assert (page.status, page.headers["retry-after"]) == (503, "120")
+    assert "De retour dans quelques minutes" in page.text
 
 
 def test_what_has_ended_is_left_alone(world: World) -> None:
