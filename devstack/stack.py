@@ -31,6 +31,7 @@ from relais.cli.catalog import Catalog, CatalogErrors, load
 from relais.errors import RelaisError
 from relais.ports import Store
 from relais.steps.catalog import apply
+from relais.steps.webhook import EVENTS
 
 ROOT = Path(__file__).resolve().parent.parent
 RUNS = ROOT / ".run"
@@ -47,8 +48,6 @@ OLDEST_NODE = 20
 START_SECONDS = 60
 COMMAND_SECONDS = 300
 PAUSE_SECONDS = 0.05
-SANDBOX_EVENTS = ("checkout.session.completed", "checkout.session.async_payment_succeeded", "charge.updated")
-"""What the webhook acts on: an endpoint at Stripe subscribes to its own events only, never to all."""
 STRIPE_KEYS = {
     "stripe-open-checkout": "rk_test_open_checkout",
     "stripe-enter-order": "rk_test_enter_order",
@@ -426,7 +425,8 @@ def _sandbox_command(addresses: Addresses) -> list[str]:
         "--thin-url",
         f"{addresses.gateway}/hooks/stripe/accounts",
         "--webhook-events",
-        ",".join(SANDBOX_EVENTS),
+        # An endpoint at Stripe subscribes to its own events only, never to all.
+        ",".join(sorted(EVENTS)),
         "--clock-table",
         f"relais-{STAGE}",
         "--clock-endpoint",
