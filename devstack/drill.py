@@ -101,12 +101,12 @@ def _backup(started: Started) -> str:
 
 def _lost_minutes(play: Play, order: str, checkout: Page) -> None:
     """What the restored table will not know: an acceptance, a transfer, and a first payment."""
-    play.answer_client("accept")
-    play.be_paid(order)
     with play.step("Jules Petit (client)", "pays by card"):
         card = {"email": SECOND_EMAIL, "card": CARD, "name": "Jules Petit"}
         play.browsers[SECOND_EMAIL].submit(checkout.form("card"), card)
         play.wait("the second order's brief", lambda: any(SECOND_EMAIL in one.to for one in play.cloud.mails()) or None)
+    play.answer_client("accept")
+    play.be_paid(order)
 
 
 def _restore(started: Started, play: Play, backup: str, point: datetime) -> None:
