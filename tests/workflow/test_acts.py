@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 from typing import Any
 from unittest.mock import patch
 
 import pytest
 
-from devstack.simulation.world import World, world_in_memory
+from devstack.simulation.world import World, replace_ports, world_in_memory
 from devstack.stripe_sandbox.faults import Fault, FaultKind
 from relais.ledger import Entry, check
+from relais.offer import RefundCause
+from relais.ports import Store
+from relais.rows import Write
+from relais.steps import interrupt
 from tests.support.journey import Journey
 
 DAY = timedelta(days=1)
@@ -49,6 +53,42 @@ def paid_once(journey: Journey, generation: int) -> None:
     assert [one["amount"] for one in world.transfers()] == [13_000]
     entries = [Entry.from_row(row) for row in journey.entries()]
     assert check(entries, now=world.now(), ended=frozenset({journey.id})) == ()
+
+
+class Overtaken:
+    """A table at which, just before a transfer is planned, somebody else decides something."""
+
+    def __init__(self, store: Store, decide: Callable[[], object]) -> None:
+        """Decide it once."""
+        self._store = store
+        self._decide: Callable[[], object] | None = decide
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    def write(self, *writes: Write) -> None:
+        """Write, after the decision."""
+        decide = self._decide
+        if decide is not None and any(one.key.sk.startswith("A#transfer") for one in writes):
+            self._decide = None
+            decide()
+        self._store.write(*writes)
+
+
+def test_a_transfer_is_not_planned_once_its_order_is_cancelled(world: World) -> None:
+    """The decision alone binds, before any question was closed with it: the client has everything back."""
+    journey, store = Journey(world).to_hold(), world.ports.store
+
+    def cancels() -> None:
+        order = interrupt.cancellable(world.ports, journey.id)
+        cause = RefundCause.BRIEF_NOT_MET
+        store.write(interrupt.cancel_writes(world.ports, order, by="seller", cause=cause, note=None))
+
+    replace_ports(world.ports, store=Overtaken(store, cancels))
+    world.pass_time(days=6)
+    order = journey.order
+    assert (world.transfers(), order.sent, order.refunded) == ([], 0, order.paid)
+    assert (order.interrupt_seq, order.stage.value) == (1, "completed")
 
 
 @pytest.mark.parametrize(
