@@ -714,6 +714,8 @@ def _answered_key(view: AnsweredView) -> str:
         return "taken"
     if choice is Choice.REASSIGNED:
         return f"reassigned.{_reader(view.gate)}"
+    if view.stands_in and choice is Choice.HAND_IN:
+        return "brief.for_client"
     if not view.yours:
         return _answered_by_others(kind, view.decision.via)
     if words.has(f"answered.{kind.value}.{choice.value}"):

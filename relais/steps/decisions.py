@@ -760,7 +760,8 @@ def _acceptance_answered(situation: Situation, answer: Answer) -> Effects:
 def _refund_right_used(situation: Situation) -> Effects:
     """Once the included revisions are used the client may have everything back (promise 5: by the frozen policy)."""
     promised = _promised(situation, put={"cause": RefundCause.REFUND_RIGHT.value})
-    return replace(promised, guards=(equals("revisions_left", 0), *promised.guards))
+    gifts = 0 if situation.milestone is None else situation.milestone.gifts
+    return replace(promised, guards=(below("revisions_left", gifts + 1), *promised.guards))
 
 
 def _request_answered(situation: Situation, answer: Answer) -> Effects:
