@@ -70,7 +70,7 @@ def move_deadline(
         tells = (CLIENT, maker_of(situation)) if gate.id.kind is Kind.START else (owner_of(gate),)
         facts = {"until": stamp(until), "kind": gate.id.kind.value}
         told = deed(ports, situation, What.DEADLINE, said, gate=gate, tells=tells, facts=facts)
-        return Caused(put=starts, writes=(_dated(gate, later, situation.now),)), told
+        return Caused(put=starts, writes=(dated(gate, later, situation.now),)), told
 
     _commit(ports, order_id, head.id.milestone, caused)
     return read_gate(ports, order_id, gate_id)
@@ -103,7 +103,7 @@ def _with_deadline(gate: Gate, until: datetime, now: datetime, calendar: Calenda
     return replace(gate, deadline=until, reminders=(*past, *ahead))
 
 
-def _dated(gate: Gate, later: Gate, now: datetime) -> Change:
+def dated(gate: Gate, later: Gate, now: datetime) -> Change:
     """The write that gives an open gate its new dates, as long as the old ones stand."""
     put = {
         "deadline": stamp(later.deadline or now),
@@ -220,7 +220,10 @@ def _commit(ports: Ports, order_id: str, number: str, make: Callable[[Situation]
         still = (equals("stage", situation.stage), equals("ordinal", situation.ordinal), *caused.guards)
         touched = caused.put or caused.remove
         here = Change(situation.key, caused.put, remove=caused.remove, guards=still)
-        stands = (here if touched else Check(situation.key, still), Check(order_key(order_id), (not_interrupted(situation),)))
+        stands = (
+            here if touched else Check(situation.key, still),
+            Check(order_key(order_id), (not_interrupted(situation),)),
+        )
         try:
             ports.store.write(*merged(*stands, *caused.writes, *opening_writes(situation, opened), told.write))
         except ConditionFailedError:
@@ -249,7 +252,8 @@ def release_pay(ports: Ports, order_id: str, number: str, *, reason: str) -> Gat
         raise ForbiddenByHandError(order_id, f"the client may withdraw until {stamp(until)}: the pay waits for that")
     if client_reopens(hold) and hold.deadline is not None:
         raise ForbiddenByHandError(
-            order_id, f"the client was told that they may reopen it until {stamp(hold.deadline)}: the pay waits for that"
+            order_id,
+            f"the client was told that they may reopen it until {stamp(hold.deadline)}: the pay waits for that",
         )
     if situation.order.disputed is not None:
         raise ForbiddenByHandError(order_id, "a bank has the payment in dispute: nothing is paid out before it decides")
@@ -281,7 +285,7 @@ def hold_pay(ports: Ports, order_id: str, number: str, until: datetime, *, reaso
     def caused(seen: Situation) -> tuple[Caused, Deed]:
         facts = {"until": stamp(until)}
         told = deed(ports, seen, What.BLOCKED, said, gate=hold, tells=(maker_of(seen),), facts=facts)
-        return Caused(writes=(_dated(hold, later, seen.now),)), told
+        return Caused(writes=(dated(hold, later, seen.now),)), told
 
     _commit(ports, order_id, number, caused)
     return read_gate(ports, order_id, str(hold.id))
@@ -369,7 +373,9 @@ def go_on(ports: Ports, order_id: str, *, reason: str = "") -> bool:
         audit = told if by_hand else replace(told, by="clock", via=Via.CLOCK)
         change = Change(order_key(order_id), remove=("paused",), guards=(equals("paused", dict(paused)),))
         try:
-            ports.store.write(*merged(change, *_shifted(ports, order_id, since, promise="client" in paused), audit.write))
+            ports.store.write(
+                *merged(change, *_shifted(ports, order_id, since, promise="client" in paused), audit.write)
+            )
         except ConditionFailedError:
             if last:
                 continue
@@ -389,7 +395,7 @@ def _shifted(ports: Ports, order_id: str, since: datetime, *, promise: bool) -> 
             continue
         ahead = [at if at <= began else later_by(at, began, now, calendar) for at in gate.reminders]
         until = later_by(gate.deadline, began, now, calendar)
-        writes.append(_dated(gate, replace(gate, deadline=until, reminders=tuple(ahead)), now))
+        writes.append(dated(gate, replace(gate, deadline=until, reminders=tuple(ahead)), now))
         milestone = situation.milestone
         if gate.id.kind is Kind.WORK and milestone is not None and milestone.engagement is not None:
             bound = engagement_row(replace(milestone.engagement, deadline=until))

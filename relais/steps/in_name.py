@@ -150,9 +150,7 @@ def fill_in_brief(ports: Ports, order_id: str, answers: Mapping[str, str], *, re
         raise TypedWrongError(problems)
     found = {one.key: answer_text(one, fields, situation.order.lang) for one in situation.offer.questions}
     key = keep_text(ports, order_id, "brief", json.dumps(found, ensure_ascii=False))
-    given = Answer(
-        Choice.HAND_IN, Role.SELLER.value, Via.COMMAND, facts={"text": key, "files": uploads}
-    )
+    given = Answer(Choice.HAND_IN, Role.SELLER.value, Via.COMMAND, facts={"text": key, "files": uploads})
     told = deed(ports, situation, What.BRIEF, said, gate=gate, tells=(CLIENT,))
     return answer(ports, situation, gate, given, (told.write,))
 

@@ -155,7 +155,9 @@ def read_one(ports: Ports, order: str, gate: str) -> Gate | None:
 
 def reminder(ports: Ports, situation: Situation, gate: Gate) -> LetterView:
     """The mail that reminds a gate's owner."""
-    return _with_words(ports, to_owner(ports, situation, gate, f"{_opening_key(ports, situation, gate)}.reminder"), gate)
+    return _with_words(
+        ports, to_owner(ports, situation, gate, f"{_opening_key(ports, situation, gate)}.reminder"), gate
+    )
 
 
 def _proposed(gate: Gate) -> dict[str, str | int]:
