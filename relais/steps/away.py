@@ -40,7 +40,7 @@ MOVED = "moved_for"
 
 
 def freelancer_away(ports: Ports, key: str, away: Away) -> int:
-    """Move the open dates of a freelancer whose days away now count; returns how many moved. Asked any number of times."""
+    """Move the open dates of a freelancer whose days away now count; returns how many. Asked any number of times."""
     after = read_freelancer(ports.store, key).calendar
     before = replace(after, away=tuple(one for one in after.away if one != away))
     return _moved(ports, lambda gate: (gate.role, gate.owner) == (Role.FREELANCER, key), before, after, away)

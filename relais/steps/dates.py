@@ -268,7 +268,7 @@ def hold_pay(ports: Ports, order_id: str, number: str, until: datetime, *, reaso
     Raises `OrderNotFoundError`, `ForbiddenByHandError`, `ReasonMissingError`.
     """
     said = checked(reason)
-    situation, hold = _held(ports, order_id, number)
+    _, hold = _held(ports, order_id, number)
     latest = hold.opened + timedelta(days=LEGAL_DAYS)
     if hold.deadline is not None and until <= hold.deadline:
         raise ForbiddenByHandError(

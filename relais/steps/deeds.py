@@ -46,7 +46,7 @@ def checked(reason: str) -> str:
     return said
 
 
-def deed(  # noqa: PLR0917 - a deed is what all of these make
+def deed(
     ports: Ports,
     situation: Situation,
     what: What,

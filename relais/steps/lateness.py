@@ -364,7 +364,7 @@ def watch_promises(ports: Ports, order: Order, still: Callable[[Situation], bool
     """
     if order.stage not in {OrderStage.ASSIGN, OrderStage.PICK, OrderStage.MILESTONES}:
         return None
-    calendar = read_shop(ports.store)[0].calendar
+    calendar = replace(read_shop(ports.store)[0].calendar, away=())  # the shop's own absence takes no right away
     ahead: list[datetime] = []
     for number, promised in _promises(order, read_milestones(ports.store, order.id)):
         missed = add_working_days(promised, AFTER_PROMISE, calendar)

@@ -36,8 +36,8 @@ Agreed = Annotated[bool, typer.Option("--agreed", help="They said yes to it, by 
 
 
 @app.command(
-    epilog='Examples: relais order answer 4f7k2m9q0abc 01-acceptance-0004 accept --reason "by phone, Tue 14:10"; relais '
-    'order answer 4f7k2m9q0abc 01-late-0001 wait --set until=2026-12-10 --reason "agreed with Inès"'
+    epilog='Examples: relais order answer 4f7k2m9q0abc 01-acceptance-0004 accept --reason "by phone, Tue 14:10"; '
+    'relais order answer 4f7k2m9q0abc 01-late-0001 wait --set until=2026-12-10 --reason "agreed with Inès"'
 )
 @sentences
 def answer(  # noqa: PLR0917 - Typer reads options from parameters
@@ -65,9 +65,7 @@ def answer(  # noqa: PLR0917 - Typer reads options from parameters
     _tell_gate(ports, decided, f"Answered: {choice}. Whoever it was asked of is told by mail.", as_json=as_json)
 
 
-@app.command(
-    epilog='Example: relais order brief 4f7k2m9q0abc --answer name="Boulangerie Aubépine" --reason "by phone, Tue 14:10"'
-)
+@app.command(epilog='Example: relais order brief 4f7k2m9q0abc --answer name="Boulangerie Aubépine" --reason "by phone"')
 @sentences
 def brief(
     order: OfOrder,
@@ -153,9 +151,7 @@ def name(
     _tell(known, {"corrected": "name"}, "The name is corrected, and the client is told.", as_json=as_json)
 
 
-@app.command(
-    epilog='Example: relais order billing 4f7k2m9q0abc "Aubépine SARL, FR12345678901, 3 rue du Four, Brest" --reason "asked"'
-)
+@app.command(epilog='Example: relais order billing 4f7k2m9q0abc "Aubépine SARL, FR12345678901, Brest" --reason "asked"')
 @sentences
 def billing(
     order: OfOrder,
