@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo
 import typer
 
 from relais.calendar import previous_working_instant
-from relais.cli.commands.order import Reason, app
+from relais.cli.commands import order as orders
+from relais.cli.commands.order import Reason
 from relais.cli.output import AsJson, OfOrder, OfStage, Times, UsageRefusedError, say, sentences, tell_json
 from relais.cli.reading import tidy
 from relais.cli.stack import OperatorPorts, Stack, Stage
@@ -22,6 +23,8 @@ from relais.steps import corrections, dates, in_name
 from relais.steps.forms import FILE_LIMIT, FILE_LIMIT_MB, clean_name, file_name_problem
 from relais.steps.situation import read_milestones, read_order, read_shop, read_situation
 
+app = orders.app
+"""Where these commands stand: beside those that show an order."""
 OTHER_MEDIA = "application/octet-stream"
 OfMilestone = Annotated[str, typer.Option(help="Which milestone.")]
 OfGate = Annotated[str, typer.Argument(metavar="GATE", help="Which gate, as `relais order contract` names it.")]
