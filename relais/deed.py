@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from hashlib import sha256
 from typing import Any
 
 from relais.gate import Via, due_shard
@@ -70,9 +71,9 @@ class Deed:
 
     @property
     def key(self) -> Key:
-        """Where it stands: in the order's own partition."""
-        about = self.gate or self.milestone
-        return Key(f"O#{self.order}", f"E#{stamp(self.at)}#{self.what.value}-{about}")
+        """Where it stands: in the order's own partition; the same done twice in one second is one."""
+        said = sha256(f"{self.gate or self.milestone} {self.reason} {sorted(self.facts.items())}".encode()).hexdigest()
+        return Key(f"O#{self.order}", f"E#{stamp(self.at)}#{self.what.value}-{said[:12]}")
 
     def to_row(self) -> dict[str, Any]:
         """Return the deed as plain strings, integers and lists."""

@@ -186,7 +186,6 @@ class Clocks:
     """
 
     brief: Rule = _BRIEF
-    brief_seller: Reminder = _BRIEF_SELLER
     proposal: Rule = _PROPOSAL
     proposal_urgent: Rule = _PROPOSAL_URGENT
     proposal_after: Duration = _PROPOSAL_AFTER
@@ -202,6 +201,7 @@ class Clocks:
     more_time: Rule = _MORE_TIME
     question: Rule = _QUESTION
     agreement: Rule = _AGREEMENT
+    brief_seller: Reminder = _BRIEF_SELLER
 
 
 @dataclass(frozen=True, slots=True, repr=False)

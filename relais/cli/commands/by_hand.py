@@ -105,7 +105,9 @@ def brief(
 def hand_in(  # noqa: PLR0917 - likewise
     order: OfOrder,
     reason: Reason,
-    files: Annotated[list[Path] | None, typer.Argument(metavar="FILE...", exists=True, dir_okay=False)] = None,
+    files: Annotated[
+        list[Path] | None, typer.Argument(metavar="FILE...", exists=True, dir_okay=False, help="What was made.")
+    ] = None,
     link: Annotated[list[str] | None, typer.Option(help="A link instead of a file, or beside it; repeat it.")] = None,
     note: Annotated[str, typer.Option(help="Words to the seller's review, or why a check is passed over.")] = "",
     anyway: Annotated[
