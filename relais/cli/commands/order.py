@@ -46,7 +46,7 @@ from relais.steps import reassign as steps_reassign
 from relais.steps.bonus import give_bonus
 from relais.steps.book import booked, latest
 from relais.steps.decisions import LostWhy, kept_when_lost
-from relais.steps.deeds import deeds_of
+from relais.steps.deeds import ReasonMissingError, deeds_of
 from relais.steps.deliver import ADDRESS, ADDRESS_LIMIT
 from relais.steps.intake import correct_address
 from relais.steps.roster import By
@@ -569,14 +569,6 @@ def _wait_document(wait: Wait, times: Times) -> dict[str, Any]:
 
 Reason = Annotated[str, typer.Option("--reason", help="Why: kept with the order. At least a few words.")]
 Sure = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
-
-
-class ReasonMissingError(RelaisError):
-    """What is done by hand is done with a reason."""
-
-    def __init__(self) -> None:
-        """Say what to do."""
-        super().__init__('Say why: --reason "the client changed plans, told by phone".')
 
 
 class Cause(StrEnum):
