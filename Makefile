@@ -65,6 +65,10 @@ clean:  ## remove everything that make made
 demo: setup  ## start the one-machine stack and play an order (PLAY=once|none, PORT=, AUTH=true enforces permissions)
 	@PLAY="$(PLAY)" PORT="$(PORT)" AUTH="$(AUTH)" $(PY) -m devstack.demo
 
+.PHONY: restore-drill
+restore-drill: setup  ## lose the table of a local stack, restore it as the runbook says, and see its orders go on (PORT=)
+	@PLAY=restore PORT="$(PORT)" $(PY) -m devstack.demo
+
 .PHONY: screenshots
 screenshots: .venv/ready  ## take the pictures in docs/images/ from the running stack (PORT=; needs Chromium)
 	@PORT="$(PORT)" $(PY) tools/screenshots

@@ -1,7 +1,8 @@
 """`make demo`: starts the one-machine stack, plays an order by itself, and stays up for people to play the next.
 
-`PLAY=once` ends after the order, and its last line is one JSON object; `PLAY=none` only starts the stack; `PORT=`
-shifts it; with `AUTH=true` the local cloud enforces every role's permissions.
+`PLAY=once` ends after the order, and its last line is one JSON object; `PLAY=none` only starts the stack;
+`PLAY=restore` loses its table and restores it; `PORT=` shifts it; with `AUTH=true` the local cloud enforces every
+role's permissions.
 """
 
 import os
@@ -20,6 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 from devstack.checks import read_checks
+from devstack.drill import Drilled, drill
 from devstack.player import CLIENT_EMAIL, CLIENT_NAME, OFFER, Play, Step, later_than
 from devstack.processes import ENDINGS
 from devstack.stack import Addresses, Started, stack
@@ -42,6 +44,7 @@ class Playing(StrEnum):
     STAY = ""
     ONCE = "once"
     NONE = "none"
+    RESTORE = "restore"
 
 
 class PlayUnknownError(RelaisError):
@@ -49,7 +52,7 @@ class PlayUnknownError(RelaisError):
 
     def __init__(self, text: str) -> None:
         """Keep what was given."""
-        super().__init__(f"PLAY={text} is not known: use PLAY=once, PLAY=none, or leave it out.")
+        super().__init__(f"PLAY={text} is not known: use PLAY=once, PLAY=none, PLAY=restore, or leave it out.")
 
 
 class AuthUnknownError(RelaisError):
@@ -135,12 +138,16 @@ def _strict(text: str) -> bool:
     return text == "true"
 
 
-def _run(screen: _Screen, playing: Playing, addresses: Addresses, *, strict: bool) -> tuple[Tally | None, bool]:
+def _run(
+    screen: _Screen, playing: Playing, addresses: Addresses, *, strict: bool
+) -> tuple[Tally | Drilled | None, bool]:
     """The stack, and what is played on it; gives the tally and whether all is as it must be."""
     screen.say("Starting the stack on this machine ...")
     with stack(addresses, screen.part, strict=strict) as started:
         if playing is Playing.NONE:
             _stay(screen, started)
+        if playing is Playing.RESTORE:
+            return _drill(screen, started)
         try:
             tally, money = _play(screen, started)
         finally:
@@ -152,6 +159,15 @@ def _run(screen: _Screen, playing: Playing, addresses: Addresses, *, strict: boo
         if playing is Playing.STAY:
             _stay(screen, started)
     return tally, money.ledger_balanced and money.ledger_equals_sandbox and not refused
+
+
+def _drill(screen: _Screen, started: Started) -> tuple[Drilled, bool]:
+    screen.say()
+    screen.say("A restore drill: the table is lost, restored as it was some minutes ago, and orders go on:")
+    found, money = drill(started, _player(screen, started))
+    for difference in money.differences:
+        screen.say(f"Not as it must be: {difference}")
+    return found, found.transfers == 1 and found.ledger_balanced and found.ledger_equals_sandbox
 
 
 def _tell_checks(screen: _Screen, started: Started) -> int:
@@ -172,7 +188,14 @@ def _play(screen: _Screen, started: Started) -> tuple[Tally, Money]:
     screen.say()
     screen.say("One order, from the offer to the freelancer's money:")
     since = int(time.time() * 1000)
-    play = Play(
+    order = _player(screen, started).run()
+    seconds = round(screen.seconds, 1)
+    money = money_of(started.store, order, started.addresses.stripe)
+    return _tally(started, order, money, since, seconds), money
+
+
+def _player(screen: _Screen, started: Started) -> Play:
+    return Play(
         gateway=started.addresses.gateway,
         cloud=started.cloud,
         store=started.store,
@@ -181,10 +204,6 @@ def _play(screen: _Screen, started: Started) -> tuple[Tally, Money]:
         seller=started.catalog.shop.email,
         names=_names(started.catalog),
     )
-    order = play.run()
-    seconds = round(screen.seconds, 1)
-    money = money_of(started.store, order, started.addresses.stripe)
-    return _tally(started, order, money, since, seconds), money
 
 
 def _tally(started: Started, order: Order, money: Money, since: int, seconds: float) -> Tally:

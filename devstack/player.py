@@ -91,21 +91,35 @@ class Play:
         self.save_files(3)
         return self.be_paid(order)
 
+    def to_acceptance(self) -> str:
+        """Play an order until its client has a first version before them; gives its id."""
+        self.seen = len(self.cloud.mails())
+        order = self.buy()
+        self.hand_in_brief()
+        self.accept_proposal()
+        self.deliver(1)
+        self.judge("approve")
+        asked = self.seen
+        with self.step("Relais", "shows the version to the client"):
+            self._mail(CLIENT_EMAIL, GATE_LINK, Kind.ACCEPTANCE)
+        self.seen = asked
+        return order
+
     # The client -----------------------------------------------------------------------------------------------------
 
     def buy(self) -> str:
         """From the offer's page to the page that the payment returns to; gives the order's id."""
         browser = self._browser(CLIENT_EMAIL)
-        with self._step(CLIENT_EMAIL, "reads the offer and presses the order button") as step:
+        with self.step(CLIENT_EMAIL, "reads the offer and presses the order button") as step:
             page = browser.open(f"{self.gateway}/offer/{OFFER}")
             consents = {"client_kind": "consumer", "start_now": "yes", "ends_when_done": "yes"}
             checkout = browser.submit(page.form("client_kind"), consents)
             step.add(f"“{page.heading}”")
-        with self._step(CLIENT_EMAIL, f"pays by card {CARD} on the hosted page") as step:
+        with self.step(CLIENT_EMAIL, f"pays by card {CARD} on the hosted page") as step:
             card = {"email": CLIENT_EMAIL, "card": CARD, "name": CLIENT_NAME}
             back = browser.submit(checkout.form("card"), card)
             step.add(f"“{back.heading}”")
-        with self._step("Relais", "receives the signed webhook, starts the order and asks for the brief"):
+        with self.step("Relais", "receives the signed webhook, starts the order and asks for the brief"):
             mail = self._mail(CLIENT_EMAIL, ORDER_LINK)
         found = ORDER_LINK.search(mail)
         if found is None or not back.url.startswith(mail):
@@ -118,7 +132,7 @@ class Play:
     def hand_in_brief(self) -> None:
         """The brief, on the page that the payment returned to: it has loaded itself again by now."""
         browser = self._browser(CLIENT_EMAIL)
-        with self._step(CLIENT_EMAIL, "answers the brief and adds a photo of the shop front") as step:
+        with self.step(CLIENT_EMAIL, "answers the brief and adds a photo of the shop front") as step:
             page = browser.open(self._returned, origin=self.gateway)
             form = page.form("q_name")
             files = browser.upload(form, {"devanture.png": (PNG, png(5))})
@@ -128,15 +142,15 @@ class Play:
     def answer_client(self, choice: str, note: str | None = None) -> None:
         """What the client says of a version."""
         verb = {"accept": "accepts the logo", "revise": "asks for a change"}[choice]
-        with self._step("Relais", "shows the version to the client"):
+        with self.step("Relais", "shows the version to the client"):
             link = self._mail(CLIENT_EMAIL, GATE_LINK, Kind.ACCEPTANCE)
-        with self._step(CLIENT_EMAIL, verb + _quoted(note)):
+        with self.step(CLIENT_EMAIL, verb + _quoted(note)):
             self._choose(CLIENT_EMAIL, link, choice, note)
 
     def save_files(self, version: int) -> None:
         """The client fetches the final files from the order's page; they are what was handed in."""
         browser, page = self._browser(CLIENT_EMAIL), self._returned.partition("?")[0]
-        with self._step(CLIENT_EMAIL, "saves the final files") as step:
+        with self.step(CLIENT_EMAIL, "saves the final files") as step:
             links = [one for one in browser.open(page).links if one.startswith("http") and self.gateway not in one]
             wanted = {body for _, body in logo_files(version).values()}
             saved = [body for body in map(browser.save, links) if body in wanted]
@@ -148,11 +162,11 @@ class Play:
 
     def accept_proposal(self) -> None:
         """Whoever is asked first says yes."""
-        with self._step("Relais", "ranks the roster and proposes the order") as step:
+        with self.step("Relais", "ranks the roster and proposes the order") as step:
             mail = self._mail_to_anybody(Kind.PROPOSAL)
             self._freelancer = mail.to[0]
             step.add(f"to {self._name(self._freelancer)}")
-        with self._step(self._freelancer, "reads the brief and accepts"):
+        with self.step(self._freelancer, "reads the brief and accepts"):
             self._choose(self._freelancer, _link(mail, GATE_LINK, Kind.PROPOSAL), "accepted")
 
     _freelancer: str = ""
@@ -160,9 +174,9 @@ class Play:
     def deliver(self, version: int) -> None:
         """The freelancer hands in a version: three real files, sent to storage."""
         who = self._freelancer
-        with self._step("Relais", "tells the freelancer what is to be done"):
+        with self.step("Relais", "tells the freelancer what is to be done"):
             link = self._mail(who, GATE_LINK, Kind.WORK)
-        with self._step(who, f"uploads version {version}: SVG, PDF and PNG"):
+        with self.step(who, f"uploads version {version}: SVG, PDF and PNG"):
             browser = self._browser(who)
             form = browser.open(link).form("choice")
             files = browser.upload(form, logo_files(version))
@@ -171,9 +185,9 @@ class Play:
     def judge(self, choice: str, note: str | None = None) -> None:
         """What the seller says of a version."""
         verb = {"approve": "approves it", "rework": "sends it back"}[choice]
-        with self._step("Relais", "asks the seller to look at it"):
+        with self.step("Relais", "asks the seller to look at it"):
             link = self._mail(self.seller, GATE_LINK, Kind.REVIEW)
-        with self._step(self.seller, verb + _quoted(note)):
+        with self.step(self.seller, verb + _quoted(note)):
             self._choose(self.seller, link, choice, note)
 
     def _choose(self, who: str, link: str, choice: str, note: str | None = None) -> Page:
@@ -186,13 +200,13 @@ class Play:
 
     def be_paid(self, order: str) -> Order:
         """The hold passes on a later date; the transfer goes out and the order is completed."""
-        with self._step("Relais", "holds the money for the agreed days") as step:
-            gate = self._wait("the hold", lambda: self._hold(order))
+        with self.step("Relais", "holds the money for the agreed days") as step:
+            gate = self.wait("the hold", lambda: self._hold(order))
             step.add(f"until {gate.deadline:%d %B %Y %H:%M} UTC")
-        with self._step("The clock", "is given a later date: the hold has passed"):
+        with self.step("The clock", "is given a later date: the hold has passed"):
             self.move_clock(gate)
-        with self._step("Relais", "transfers the money and completes the order") as step:
-            done = self._wait("the transfer", lambda: self._completed(order))
+        with self.step("Relais", "transfers the money and completes the order") as step:
+            done = self.wait("the transfer", lambda: self._completed(order))
             self._mail_with(f"the mail about the payment to {self._freelancer}", self._told_paid)
             step.add(f"to {self._name(self._freelancer)}")
         return done
@@ -228,11 +242,11 @@ class Play:
         return self._mail_with(f"the mail about the {kind.value}", lambda mail: _has(mail, GATE_LINK, kind))
 
     def _mail_with(self, what: str, wanted: Callable[[Mail], bool]) -> Mail:
-        mail = self._wait(what, lambda: next((one for one in self.cloud.mails()[self.seen :] if wanted(one)), None))
+        mail = self.wait(what, lambda: next((one for one in self.cloud.mails()[self.seen :] if wanted(one)), None))
         self.seen = mail.number
         return mail
 
-    def _wait(self, what: str, ask: Callable[[], Found | None]) -> Found:
+    def wait(self, what: str, ask: Callable[[], Found | None]) -> Found:
         """Ask again and again, until there is an answer. Raises `WaitedTooLongError`."""
         began = told = time.monotonic()
         while (answer := ask()) is None:
@@ -254,7 +268,8 @@ class Play:
         return self.names.get(address, address)
 
     @contextmanager
-    def _step(self, who: str, what: str) -> Iterator["_Said"]:
+    def step(self, who: str, what: str) -> Iterator["_Said"]:
+        """Tell a step once it is done."""
         said, began = _Said(what), time.monotonic()
         yield said
         self.tell(Step(self._name(who), said.text, time.monotonic() - began))

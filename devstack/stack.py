@@ -31,6 +31,7 @@ from relais.cli.catalog import Catalog, CatalogErrors, load
 from relais.errors import RelaisError
 from relais.ports import Store
 from relais.steps.catalog import apply
+from relais.steps.webhook import EVENTS
 
 ROOT = Path(__file__).resolve().parent.parent
 RUNS = ROOT / ".run"
@@ -47,8 +48,6 @@ OLDEST_NODE = 20
 START_SECONDS = 60
 COMMAND_SECONDS = 300
 PAUSE_SECONDS = 0.05
-SANDBOX_EVENTS = ("checkout.session.completed", "checkout.session.async_payment_succeeded", "charge.updated")
-"""What the webhook acts on: an endpoint at Stripe subscribes to its own events only, never to all."""
 STRIPE_KEYS = {
     "stripe-open-checkout": "rk_test_open_checkout",
     "stripe-enter-order": "rk_test_enter_order",
@@ -236,8 +235,13 @@ class Started:
     catalog: Catalog
     processes: Processes
     lasting: tuple[Process, ...]
-    checks: Path
-    """Where the cloud notes the permissions that it checks, if it does."""
+    folder: Path
+    """Where its logs stand."""
+
+    @property
+    def checks(self) -> Path:
+        """Where the cloud notes the permissions that it checks, if it does."""
+        return self.folder / CHECKS
 
     def check(self) -> None:
         """Raise `ProcessDiedError` where a part of it has died."""
@@ -247,6 +251,11 @@ class Started:
     def command(self, *words: str) -> None:
         """Run the `relais` command line on this stack. Raises `ProcessDiedError` where it fails."""
         self.processes.run(f"relais-{words[0]}", [RELAIS, *words], COMMAND_SECONDS)
+
+    def deploy_again(self, **context: str) -> None:
+        """Deploy both stacks with more context than before. Raises `ProcessDiedError` where it fails."""
+        self.processes.run("synth", _synth_command(self.addresses, self.folder, **context), COMMAND_SECONDS)
+        self.processes.run("deploy", _deploy_command(self.folder), COMMAND_SECONDS)
 
 
 @contextmanager
@@ -361,7 +370,7 @@ def _start(run: _Run, watch: "_Watch") -> Started:
     watch.done("the Stripe sandbox listens; the freelancers' accounts are open")
     synthesis.finish(COMMAND_SECONDS)
     watch.done("the app is synthesized (cdk synth)")
-    processes.run("deploy", [CDK, "deploy", "--all", "--app", run.folder / "cdk.out", *DEPLOY, *QUIET], COMMAND_SECONDS)
+    processes.run("deploy", _deploy_command(run.folder), COMMAND_SECONDS)
     watch.done("both stacks are deployed (cdk deploy)")
     cloud = Cloud(addresses.cloud)
     store = DynamoStore(cloud.client("dynamodb"), cloud.outputs(DATA_STACK)["TableName"])
@@ -369,7 +378,7 @@ def _start(run: _Run, watch: "_Watch") -> Started:
     apply(store, run.catalog, datetime.now(UTC))
     watch.done("secrets are filled, the sample shop is open")
     run.gateway.lead_to(cloud.outputs(SERVICE_STACK)["ApiUrl"])
-    return Started(addresses, cloud, store, run.catalog, processes, (ministack, sandbox), run.folder / CHECKS)
+    return Started(addresses, cloud, store, run.catalog, processes, (ministack, sandbox), run.folder)
 
 
 class _Watch:
@@ -416,7 +425,8 @@ def _sandbox_command(addresses: Addresses) -> list[str]:
         "--thin-url",
         f"{addresses.gateway}/hooks/stripe/accounts",
         "--webhook-events",
-        ",".join(SANDBOX_EVENTS),
+        # An endpoint at Stripe subscribes to its own events only, never to all.
+        ",".join(sorted(EVENTS)),
         "--clock-table",
         f"relais-{STAGE}",
         "--clock-endpoint",
@@ -424,10 +434,14 @@ def _sandbox_command(addresses: Addresses) -> list[str]:
     ]
 
 
-def _synth_command(addresses: Addresses, folder: Path) -> list[str | Path]:
-    context = {"stage": STAGE, "layer": "local", "public_url": addresses.gateway, "stripe_url": addresses.stripe}
+def _synth_command(addresses: Addresses, folder: Path, **more: str) -> list[str | Path]:
+    context = {"stage": STAGE, "layer": "local", "public_url": addresses.gateway, "stripe_url": addresses.stripe} | more
     told = [word for name, value in context.items() for word in ("-c", f"{name}={value}")]
     return [CDK, "synth", "--quiet", "--output", folder / "cdk.out", *QUIET, *told]
+
+
+def _deploy_command(folder: Path) -> list[str | Path]:
+    return [CDK, "deploy", "--all", "--app", folder / "cdk.out", *DEPLOY, *QUIET]
 
 
 def _await(name: str, process: Process, url: str) -> None:

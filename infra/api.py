@@ -32,7 +32,10 @@ ROUTES = (
     (POSTING, "/hooks/stripe/accounts", "receive-account-event"),
 )
 ALL_ELSE = "show-page"
-"""What answers everything else: a page that says what may be asked, instead of the API's `{"message":"Not Found"}`."""
+"""What answers everything else: a page that says what may be asked, instead of the API's `{"message":"Not Found"}`.
+
+Of a stopped stage it is all there is: no door stands open, and a webhook that is told to come back does.
+"""
 
 # Requests a second, and at once, for the whole API: far above a shop's day, far below what would hurt.
 RATE = 100
@@ -89,12 +92,14 @@ class Api(Construct):
         """The API's own address, without a trailing slash."""
         return self.api.api_endpoint
 
-    def route(self, live: Mapping[str, lambda_.Alias]) -> None:
-        """Lead every route to its function."""
+    def route(self, live: Mapping[str, lambda_.Alias], *, stopped: bool) -> None:
+        """Lead every route to its function; of a stopped stage all to the one that says so."""
+        routes = () if stopped else ROUTES
         integrations = {
-            name: HttpLambdaIntegration(name, live[name]) for name in dict.fromkeys(name for _, _, name in ROUTES)
+            name: HttpLambdaIntegration(name, live[name])
+            for name in dict.fromkeys([*(name for _, _, name in routes), ALL_ELSE])
         }
-        for methods, path, name in ROUTES:
+        for methods, path, name in routes:
             self.api.add_routes(path=path, methods=methods, integration=integrations[name])
         apigateway.HttpRoute(
             self.api,

@@ -88,6 +88,7 @@ class Background(Construct):
             name=names.deployment.name(rhythm.name),
             description=rhythm.description,
             schedule_expression=f"rate({rhythm.every})",
+            state="DISABLED" if names.deployment.stopped else None,
             flexible_time_window=scheduler.CfnSchedule.FlexibleTimeWindowProperty(mode="OFF"),
             target=scheduler.CfnSchedule.TargetProperty(
                 arn=called.function_arn,

@@ -25,18 +25,18 @@ class DataStack(Stack):
             description="Relais: table, files, secrets and mail identity",
             termination_protection=deployment.keeps_data,
         )
-        table = self._table(deployment, names)
+        self._table(deployment, names)
         bucket = self._bucket(deployment, names)
         self.secrets = {name: self._secret(name, deployment, names) for name in SECRETS}
         self._mail(deployment, names)
-        CfnOutput(self, "TableName", value=table.table_name)
+        CfnOutput(self, "TableName", value=names.table)
         CfnOutput(self, "BucketName", value=bucket.bucket_name)
 
-    def _table(self, deployment: Deployment, names: Names) -> dynamodb.Table:
+    def _table(self, deployment: Deployment, names: Names) -> None:
         table = dynamodb.Table(
             self,
             "Table",
-            table_name=names.table,
+            table_name=names.own_table,
             partition_key=_text_attribute(PK),
             sort_key=_text_attribute(SK),
             billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
@@ -53,7 +53,6 @@ class DataStack(Stack):
                 sort_key=_text_attribute(index.sort),
                 projection_type=dynamodb.ProjectionType.ALL if index.whole else dynamodb.ProjectionType.KEYS_ONLY,
             )
-        return table
 
     def _bucket(self, deployment: Deployment, names: Names) -> s3.Bucket:
         bucket = s3.Bucket(

@@ -201,6 +201,8 @@ def _environment(deployment: Deployment, names: Names, public_url: str) -> dict[
         "RELAIS_ACCOUNT_FUNCTION": names.live("onboard"),
         "RELAIS_SECRET_LINK": names.secret("link-keys"),
     }
+    if deployment.stopped:
+        environment["RELAIS_STOPPED"] = "true"
     # Functions that don't call Stripe know its address too: pages may lead the order button there.
     return environment | ({"RELAIS_STRIPE_URL": deployment.stripe_url} if deployment.stripe_url else {})
 

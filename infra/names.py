@@ -28,9 +28,14 @@ class Names:
     deployment: Deployment
 
     @property
-    def table(self) -> str:
-        """The table."""
+    def own_table(self) -> str:
+        """The table that the stage makes."""
         return self.deployment.name()
+
+    @property
+    def table(self) -> str:
+        """The table that is worked on: the stage's own, or one that was restored beside it."""
+        return self.deployment.table or self.own_table
 
     @property
     def bucket(self) -> str:

@@ -32,7 +32,7 @@ class ServiceStack(Stack):
             dead_letters=letters,
             public_url=public_url,
         )
-        api.route(functions.live)
+        api.route(functions.live, stopped=deployment.stopped)
         machine = Machine(self, deployment=deployment, names=names, live=functions.live).machine
         Background(self, names=names, live=functions.live, dead_letters=letters)
         Alarms(self, names=names, live=functions.live, dead_letters=letters, api=api.api, machine=machine)

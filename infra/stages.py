@@ -52,6 +52,10 @@ class Deployment:
     """How long logs are kept."""
     build: Path
     """Where the bundle was built."""
+    table: str | None
+    """The table to work on, where that is not the stage's own: one that was restored beside it."""
+    stopped: bool
+    """Whether the stage stands still, as it must while its table is restored: no clock, no door, one page."""
 
     def asset(self, name: str) -> str:
         """An archive of the bundle. Raises `ContextError` where it wasn't built."""
@@ -102,7 +106,16 @@ def deployment_of(node: Node) -> Deployment:
         alarm_email=_address(node, "alarm_email"),
         retention=RetentionDays.THREE_MONTHS if stage is Stage.PROD else RetentionDays.ONE_WEEK,
         build=Path(_text(node, "build") or "build"),
+        table=_text(node, "table"),
+        stopped=_yes_or_no(node, "stopped"),
     )
+
+
+def _yes_or_no(node: Node, name: str) -> bool:
+    value = (_text(node, name) or "false").lower()
+    if value not in {"true", "false"}:
+        raise ContextError(f"{name}={value} is not known: use true or false.")
+    return value == "true"
 
 
 def _address(node: Node, name: str) -> str | None:

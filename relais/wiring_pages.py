@@ -39,7 +39,7 @@ def serve(event: dict[str, Any], step: Callable[[WiredPorts, Request], Shown | R
         try:
             response = _response(ports, step(ports, request), request)
         except ShopEmptyError:
-            response = _bare(request, "not_open")
+            response = bare(request, "not_open")
         except Exception as error:  # noqa: BLE001 - the last resort of a page: a person must never see a stack trace
             ports.trouble(error)
             response = _trouble(ports, request, "not_ready" if isinstance(error, SecretEmptyError) else "trouble")
@@ -52,10 +52,11 @@ def _trouble(ports: WiredPorts, request: Request, key: str) -> Response:
         return _response(ports, notice(ports, language(request), key, 503), request)
     except Exception as error:  # noqa: BLE001 - not even the shop's name can be read: bare words are better than none
         ports.note(error)
-        return _bare(request, key)
+        return bare(request, key)
 
 
-def _bare(request: Request, key: str) -> Response:
+def bare(request: Request, key: str) -> Response:
+    """A page that needs nothing: no shop, no table. What asked is told to come back in two minutes."""
     from relais.pages.render import bare_page, security_headers
 
     body = "" if request.method == "HEAD" else bare_page(language(request), key)

@@ -37,6 +37,8 @@ class Environment:
     stripe_url: str | None
     configuration_set: str
     endpoint_url: str | None
+    stopped: bool = False
+    """Whether the stage stands still: a page says so, and nothing of it is reached (design: workflow section 7)."""
 
     @property
     def virtual_time(self) -> bool:
@@ -67,6 +69,7 @@ def from_environment(environ: Mapping[str, str] | None = None) -> Environment:
         stripe_url=source.get("RELAIS_STRIPE_URL") if stage == "dev" else None,
         configuration_set=source.get("RELAIS_CONFIGURATION_SET", ""),
         endpoint_url=source.get("AWS_ENDPOINT_URL"),
+        stopped=source.get("RELAIS_STOPPED") == "true",
     )
 
 

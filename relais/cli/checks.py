@@ -37,7 +37,7 @@ from relais.steps.compare import read_report
 from relais.steps.readiness import read_recipient
 from relais.steps.reconcile import mark_from_row
 from relais.steps.runs import waits_for_nobody
-from relais.steps.webhook import PAID_EVENTS
+from relais.steps.webhook import EVENTS
 
 LATE = timedelta(minutes=10)
 """A row that has been due for so long was overlooked: the clock comes by every minute."""
@@ -50,7 +50,6 @@ UNREAD = timedelta(minutes=90)
 HTTP_SECONDS = 30
 ALMOST = 0.8
 """Of the day's mails: from here on the rest may not suffice."""
-WEBHOOK_EVENTS = PAID_EVENTS | {"charge.updated"}
 ALIVE = {"RUNNING", "PENDING_REDRIVE"}
 _SIDE_PARKS = {Kind.PARK, Kind.STUCK}
 
@@ -338,10 +337,10 @@ def _registered(stack: Stack) -> Found:
     ours = [one for one in found if one.url == url]
     if not any(one.status == "enabled" for one in ours):
         what = "is switched off at Stripe" if ours else "is not known to Stripe: no payment will ever arrive"
-        yield Verdict.WRONG, what, f"{by_hand}: an endpoint for {', '.join(sorted(WEBHOOK_EVENTS))}", url
+        yield Verdict.WRONG, what, f"{by_hand}: an endpoint for {', '.join(sorted(EVENTS))}", url
         return
     heard = {event for one in ours if one.status == "enabled" for event in one.enabled_events}
-    missing = set() if "*" in heard else WEBHOOK_EVENTS - heard
+    missing = set() if "*" in heard else EVENTS - heard
     if missing:
         yield Verdict.WRONG, f"is not told of {', '.join(sorted(missing))}", f"{by_hand}: add them", url
         return

@@ -26,6 +26,8 @@ FUNCTIONS = (
     "show-page",
     "open-checkout",
     "receive-stripe-event",
+    "receive-account-event",
+    "onboard",
     "enter-order",
     "open-proposal",
     "open-gate",
@@ -37,8 +39,6 @@ FUNCTIONS = (
     "record-execution",
     "record-bounce",
     "reconcile",
-    "receive-account-event",
-    "onboard",
 )
 """What a stage is made of, as docs/architecture.md names it."""
 CONNECT_SECONDS = 10

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, assert_never
 
 from relais.act import (
@@ -30,7 +30,7 @@ from relais.act import (
 )
 from relais.gate import due_shard
 from relais.metrics import Metric, act_metric
-from relais.order import stamp
+from relais.order import instant, stamp
 from relais.ports import (
     AnswerUnknownError,
     ConditionFailedError,
@@ -40,7 +40,7 @@ from relais.ports import (
     Settlement,
     TryAgainError,
 )
-from relais.rows import Change, Put, Write, absent, act_key, differs, equals
+from relais.rows import Change, Put, Write, absent, act_key, differs, equals, order_key
 
 SETTLES_WITHIN = timedelta(hours=12)
 """How often a movement that Stripe took is looked at until its balance transaction is known."""
@@ -137,6 +137,10 @@ def send(ports: Ports, act: Act) -> Outcome:
     """
     if _key_too_old(ports, act):
         return _look_up(ports, act)
+    if act.first_sent is None and (since := _restored(ports, act)) is not None:
+        known = _made_before(ports, act, since)
+        if known is not None:
+            return known
     leased = _lease(ports, act)
     if not isinstance(leased, Act):
         return leased
@@ -220,11 +224,9 @@ def _look_up(ports: Ports, act: Act) -> Outcome:
     if wall - sent_at < LOOK_AFTER:
         return Later()
     try:
-        made = ports.payments.made(act.kind.value, dict(act.body), (act.first_sent or wall) - BEFORE_FIRST)
-        if made:
-            ports.counter.count(Metric.MOVED_TWICE, len(made) - 1)
-            _believe(act, made[0])
-            return Done(made[0], _settlement(ports, made[0]))
+        found = _found(ports, act, act.first_sent or wall)
+        if found is not None:
+            return found
     except AnswerUnknownError as unknown:
         if unknown.cause in NEVER_AGAIN:
             return _end(ports, act, ActState.UNKNOWN, unknown.cause)
@@ -240,6 +242,37 @@ def _look_up(ports: Ports, act: Act) -> Outcome:
     if is_large(act):
         return _end(ports, act, ActState.UNKNOWN, NOT_FOUND)
     return send(ports, _next_generation(ports, act))
+
+
+def _found(ports: Ports, act: Act, since: datetime) -> Done | None:
+    """What Stripe's lists show of an act from `since` on, and a while before.
+
+    Raises `AnswerUnknownError`, `TryAgainError`.
+    """
+    made = ports.payments.made(act.kind.value, dict(act.body), since - BEFORE_FIRST)
+    if not made:
+        return None
+    ports.counter.count(Metric.MOVED_TWICE, len(made) - 1)
+    _believe(act, made[0])
+    return Done(made[0], _settlement(ports, made[0]))
+
+
+def _restored(ports: Ports, act: Act) -> datetime | None:
+    """As of when the order's rows were restored: what was sent later they have forgotten."""
+    row = ports.store.get(order_key(act.order))
+    return None if row is None else instant(row.get("restored"))
+
+
+def _made_before(ports: Ports, act: Act, since: datetime) -> Outcome | None:
+    """What was sent in the minutes that the table lost is found, never sent again (design: workflow section 7)."""
+    try:
+        return _found(ports, act, since)
+    except AnswerUnknownError as unknown:
+        if unknown.cause in NEVER_AGAIN:
+            return _end(ports, act, ActState.UNKNOWN, unknown.cause)
+        return _later(ports, act, {}, LOOK_AFTER)
+    except TryAgainError:
+        return _later(ports, act, {}, LOOK_AFTER)
 
 
 def _in_the_book(ports: Ports, act: Act) -> bool:

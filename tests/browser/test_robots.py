@@ -121,7 +121,7 @@ def _served(world: World) -> Iterator[str]:
 
 def _let_loose(robot: Page, started: Started, play: Play, order: str, kind: Kind) -> None:
     """Open every link of every mail of an order while such a gate is open, and send every form of each page."""
-    play._wait(f"the order to wait at the {kind}", lambda: _waits_at(started, order, kind))
+    play.wait(f"the order to wait at the {kind}", lambda: _waits_at(started, order, kind))
     before = _state(started)
     links = _links(started, order)
     sent = sum(_detonate(robot, link) for link in links)

@@ -99,6 +99,22 @@ def test_an_order_plays_itself_from_the_offer_to_the_freelancers_money(demo: Sta
     compare_permissions(playing.folder)
 
 
+@pytest.mark.dear
+def test_a_lost_table_is_restored_and_orders_go_on(demo: Start, nothing_left: NothingLeft) -> None:
+    """The runbook's page on the deployed app: nobody is paid twice, and a payment of the lost minutes is found."""
+    drill = demo("restore")
+    drill.wait_for("transfers the money")
+    drill.wait_for("starts the next run of every open order")
+    groups = drill.groups()
+    drill.wait_for("(the end)")
+    assert drill.process.wait(60) == 0, drill.lines
+    nothing_left(groups)
+    told = json.loads(drill.lines[-2])
+    assert (told["table"], told["status"], told["runs"]) == ("relais-dev-restored", "completed", [2, 2])
+    assert (told["transfers"], told["freelancer_received"]) == (1, 13_000)
+    assert (told["ledger_balanced"], told["ledger_equals_sandbox"]) == (True, True)
+
+
 def compare_permissions(folder: Path) -> None:
     """What the functions asked for against the templates that were deployed.
 

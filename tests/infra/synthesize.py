@@ -15,6 +15,7 @@ DEV = {"stage": "dev", "public_url": "http://localhost:8010/", "stripe_url": "ht
 VARIANTS = {
     "arm64": DEV | {"layer": "arm64"},
     "local": DEV | {"layer": "local"},
+    "stopped": DEV | {"layer": "arm64", "stopped": "true", "table": "relais-dev-2"},
     "prod": {"stage": "prod", "sender": "bonjour@shop.example", "alarm_email": "ops@shop.example"},
 }
 REFUSED = {
@@ -26,6 +27,7 @@ REFUSED = {
     "sender without domain": {"sender": "bonjour"},
     "alarm_email": {"alarm_email": "ops"},
     "build": {"build": "nowhere"},
+    "stopped": {"stopped": "perhaps"},
 }
 
 

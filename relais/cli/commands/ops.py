@@ -1,4 +1,4 @@
-"""`relais ops`: what is done by hand when something went wrong. Dead letters are listed, and sent again."""
+"""`relais ops`: what is done by hand when something went wrong: dead letters, orders of a restored table."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -8,10 +8,12 @@ import typer
 
 from relais.cli.dead import DeadLetter, DeadLetters, matching
 from relais.cli.output import WRONG, AsJson, OfStage, Times, UsageRefusedError, say, sentences, table, tell_json
+from relais.cli.reading import open_dossiers
 from relais.cli.stack import CloudRefusedError, Stack, Stage, in_sentences
 from relais.errors import RelaisError
+from relais.steps.restored import restart as restarted
 
-app = typer.Typer(no_args_is_help=True, help="What is done by hand: dead letters.")
+app = typer.Typer(no_args_is_help=True, help="What is done by hand: dead letters, a restored table.")
 
 
 class LetterNotFoundError(RelaisError):
@@ -83,6 +85,55 @@ def replay(  # noqa: PLR0917 - Typer reads options from parameters
     _tell(ready, failed, times, wall, dry_run=dry_run, as_json=as_json)
     if failed:
         raise typer.Exit(WRONG)
+
+
+@app.command(
+    epilog="Examples: relais ops restart --since 2026-11-22T09:40; relais ops restart --since 2026-11-22T09:40 --yes"
+)
+@sentences
+def restart(
+    since: Annotated[str, typer.Option("--since", metavar="TIME", help="The point that the table was restored to.")],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
+    stage: OfStage = Stage.DEV,
+    as_json: AsJson = False,
+) -> None:
+    """Start the next run of every open order: after the table was restored, and Stripe's book was read.
+
+    Each order goes on from where the table says it stands, and its people are asked anew. What Stripe moved since the
+    point is found before it would be moved again. Called twice it only starts one run more.
+    """
+    if as_json and not yes:
+        raise UsageRefusedError("With --json nothing is asked: add --yes.")
+    stack = Stack(stage)
+    times = Times.of_shop(stack.ports.store)
+    point = _instant(stack, times, since)
+    orders = [one.order.id for one in open_dossiers(stack.ports.store)]
+    if not as_json:
+        say(f"{len(orders)} open orders go on as of {times.words(point)} ({times.zone}).")
+    if orders and not yes:
+        typer.confirm(f"Start the next run of {len(orders)}?", abort=True)
+    begun: list[dict[str, Any]] = []
+    for number, order in enumerate(orders, start=1):
+        with in_sentences():
+            found = restarted(stack.ports, order, point)
+        if found is not None:
+            begun.append({"order": order, "run": found.run})
+        if not as_json:
+            say(f"{number}/{len(orders)} {order}: " + ("left as it is" if found is None else f"run {found.run}"))
+    if as_json:
+        tell_json({"since": times.iso(point), "restarted": begun})
+        return
+    say(f"{len(begun)} started again. Now deploy without `stopped`; `relais doctor` tells the rest.")
+
+
+def _instant(stack: Stack, times: Times, text: str) -> datetime:
+    try:
+        point = times.read(text)
+    except ValueError:
+        raise UsageRefusedError(f"{text} is no time: write it like 2026-11-22T09:40.") from None
+    if point > stack.ports.now():
+        raise UsageRefusedError(f"{text} lies ahead: give the point that the table was restored to.")
+    return point
 
 
 def _chosen(letters: Sequence[DeadLetter], starts: Sequence[str]) -> list[DeadLetter]:

@@ -230,11 +230,11 @@ def test_a_healthy_stage_has_nothing_to_do(stage: Stage, relais: Any) -> None:
     assert (shown.code, "Nothing has to be done." in shown.out) == (0, True)
 
 
-def test_the_webhook_is_tried_with_an_event_that_changes_nothing(stage: Stage, relais: Any) -> None:
+def test_both_webhooks_are_tried_with_an_event_that_changes_nothing(stage: Stage, relais: Any) -> None:
     """Address, function and secret are proved at once; rows stay as they are."""
     before = stage.world.raw()
     relais("doctor")
-    assert stage.door.answers == ['{"received": "unknown"}']
+    assert stage.door.answers == ['{"received": "unknown"}'] * 2
     assert sorted(map(str, stage.world.raw())) == sorted(map(str, before))
 
 

@@ -80,6 +80,7 @@ def test_the_commands_are_those_that_are_documented() -> None:
         "simulate",
         "ops dead",
         "ops replay",
+        "ops restart",
     }
     assert [name for name in ALL if f"`relais {name}" not in text] == []
 

@@ -6,7 +6,7 @@ import pytest
 
 from devstack import stack
 from devstack.stack import Addresses, PortsTakenError, PortUnusableError, ToolMissingError, check_tools, environment
-from relais.steps.webhook import PAID_EVENTS
+from relais.steps.webhook import EVENTS
 
 
 def test_ports_are_the_usual_ones_or_three_in_a_row() -> None:
@@ -89,8 +89,6 @@ def test_taken_ports_are_named(taken: tuple[int, ...], said: str) -> None:
 
 
 def test_the_events_that_an_endpoint_is_told_to_send_are_those_that_are_acted_on() -> None:
-    """One that the README leaves out would be a payment that nobody is told of."""
-    acted_on = PAID_EVENTS | {"charge.updated"}
-    assert set(stack.SANDBOX_EVENTS) == acted_on
+    """One that the README leaves out would be a payment, or a dispute, that nobody is told of."""
     line = next(line for line in (stack.ROOT / "README.md").read_text("utf-8").splitlines() if "/hooks/stripe" in line)
-    assert set(re.findall(r"`((?:checkout|charge)\.[a-z_.]+)`", line)) == acted_on
+    assert set(re.findall(r"`((?:checkout|charge)\.[a-z_.]+)`", line)) == EVENTS
