@@ -89,6 +89,12 @@ SIDE = AFTERWARDS | {
 """Side gates: a question beside the way, without a token and without a step of the definition (design: workflow 1)."""
 
 
+GOES_ON = frozenset(
+    {Kind.HOLD, Kind.PAYOUT, Kind.REFUND, Kind.PARK, Kind.STUCK, Kind.DISPUTE, Kind.ONBOARDING, Kind.RATING}
+)
+"""Gates whose clocks run on while an order stands still: money, a bank's own date, trouble of the engine."""
+
+
 class Role(StrEnum):
     """Who owns a gate."""
 

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 from relais.calendar import Away, Calendar, kept_working_time
 from relais.gate import (
     DUE_SHARDS,
+    GOES_ON,
     AlreadyAnsweredError,
     Choice,
     Gate,
@@ -33,7 +34,7 @@ from relais.steps.decisions import Answer, not_interrupted
 from relais.steps.door import answer
 from relais.steps.gates import send_first
 from relais.steps.side import Caused, opening_writes
-from relais.steps.situation import GOES_ON, Situation, interrupted, read_freelancer, read_situation, sides_of
+from relais.steps.situation import Situation, interrupted, read_freelancer, read_situation, sides_of
 
 MOVED = "moved_for"
 """On a gate: for which days away its dates moved already, so that nobody is given them twice."""

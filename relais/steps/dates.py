@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from relais.calendar import Calendar, Reminder, days_stood, later_by, promised_date, remind_at
 from relais.deed import CLIENT, Deed, What
-from relais.gate import Choice, Gate, Kind, Role, Status, Via, due_shard, gate_from_row, next_due
+from relais.gate import GOES_ON, Choice, Gate, Kind, Role, Status, Via, due_shard, gate_from_row, next_due
 from relais.order import ORDER_LEVEL, MilestoneStage, OrderStage, engagement_row, stamp
 from relais.ports import ConditionFailedError, Ports
 from relais.rows import Change, Check, Write, absent, equals, gate_key, merged, milestone_key, order_key
@@ -26,7 +26,6 @@ from relais.steps.onboarding import LEGAL_DAYS
 from relais.steps.side import Caused, opening_writes
 from relais.steps.situation import (
     BEFORE_THE_CLIENT,
-    GOES_ON,
     UNWOUND,
     Situation,
     client_reopens,
@@ -369,7 +368,9 @@ def go_on(ports: Ports, order_id: str, *, reason: str = "") -> bool:
             return False
         since = datetime.fromisoformat(paused["at"])
         by_hand = bool(reason)
-        told = deed(ports, situation, What.RESUMED, reason, tells=(CLIENT, *_concerned(ports, order_id)))
+        over = not situation.order.is_open or situation.order.stage in UNWOUND or interrupted(situation)
+        concerned = () if over else (CLIENT, *_concerned(ports, order_id))  # what ended meanwhile was told as that
+        told = deed(ports, situation, What.RESUMED, reason, tells=concerned)
         audit = told if by_hand else replace(told, by="clock", via=Via.CLOCK)
         change = Change(order_key(order_id), remove=("paused",), guards=(equals("paused", dict(paused)),))
         try:
@@ -396,13 +397,24 @@ def _shifted(ports: Ports, order_id: str, since: datetime, *, promise: bool) -> 
         ahead = [at if at <= began else later_by(at, began, now, calendar) for at in gate.reminders]
         until = later_by(gate.deadline, began, now, calendar)
         writes.append(dated(gate, replace(gate, deadline=until, reminders=tuple(ahead)), now))
-        milestone = situation.milestone
-        if gate.id.kind is Kind.WORK and milestone is not None and milestone.engagement is not None:
-            bound = engagement_row(replace(milestone.engagement, deadline=until))
-            writes.append(Change(situation.key, put={"engagement": bound}, guards=(equals("stage", "work"),)))
+        writes += _bound_later(situation, gate, until, began)
     if promise:
         writes += _promises_shifted(ports, order_id, since)
     return tuple(writes)
+
+
+def _bound_later(situation: Situation, gate: Gate, until: datetime, began: datetime) -> tuple[Write, ...]:
+    """What stands on a milestone of its gate's new date: the working deadline, and when it starts."""
+    milestone, maker = situation.milestone, situation.freelancer
+    if gate.id.kind not in {Kind.WORK, Kind.START} or milestone is None or milestone.engagement is None:
+        return ()
+    start = gate.id.kind is Kind.START
+    due = milestone.engagement.deadline
+    if start and maker is not None:
+        due = later_by(due, began, situation.now, maker.calendar)
+    bound = engagement_row(replace(milestone.engagement, deadline=due if start else until))
+    put = {"engagement": bound} | ({"starts": stamp(until)} if start else {})
+    return (Change(situation.key, put=put, guards=(equals("stage", milestone.stage.value),)),)
 
 
 def _promises_shifted(ports: Ports, order_id: str, since: datetime) -> list[Write]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from relais.calendar import Calendar, due_after
 from relais.errors import RelaisError
-from relais.gate import AFTERWARDS, Choice, Gate, GateId, Kind, Status, gate_from_row
+from relais.gate import AFTERWARDS, GOES_ON, Choice, Gate, GateId, Kind, Status, gate_from_row
 from relais.offer import FreelancerPaid, Offer, OfferStatus, RefundCause
 from relais.order import (
     ORDER_LEVEL,
@@ -47,10 +47,6 @@ BEFORE_THE_CLIENT = frozenset(
         MilestoneStage.PARK,
     }
 )
-GOES_ON = frozenset(
-    {Kind.HOLD, Kind.PAYOUT, Kind.REFUND, Kind.PARK, Kind.STUCK, Kind.DISPUTE, Kind.ONBOARDING, Kind.RATING}
-)
-"""Gates whose clocks run on while an order stands still: money, a bank's own date, trouble of the engine."""
 UNWOUND = frozenset({OrderStage.UNWIND, OrderStage.CLOSE, OrderStage.COMPLETED})
 
 

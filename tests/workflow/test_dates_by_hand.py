@@ -10,14 +10,17 @@ import pytest
 from devstack.simulation.world import World, world_in_memory
 from devstack.stripe_sandbox.disputes import open_dispute
 from relais.deed import What
-from relais.gate import Choice, Gate, Kind, Role, Status
+from relais.gate import GOES_ON, Choice, Gate, Kind, Role, Status
 from relais.ledger import Entry, check
+from relais.offer import RefundCause
+from relais.order import Milestone, MilestoneStage
 from relais.steps import corrections, dates
 from relais.steps.deeds import ForbiddenByHandError
-from relais.steps.situation import GOES_ON
+from relais.steps.interrupt import cancel
 from tests.support.gates import Waiting, at_every_gate
 from tests.support.journey import Journey
 from tests.workflow.scenarios import finish
+from tests.workflow.several import Articles
 from tests.workflow.test_acceptance import to_silence
 from tests.workflow.test_in_name import MAKER, MARIE, PHONE, deeds, of_kind, since
 from tests.workflow.ways_out import assert_given_back, to_refund_right
@@ -306,6 +309,49 @@ def test_a_person_may_answer_while_the_order_stands_still(world: World) -> None:
     assert len(world.transfers()) == 1  # pay that is owed does not stand still
     with pytest.raises(ForbiddenByHandError):
         dates.pause(world.ports, journey.id, LATER, reason=PHONE, by_client=True)
+
+
+def test_a_pause_that_outlasts_its_order_tells_nobody_that_it_goes_on(world: World) -> None:
+    """What was cancelled meanwhile was told as that."""
+    journey = Journey(world).to_work()
+    dates.pause(world.ports, journey.id, LATER, reason=PHONE, by_client=True)
+    cancel(world.ports, journey.id, by="seller", cause=RefundCause.SELLER_FAULT, reason="test")
+    world.settle()
+    count = len(world.mails)
+    world.go_to(LATER + timedelta(days=2))
+    assert [one.subject for one in world.mails[count:] if "reprend" in one.subject or "reparti" in one.subject] == []
+
+
+def test_a_pause_is_printed_where_its_deadlines_are(world: World) -> None:
+    """Promise 3: every wait is a visible contract, on the client's page as on the maker's."""
+    journey = Journey(world).to_work()
+    dates.pause(world.ports, journey.id, LATER, reason=PHONE, by_client=True)
+    for link in (journey.page, world.link("work", journey.id)):
+        assert "en pause jusqu" in world.get(link).text
+    dates.go_on(world.ports, journey.id, reason=PHONE)
+    assert "en pause jusqu" not in world.get(journey.page).text
+
+
+def test_a_pause_moves_the_starts_of_what_has_not_begun(world: World) -> None:
+    """Ten articles: each later start moves, with its working deadline; where the client wants it, its promise too."""
+    journey = Articles(world)
+    journey.to_work()
+    before = {number: journey.part(number) for number in range(1, 11)}
+    dates.pause(world.ports, journey.id, world.now() + timedelta(days=20), reason=PHONE, by_client=True)
+    world.pass_time(days=9)
+    dates.go_on(world.ports, journey.id, reason=PHONE)
+    waiting = [number for number in before if journey.part(number).stage is MilestoneStage.START]
+    assert len(waiting) == 9
+    for number in waiting:
+        was, now = dates_of(before[number]), dates_of(journey.part(number))
+        assert [later > known for known, later in zip(was, now, strict=True)] == [True, True, True]
+
+
+def dates_of(milestone: Milestone) -> list[datetime]:
+    """When a milestone starts, is promised, and is due from its maker."""
+    assert milestone.engagement is not None
+    found = [milestone.starts, milestone.promised, milestone.engagement.deadline]
+    return [at for at in found if at is not None]
 
 
 def test_a_pause_ends_early_by_hand_and_only_once(world: World) -> None:

@@ -523,9 +523,18 @@ def contract(order: OfOrder, stage: OfStage = Stage.DEV, as_json: AsJson = False
     if as_json:
         documents = [_wait_document(wait, times) for wait in waits]
         tell_json(
-            {"order": dossier.order.id, "stage": dossier.order.stage.value, "now": times.iso(now), "waits": documents}
+            {
+                "order": dossier.order.id,
+                "stage": dossier.order.stage.value,
+                "now": times.iso(now),
+                "paused": _paused(dossier.order, times),
+                "waits": documents,
+            }
         )
         return
+    paused = _paused(dossier.order, times)
+    if paused is not None:
+        say(f"It stands still until {times.shown(paused['until'])}: the deadlines below move by as much.")
     if not waits:
         say(f"Order {dossier.order.id} has ended: nothing waits.")
     for wait in waits:
