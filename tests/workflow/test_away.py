@@ -15,7 +15,7 @@ from devstack.simulation.world import World, world_in_memory
 from relais.calendar import Away, within_working_hours, working_time
 from relais.gate import Kind, Role, Status
 from relais.roster import Freelancer
-from relais.rows import SHOP_KEY, freelancer_key
+from relais.rows import SHOP_KEY, Change, freelancer_key
 from relais.shop import Shop
 from relais.steps import roster
 from relais.steps.away import freelancer_away, seller_away
@@ -23,6 +23,7 @@ from tests.support.journey import Journey
 from tests.workflow.cascades import in_hand
 from tests.workflow.scenarios import finish
 from tests.workflow.test_in_name import MAKER, of_kind, since
+from tests.workflow.test_lateness import sides
 from tests.workflow.test_roster import SELLER
 
 FIRST, LAST = date(2026, 11, 25), date(2026, 11, 30)
@@ -144,10 +145,9 @@ def test_the_shops_absence_takes_no_right_to_cancel_away(world: World) -> None:
     journey = Journey(world).to_work()
     promised = journey.order.promised
     assert promised is not None
-    row = world.row(SHOP_KEY)
-    from relais.rows import Change  # a shop that is away from the day of its promise on
-
-    away = replace(shop(world), away=(Away(promised.date(), promised.date() + timedelta(days=30)),))
+    row, since_when = world.row(SHOP_KEY), world.now().date() + timedelta(days=1)
+    away = replace(shop(world), away=(Away(since_when, since_when + timedelta(days=30)),))
     world.ports.store.write(Change(SHOP_KEY, put={"shop": {**row["shop"], "away": away.to_row()["away"]}}))
     world.go_to(promised + timedelta(days=4))
+    assert sides(journey, Kind.LATE) == []  # nobody is there to be asked
     assert of_kind(journey, Kind.CANCEL_LATE).role is Role.CLIENT
