@@ -47,6 +47,8 @@ class Topic(StrEnum):
     """What their account did not hold: it is deducted from their next pay."""
     NETTED = "netted"
     """What was deducted from a pay."""
+    FORGIVEN = "forgiven"
+    """What they owed and nobody asks for any more."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -156,6 +156,7 @@ KILL_FEE = Account("cost.kill_fee")
 BANK = Account("bank")
 REFUNDS = Account("refunds")
 DISPUTE_LOSS = Account("loss.dispute")
+UNRECOVERED = Account("loss.unrecovered")
 OPENING = Account("opening")
 
 
@@ -219,6 +220,7 @@ class EntryKind(StrEnum):
     BANK_TRANSFER = "bank_transfer"
     REVERSAL = "reversal"
     NETTED = "netted"
+    GIVEN_UP = "given_up"
     PAYMENT_RETURNED = "payment_returned"
     REFUND_RETURNED = "refund_returned"
     REVERSAL_SETTLED = "reversal_settled"
@@ -429,6 +431,12 @@ def netted(*, order: str, op: str, amount: int, currency: str, freelancer: str, 
     """Row 11: what a freelancer owes is taken from what they are due for the operation `op` (minor units)."""
     postings = _move(payable(freelancer), receivable(freelancer), amount, currency)
     return Entry(f"net:{op}", EntryKind.NETTED, at, order, postings)
+
+
+def given_up(*, reference: str, freelancer: str, amount: int, currency: str, at: datetime) -> Entry:
+    """Row 11, given up: what a freelancer owed is the seller's loss (minor units). It belongs to no order."""
+    postings = _move(UNRECOVERED, receivable(freelancer), amount, currency)
+    return Entry(reference, EntryKind.GIVEN_UP, at, None, postings)
 
 
 def not_owed(freelancer: str, borne: int, bonus: int, currency: str) -> tuple[Posting, ...]:

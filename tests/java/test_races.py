@@ -40,6 +40,7 @@ from relais.steps.situation import read_order
 from relais.steps.webhook import receive_signed
 from relais.web import Request, Response
 from tests.java.sides import SIDES
+from tests.java.taken_back import DISPUTES
 from tests.support.orders import Play, in_hand
 from tests.support.racing import Overtaken, Prepare, Track, assert_nothing_stuck, on_track
 from tests.support.tables import THREADS
@@ -507,6 +508,7 @@ RACES = [
     a_cancellation_pressed_twice,
     two_runs_of_a_refund,
     *SIDES,
+    *DISPUTES,
 ]
 
 

@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from devstack.simulation.memory import MemoryFiles, MemoryStore
+from relais.dispute import DisputeSeen
 from relais.link import LinkKeys
 from relais.pages.letter_views import AnnouncementView, LetterView
 from relais.ports import ChargeSeen, PaidSession, Sent, SessionRequest, Settings, Settlement, Store
@@ -101,6 +102,7 @@ class MemoryPayments:
     sessions: dict[str, PaidSession] = field(default_factory=dict)
     transfers: dict[str, Sent] = field(default_factory=dict)
     refunds: dict[str, Sent] = field(default_factory=dict)
+    disputes: dict[str, DisputeSeen] = field(default_factory=dict)
     calls: list[tuple[str, str]] = field(default_factory=list)
     fee_known: bool = True
     forgetful: bool = False
@@ -154,6 +156,10 @@ class MemoryPayments:
     def expire(self, session: str) -> None:
         """Its time is over."""
         self.sessions[session] = replace(self.sessions[session], status="expired", url=None)
+
+    def dispute(self, dispute: str) -> DisputeSeen:
+        """A dispute as its bank has it now."""
+        return self.disputes[dispute]
 
     def charge(self, charge: str) -> ChargeSeen:
         """The charge, with its balance transaction once it is known."""

@@ -196,8 +196,9 @@ class Play:
                 case MilestoneStage.REFUND:
                     self.walk(Kind.REFUND)
                 case MilestoneStage.HOLD:
-                    self.open(Kind.HOLD)
-                    self.answer(Kind.HOLD, Choice.RELEASE)
+                    self.walk(Kind.HOLD)
+                    if self.milestone.stage is MilestoneStage.HOLD:  # a cancellation that came before is met here
+                        self.answer(Kind.HOLD, Choice.RELEASE)
                 case MilestoneStage.PAYOUT:
                     self.walk(Kind.PAYOUT)
                 case _:

@@ -44,6 +44,7 @@ from relais.steps.situation import read_situation
 from tests.support.gates import ask
 from tests.support.journey import Journey
 from tests.support.people import hire
+from tests.workflow.scenarios import refusing
 
 READS = (
     ".get",
@@ -471,14 +472,25 @@ def sides(journey: Doomed, kind: str) -> list[Gate]:
 
 
 def paid_again_after_a_park(journey: Doomed) -> None:
-    """The freelancer's account was not ready: parked, put right, sent again as the next generation of one act."""
+    """Stripe refused the transfer for good: parked, put right, sent again as the next generation of one act."""
+    take(journey, brief, *WORK, deliver, approve, accept)
+    journey.fuse.armed = True
+    deadline = journey.open_gate.deadline or journey.world.now()
+    with refusing(journey.world):
+        wait(journey, deadline + timedelta(minutes=11), lambda: journey.stage == "park")
+    take(journey, lambda one: one.answer("park", "payout"))
+
+
+def paid_once_the_account_is_ready(journey: Doomed) -> None:
+    """The freelancer's account is not ready: the pay waits in its gate, they are asked, and it leaves by itself."""
     take(journey, brief, *WORK, deliver, approve, accept)
     journey.fuse.armed = True
     account_is(journey, "restricted")
     deadline = journey.open_gate.deadline or journey.world.now()
-    wait(journey, deadline + timedelta(minutes=11), lambda: journey.stage == "park")
+    asked = deadline + timedelta(hours=3)
+    wait(journey, asked, lambda: [gate.mailed for gate in sides(journey, "onboarding")] == [True])
     account_is(journey, "active")
-    take(journey, lambda one: one.answer("park", "payout"))
+    wait(journey, journey.world.now() + timedelta(days=4), lambda: journey.order.completed is not None)
 
 
 def account_is(journey: Doomed, transfers: str) -> None:
@@ -510,6 +522,7 @@ ENDS = (
     late_and_cancelled,
     late_and_given_away,
     paid_again_after_a_park,
+    paid_once_the_account_is_ready,
 )
 
 
@@ -629,10 +642,9 @@ def result(journey: Journey) -> CameTo:
         )
     return {
         "rows": sorted(rows, key=str),
-        "hands": {row["sk"]: row["in_hand"] for row in world.rows("ROSTER")},
-        "scores": sorted(
-            (row["pk"], row["axis"], row["value"], row["cause"]) for row in world.rows() if row["pk"].startswith("F#")
-        ),
+        "hands": {row["sk"]: row["in_hand"] for row in world.rows("ROSTER") if "in_hand" in row},
+        "scores": sorted((row["pk"], row["axis"], row["value"], row["cause"]) for row in world.rows() if "axis" in row),
+        "announced": sorted((row["pk"], row["topic"]) for row in world.rows() if row["sk"].startswith("N#")),
         "sessions": len([row for row in world.rows() if row["pk"].startswith("S#") and row["order"] == journey.id]),
         "transfers": [(one["amount"], plain(one["metadata"])) for one in world.transfers()],
         "refunds": [

@@ -11,12 +11,14 @@ from devstack.stripe_sandbox.faults import Fault, FaultKind
 from devstack.stripe_sandbox.payments import top_up
 from devstack.stripe_sandbox.platform import Share
 from devstack.stripe_sandbox.recipients import pay_out, put
+from relais.gate import Via
 from relais.ledger import BankTransaction, DifferenceKind, Entry, check, trial_balance
 from relais.offer import RefundCause
 from relais.roster import Freelancer
 from relais.rows import freelancer_key
-from relais.steps import late_refund
+from relais.steps import debts, late_refund
 from relais.steps.late_refund import NothingToRefundError, RefundTooHighError
+from relais.steps.roster import By, ReasonUnusableError
 from tests.support.journey import Journey
 
 PRICE, PAY = 29_000, 13_000
@@ -125,6 +127,32 @@ def test_what_the_account_does_not_hold_is_netted_from_the_next_pay(world: World
     assert "receivable.ines-moreau" not in balances(world)
     subjects = [mail.subject for mail in world.mails[since:] if mail.to == "ines@moreau-graphisme.example"]
     assert [one for one in subjects if "déduits de votre paiement" in one], subjects
+
+
+def test_what_nobody_asks_for_any_more_is_a_loss_and_reduces_no_pay(world: World) -> None:
+    """Row 11, given up: in part, then the rest; told each time, and the next pay is whole."""
+    journey = paid(world)
+    empty_account(world)
+    give_back(journey)
+    world.pass_time(hours=4)
+    since, by = len(world.mails), By("seller", Via.COMMAND, "not worth a letter")
+    assert debts.forgive(world.ports, "ines-moreau", 3_000, by) == 3_000
+    assert (owed(world), balances(world)["loss.unrecovered"]) == (PAY - 3_000, 3_000)
+    with pytest.raises(debts.NothingOwedError):
+        debts.forgive(world.ports, "ines-moreau", PAY, by)
+    world.pass_time(minutes=1)
+    assert debts.forgive(world.ports, "ines-moreau", None, by) == PAY - 3_000
+    assert "receivable.ines-moreau" not in balances(world)
+    with pytest.raises(debts.NothingOwedError):
+        debts.forgive(world.ports, "ines-moreau", None, by)
+    with pytest.raises(ReasonUnusableError):
+        debts.forgive(world.ports, "ines-moreau", 1, By("seller", Via.COMMAND, " "))
+    world.pass_time(hours=1)
+    told = [mail.subject for mail in world.mails[since:] if mail.to == "ines@moreau-graphisme.example"]
+    assert len([one for one in told if one.startswith("Vous ne devez plus")]) == 2, told
+    other = Journey(world).to_hold()
+    world.pass_time(days=9)
+    assert (other.order.sent, other.milestone.netted) == (PAY, 0)
 
 
 def test_an_account_that_holds_a_part_gives_that_part(world: World) -> None:

@@ -13,6 +13,7 @@ from relais.money import parse_amount
 from relais.recipient import Readiness, Recipient
 from relais.roster import Freelancer, Standing
 from relais.score import HALF_LIFE_DAYS, Axis, Event, Score
+from relais.steps import debts
 from relais.steps import roster as step
 from relais.steps.decisions import LostWhy
 from relais.steps.readiness import read_recipient
@@ -263,6 +264,31 @@ def rate(  # noqa: PLR0917 - likewise
     )
     if dear and not as_json:
         say(f"Too dear for {', '.join(dear)}: whoever asks more than an offer can pay is not asked for it.")
+
+
+@app.command(epilog='Example: relais roster forgive ines-moreau --reason "she left, it is not worth a letter"')
+@sentences
+def forgive(
+    freelancer: Who,
+    reason: Reason,
+    amount: Annotated[
+        str | None, typer.Option(help="How much, such as 60.00; all of it where nothing is named.")
+    ] = None,
+    stage: OfStage = Stage.DEV,
+    as_json: AsJson = False,
+) -> None:
+    """Give up what somebody has to give back of a refund: it becomes your loss, and no pay is reduced for it any more.
+
+    They are told by mail. There is no undo.
+    """
+    ports = Stack(stage).ports
+    currency = read_freelancer(ports.store, freelancer).currency
+    asked = None if amount is None else parse_amount(amount, currency)
+    given = debts.forgive(ports, freelancer, asked, _by(reason))
+    one = read_freelancer(ports.store, freelancer)
+    left = f"still owes {money(one.owing(currency), currency)}" if one.owing(currency) else "owes nothing any more"
+    sentence = f"{money(given, currency)} are given up: {one.key} {left}."
+    _done(ports, one, sentence, {"given_up": given}, as_json=as_json)
 
 
 def _by(reason: str) -> step.By:

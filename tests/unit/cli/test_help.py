@@ -41,6 +41,7 @@ def test_the_commands_are_those_that_are_documented() -> None:
         "roster pause",
         "roster resume",
         "roster rate",
+        "roster forgive",
         "order list",
         "order show",
         "order withdraw",
