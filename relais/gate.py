@@ -59,6 +59,8 @@ class Kind(StrEnum):
     """The client's bank takes the payment back, or asks about it: the seller answers, or the evidence is sent."""
     QUESTION = "question"
     """Somebody asks, somebody else answers."""
+    COUNTER = "counter"
+    """A freelancer would take what is proposed for another pay or date, beyond the offer's band: the seller answers."""
     RATING = "rating"
     """What a client says of accepted work, before its maker: they may appeal. It comes after the end as well."""
     APPEAL = "appeal"
@@ -82,6 +84,7 @@ SIDE = AFTERWARDS | {
     Kind.CANCEL_LATE,
     Kind.MORE_TIME,
     Kind.QUESTION,
+    Kind.COUNTER,
     Kind.DISPUTE,
     Kind.AGREEMENT,
     Kind.ONBOARDING,

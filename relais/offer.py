@@ -34,6 +34,7 @@ _SETTLEMENT = Rule.parse("7 d; 3 d, 6 d")
 _LATE = Rule.parse("4 wh")
 _MORE_TIME = Rule.parse("4 wh; half")
 _QUESTION = Rule.parse("2 wd; 1 wd")
+_COUNTER = Rule.parse("4 wh; half")
 _AGREEMENT = Rule.parse("2 wd; 1 wd")
 _HOLD_SPOKEN = Duration.parse("3 d")
 _CASCADE = Cascade()
@@ -200,6 +201,7 @@ class Clocks:
     late: Rule = _LATE
     more_time: Rule = _MORE_TIME
     question: Rule = _QUESTION
+    counter: Rule = _COUNTER
     agreement: Rule = _AGREEMENT
     brief_seller: Reminder = _BRIEF_SELLER
 
@@ -224,6 +226,8 @@ class Policy:
     revisions are used, the client may have everything back. `trial`: what a candidate may be paid at most for the whole
     of it as a trial order, in minor units; None where no order is one. `handed_over`: how much of a milestone counts as
     supplied once it stands before the client for their yes, in percent: what is still owed of it are its changes.
+    `counter_pay` (percent) and `counter_later` are the band within which a freelancer's counter-proposal is taken by
+    rule: at most so much more pay, at most so much later; nothing where the offer does not say (design: people 5).
     """
 
     promise: int
@@ -239,6 +243,8 @@ class Policy:
     speed_bonus: SpeedBonus | None = None
     trial: int | None = None
     handed_over: int = 80
+    counter_pay: int = 0
+    counter_later: Duration | None = None
 
 
 class OfferStatus(StrEnum):
@@ -478,6 +484,8 @@ def _policy_row(policy: Policy) -> Row:
         "trial": policy.trial,
         "handed_over": policy.handed_over,
         "speed_bonus": policy.speed_bonus and {"hours": policy.speed_bonus.hours, "amount": policy.speed_bonus.amount},
+        "counter_pay": policy.counter_pay,
+        "counter_later": _duration_row(policy.counter_later),
     }
 
 
@@ -496,6 +504,8 @@ def _policy(row: Mapping[str, Any]) -> Policy:
         speed_bonus=_speed_bonus(row.get("speed_bonus")),
         trial=_count(row.get("trial")),
         handed_over=int(row.get("handed_over", 80)),
+        counter_pay=int(row.get("counter_pay", 0)),
+        counter_later=_duration(row.get("counter_later")),
     )
 
 
@@ -519,6 +529,7 @@ def _clocks_row(clocks: Clocks) -> Row:
         "late": str(clocks.late),
         "more_time": str(clocks.more_time),
         "question": str(clocks.question),
+        "counter": str(clocks.counter),
         "agreement": str(clocks.agreement),
         "hold_spoken": str(clocks.hold_spoken),
         "hold_silent": str(clocks.hold_silent),
@@ -541,6 +552,7 @@ def _clocks(row: Mapping[str, Any]) -> Clocks:
         late=Rule.parse(row.get("late", str(_LATE))),
         more_time=Rule.parse(row.get("more_time", str(_MORE_TIME))),
         question=Rule.parse(row.get("question", str(_QUESTION))),
+        counter=Rule.parse(row.get("counter", str(_COUNTER))),
         agreement=Rule.parse(row.get("agreement", str(_AGREEMENT))),
         hold_spoken=Duration.parse(row["hold_spoken"]),
         hold_silent=Duration.parse(row["hold_silent"]),

@@ -26,6 +26,8 @@ class Temper(StrEnum):
 MAKERS = (Temper.PROMPT, Temper.PROMPT, Temper.SLOW, Temper.SILENT, Temper.DOUBLE_CLICKING, Temper.VANISHING)
 SELLERS = (Temper.PROMPT, Temper.PROMPT, Temper.PROMPT, Temper.SLOW, Temper.DOUBLE_CLICKING)
 CLIENTS = (*Temper, Temper.PROMPT, Temper.PROMPT, Temper.PROMPT, Temper.SLOW)
+BARGAINING: Mapping[Temper, float] = {Temper.PROMPT: 0.3, Temper.SLOW: 0.5, Temper.DOUBLE_CLICKING: 0.5}
+"""How often somebody of a temper answers a proposal with "yes, but"."""
 ANSWERS_BEFORE_VANISHING = 2
 ANSWERED_WHILE_SILENT = 0.3
 LONGEST_AWAY_DAYS = 12

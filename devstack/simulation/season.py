@@ -23,7 +23,7 @@ import stripe
 
 from devstack.simulation.judging import Verdict, judge, wrong_addressee
 from devstack.simulation.pages import Form, FormNotFoundError, Mail, Page
-from devstack.simulation.people import CLIENTS, MAKERS, SELLERS, Person, Temper
+from devstack.simulation.people import BARGAINING, CLIENTS, MAKERS, SELLERS, Person, Temper
 from devstack.simulation.world import GOOD_CARD, MONDAY, PUBLIC_URL, InMemory, World, WorldError, world_in_memory
 from devstack.stripe_sandbox.disputes import decide, open_dispute
 from devstack.stripe_sandbox.errors import RefusedError
@@ -32,7 +32,7 @@ from relais.errors import RelaisError
 from relais.offer import RefundCause
 from relais.order import order_from_row
 from relais.roster import Freelancer
-from relais.rows import session_key
+from relais.rows import gate_key, session_key
 from relais.shop import Shop
 from relais.steps import interrupt, late_refund
 from relais.steps.decisions import LostWhy
@@ -129,6 +129,11 @@ class Season:
                 self.violations.append(f"after {tried} tries something could still not be done")
                 return
             self.at(self.world.now() + timedelta(minutes=2**tried), lambda: self._try(act, tried + 1))
+        self.world.settle()
+
+    def reconcile(self) -> None:
+        """Read Stripe's book, as production does every quarter of an hour: fees of no event are booked too."""
+        self._call("reconcile", {})
         self.world.settle()
 
     # What breaks ----------------------------------------------------------------------------------------------------
@@ -237,6 +242,10 @@ class Season:
             for _ in person.sends("more_time", ["more_time"]):
                 _shown(self.world.send(longer, sure="yes"))
             return  # the mail that confirms it brings them back
+        bargain = next((one for one in forms if one.fields.get("ask") == "counter"), None)
+        wishes = bargain is not None and self.dice.random() < BARGAINING.get(person.temper, 0)
+        if bargain is not None and wishes and self._bargained(person, bargain):
+            return  # the mail about it brings them back
         choices = form.choices["choice"]
         if choices == ["appeal"] and self.dice.random() > APPEALED:
             return
@@ -245,6 +254,19 @@ class Season:
         filled = {sent: self._filled(form, sent) for sent in drawn}
         for sent in drawn:
             _shown(self.world.send(form, choice=sent, **filled[sent]))
+
+    def _bargained(self, person: Person, form: Form) -> bool:
+        """Say "yes, but": for more, by another day, or both. What waits already is taken back, and answered anew."""
+        if "amount" not in form.names:
+            _shown(self.world.send(form, sure="yes"))
+            return False
+        order, gate = urlsplit(form.action).path.split("/")[2:4]
+        offered = int(self.world.row(gate_key(order, gate))["shown"]["pay"])
+        amount = offered * self.dice.choice((100, 104, 108, 115, 130)) // 100
+        until = (self.world.now() + timedelta(days=self.dice.choice((3, 5, 7)))).strftime("%Y-%m-%dT12:00")
+        typed = {"amount": f"{amount / 100:.2f}", "until": self.dice.choice(("", until))}
+        answers = [_shown(self.world.send(form, note=NOTE, **typed)) for _ in person.sends("counter", ["counter"])]
+        return any(one.status == HTTPStatus.SEE_OTHER for one in answers)
 
     def _filled(self, form: Form, choice: str) -> dict[str, str | list[str]]:
         filled: dict[str, str | list[str]] = {name: TYPED[name] for name in TYPED if name in form.names}
@@ -414,4 +436,5 @@ def play(seed: str, orders: int, days: int) -> Verdict:
             season.at(season.starts + timedelta(days=days) * dice.random(), lambda number=number: season.buy(number))  # type: ignore[misc]
         watched.append(season)
         season.play()
+        season.reconcile()
         return judge(world, season.orders, season.mails, season.delivered, season.violations)

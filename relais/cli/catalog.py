@@ -407,6 +407,7 @@ class _ClocksSheet(_Sheet):
     late: _RuleText = _USUAL.late
     more_time: _RuleText = _USUAL.more_time
     question: _RuleText = _USUAL.question
+    counter: _RuleText = _USUAL.counter
     agreement: _RuleText = _USUAL.agreement
     hold_spoken: _DurationText = _USUAL.hold_spoken
     hold_silent: _DurationText = _USUAL.hold_silent
@@ -445,6 +446,13 @@ class _SpeedBonusSheet(_Sheet):
         return SpeedBonus(self.hours, self.amount)
 
 
+class _CounterSheet(_Sheet):
+    """The band within which a counter-proposal is taken by rule."""
+
+    pay: Annotated[int, Field(ge=0, le=50)] = 0
+    later: _DurationText | None = None
+
+
 class _PolicySheet(_Sheet):
     promise: Annotated[int, _by(_read_promise)]
     reserve: _DurationText | None = None
@@ -459,6 +467,7 @@ class _PolicySheet(_Sheet):
     speed_bonus: _SpeedBonusSheet | None = None
     trial: _Amount | None = None
     handed_over: Annotated[int, Field(ge=0, le=100)] = 80
+    counter: _CounterSheet = _CounterSheet()
 
     def build(self) -> Policy:
         return Policy(
@@ -475,6 +484,8 @@ class _PolicySheet(_Sheet):
             speed_bonus=None if self.speed_bonus is None else self.speed_bonus.build(),
             trial=self.trial,
             handed_over=self.handed_over,
+            counter_pay=self.counter.pay,
+            counter_later=self.counter.later,
         )
 
 
@@ -828,18 +839,35 @@ def _check_refunds(file: _File, offer: _OfferSheet, shop: _ShopSheet) -> None:
         file.blame(("price",), str(error))
     else:
         _check_bonus(file, offer, shop)
+        _check_band(file, offer, shop)
 
 
 def _check_bonus(file: _File, offer: _OfferSheet, shop: _ShopSheet) -> None:
     """A price bears its speed bonus too, earned for every delivery."""
-    speed = offer.policy.speed_bonus
-    if speed is None:
+    most = _most_bonus(offer)
+    if not most:
         return
-    most = speed.amount * len(offer.build().milestones)
     try:
         bear_refunds(offer.price, offer.cost + most, offer.currency, shop.regime, file.day)
     except RelaisError as error:
         file.blame(("policy", "speed_bonus"), f"with a bonus for every delivery {error}")
+
+
+def _most_bonus(offer: _OfferSheet) -> int:
+    speed = offer.policy.speed_bonus
+    return 0 if speed is None else speed.amount * len(offer.build().milestones)
+
+
+def _check_band(file: _File, offer: _OfferSheet, shop: _ShopSheet) -> None:
+    """A price bears what a counter-proposal may be taken at by rule, with its bonuses: a band is no empty promise."""
+    percent = offer.policy.counter.pay
+    if not percent:
+        return
+    cost = offer.cost * (100 + percent) // 100 + _most_bonus(offer)
+    try:
+        bear_refunds(offer.price, cost, offer.currency, shop.regime, file.day)
+    except RelaisError as error:
+        file.blame(("policy", "counter", "pay"), f"with {percent} % more for a counter-proposal {error}")
 
 
 def _check_length(file: _File, offer: _OfferSheet, shop: _ShopSheet) -> None:

@@ -81,6 +81,8 @@ def waiting_for(kind: Kind) -> tuple[Role, ...]:
             return (Role.FREELANCER,)
         case Kind.QUESTION:
             return (Role.SELLER, Role.FREELANCER)
+        case Kind.COUNTER:
+            return (Role.CLIENT, Role.FREELANCER)
         case Kind.CANCEL_LATE:
             return (Role.SELLER, Role.FREELANCER)
         case Kind.DISPUTE:
@@ -124,6 +126,8 @@ def otherwise(gate: Gate) -> str:
             return "the sum that was proposed goes back to the client"
         case Default.ASK_CLIENT:
             return "the client is asked: wait, or cancel and be refunded"
+        case Default.REFUSE if gate.id.kind is Kind.COUNTER:
+            return "the proposal stays as it is, and its freelancer is told until when it can be taken"
         case Default.REFUSE:
             return "the date stays what it is, and whoever asked is told"
         case Default.SEND:

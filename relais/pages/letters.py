@@ -64,6 +64,7 @@ ASKING = frozenset(
         "more_time",
         "more_time_given",
         "question",
+        "counter",
         "rating",
         "appeal",
         "onboarding",
@@ -386,6 +387,7 @@ def _sayable(view: LetterView) -> Mapping[str, object]:
                 "refund": _refund(view),
                 "reason": dispute_reason(view.facts.get("reason"), lang),
                 "pay": pay,
+                "asked": _pay_and_date(view, "pay", "deadline"),
                 "at": _moment(view, "at"),
                 "name": view.freelancer.name if view.freelancer else words.say(lang, "fact.unknown"),
                 "why": park_reason(view.facts.get("why"), lang),
@@ -514,8 +516,8 @@ def _maker(view: LetterView) -> str:
 
 def _freelancer_facts(view: LetterView, named: str) -> list[tuple[str, str]]:
     lang = view.frame.lang
-    asked, cancelled = named == "proposal", named in {"cancelled", "lost", "reduced"}
-    due = named in MAKING or named == "late"
+    still, cancelled = named in {"proposal", "counter_refused"}, named in {"cancelled", "lost", "reduced"}
+    due = named in MAKING or named in {"late", "counter_taken", "counter_refused"}
     unpaid = view.pay is None or (cancelled and not view.pay)
     by_name = view.offer.policy.disclosure is Disclosure.BY_NAME
     cause = view.facts.get("cause") if cancelled and view.pay is not None else None
@@ -525,7 +527,7 @@ def _freelancer_facts(view: LetterView, named: str) -> list[tuple[str, str]]:
         ("why", words.say(lang, f"cause.{cause}") if cause in set(RefundCause) else ""),
         ("pay", "" if unpaid else words.money(view.pay or 0, view.order.currency, lang)),
         ("due", _short(view, view.deadline if due else None, "moment")),
-        ("answer_by", _short(view, view.gate.deadline if view.gate and asked else None, "moment")),
+        ("answer_by", _short(view, view.gate.deadline if view.gate and still else None, "moment")),
         ("paid_by", _short(view, view.pay_by if named == "to_pay" else None, "day")),
     ]
 
@@ -538,6 +540,7 @@ def _seller_facts(view: LetterView, named: str) -> list[tuple[str, str]]:
         ("offer", _about(view)),
         ("client", view.order.client_name or view.order.client_email or ""),
         ("by", view.freelancer.name if view.freelancer else ""),
+        *_countered(view, named),
         ("address", str(view.facts.get("address", "")) if unreached else ""),
         ("phone", phone),
         ("price", words.money(view.order.price, view.order.currency, lang) if named == "paid" else ""),
@@ -548,6 +551,25 @@ def _seller_facts(view: LetterView, named: str) -> list[tuple[str, str]]:
         ),
         ("promised", _short(view, None if named in LEFT else view.deadline, "day")),
     ]
+
+
+def _countered(view: LetterView, named: str) -> list[tuple[str, str]]:
+    """Of a counter-proposal: what was proposed, what is asked, and what would be left."""
+    if named != "counter":
+        return []
+    margin = words.money(int(view.facts["margin"]), view.order.currency, view.frame.lang)
+    return [
+        ("offered", _pay_and_date(view, "was_pay", "was")),
+        ("countered", _pay_and_date(view, "pay", "deadline")),
+        ("margin", margin),
+    ]
+
+
+def _pay_and_date(view: LetterView, pay: str, date: str) -> str:
+    """Terms that a gate shows, in a line; empty where it shows none."""
+    if pay not in view.facts:
+        return ""
+    return f"{words.money(int(view.facts[pay]), view.order.currency, view.frame.lang)} · {_stated(view, date, 'short')}"
 
 
 def _terms(view: LetterView, lang: str) -> tuple[str, ...]:

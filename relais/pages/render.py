@@ -95,6 +95,7 @@ GIVEN: Mapping[Kind, tuple[Choice, ...]] = {
     Kind.CANCEL_LATE: (Choice.WAIT, Choice.CANCEL),
     Kind.MORE_TIME: (Choice.GRANT, Choice.REFUSE),
     Kind.QUESTION: (Choice.ANSWER,),
+    Kind.COUNTER: (Choice.ACCEPT, Choice.REFUSE),
     Kind.DISPUTE: (Choice.SEND, Choice.ACCEPT),
     Kind.RATING: (Choice.APPEAL,),
     Kind.APPEAL: (Choice.KEEP, Choice.STRIKE),
@@ -473,7 +474,7 @@ def _gate_facts(view: GateView) -> dict[str, Any]:
         "picked": _picked(view),
         "choice_facts": _choice_facts(view, lang),
         "said_of": partial(_said_of, view),
-        "stated": lambda name: _stated(view, name, lang),
+        "stated": lambda name, style="day": _stated(view, name, lang, style),
         "freelancer_name": view.freelancer.name if view.freelancer else words.say(lang, "fact.unknown"),
         "why": why_you(view.reasons, view.offer.skill, lang),
         "causes": tuple(RefundCause),
@@ -489,6 +490,7 @@ def _gate_facts(view: GateView) -> dict[str, Any]:
         "candidates": tuple(_candidate(one, view, lang) for one in view.candidates),
         "declines": tuple(DeclineWhy),
         "other_side": _other_side(view),
+        "counter": next((one for one in view.asking if one.kind is Kind.COUNTER and one.waiting), None),
     }
 
 
@@ -669,6 +671,8 @@ def _choice_facts(view: GateView, lang: str) -> Mapping[str, str]:
         "accepting": words.say(lang, f"acceptance.accepting.{view.offer.policy.release.name.lower()}"),
         "refund": words.money(_refund(view), view.order.currency, lang),
         "until": _stated(view, "until", lang),
+        "pay": words.money(int(view.gate.shown.get("pay", 0)), view.order.currency, lang),
+        "due": _stated(view, "deadline", lang, "moment"),
     }
 
 
@@ -687,10 +691,10 @@ def _said_of(view: GateView, choice: Choice) -> str:
     return staged if words.has(staged) else key
 
 
-def _stated(view: GateView, name: str, lang: str) -> str:
+def _stated(view: GateView, name: str, lang: str, style: words.Style = "day") -> str:
     """A date that the gate shows."""
     at = view.gate.shown.get(name)
-    return "" if at is None else words.when(datetime.fromisoformat(at), lang, view.frame.zone, "day")
+    return "" if at is None else words.when(datetime.fromisoformat(at), lang, view.frame.zone, style)
 
 
 def _refund(view: GateView) -> int:
@@ -705,12 +709,21 @@ def _answered_facts(view: AnsweredView) -> dict[str, Any]:
     return {
         "subject": _subject(view.offer, view.gate, lang),
         "title": words.say(lang, key),
-        "lead": words.say(lang, f"{key}.lead"),
+        "lead": words.say(lang, f"{key}.lead", **_agreed(view, lang)),
         "pay": _pay_kept(view, lang),
         "decided": _decided(view, lang),
         "next_label": words.say(lang, "next.coming" if view.coming else f"next.{_reader(view.gate)}"),
         "refresh": REFRESH_SECONDS if view.coming else None,
     }
+
+
+def _agreed(view: AnsweredView, lang: str) -> Mapping[str, str]:
+    """The terms of a counter-proposal that was taken, on the page of its proposal."""
+    terms = view.gate.shown.get("agreed")
+    if terms is None:
+        return {}
+    due = words.when(datetime.fromisoformat(terms["deadline"]), lang, view.frame.zone)
+    return {"pay": words.money(int(terms["pay"]), view.offer.currency, lang), "due": due}
 
 
 def _answered_key(view: AnsweredView) -> str:
@@ -726,7 +739,9 @@ def _answered_key(view: AnsweredView) -> str:
     if view.stands_in and choice is Choice.HAND_IN:
         return "brief.for_client"
     if not view.yours:
-        return _answered_by_others(kind, view.decision.via)
+        return _answered_by_others(kind, view.decision.via, countered=bool(view.gate.shown.get("countered")))
+    if choice is Choice.ACCEPTED and "agreed" in view.gate.shown:
+        return "proposal.countered"
     if words.has(f"answered.{kind.value}.{choice.value}"):
         return f"{kind.value}.{choice.value}"
     return "park.any" if kind is Kind.PARK else "any"
@@ -738,10 +753,12 @@ def _pay_kept(view: AnsweredView, lang: str) -> str:
     return paid_all_the_same(view.pay, view.offer.currency, lang) if told else ""
 
 
-def _answered_by_others(kind: Kind, via: Via) -> str:
+def _answered_by_others(kind: Kind, via: Via, *, countered: bool) -> str:
     if kind is not Kind.PROPOSAL:
         return "already"
-    return "lapsed" if via is Via.CLOCK else "closed"
+    if via is not Via.CLOCK:
+        return "closed"
+    return "countered" if countered else "lapsed"
 
 
 def _decided(view: AnsweredView, lang: str) -> str:

@@ -120,8 +120,8 @@ class Said:
 class Asking:
     """A form beside a gate's own: to ask somebody, or for another date. `waiting` until when one sent before waits.
 
-    `until` is the date that one press gives. `flagged` names what would let people who are hidden from each other meet:
-    it is sent when confirmed.
+    `until` is the date that one press gives. Of a counter-proposal that waits it is the one that was asked, as `pay` is
+    (minor units); `refused` says that one was, `over` that none can be made any more.
     """
 
     kind: Kind
@@ -129,7 +129,9 @@ class Asking:
     stops: bool = False
     waiting: datetime | None = None
     until: datetime | None = None
-    flagged: tuple[str, ...] = ()
+    pay: int | None = None
+    refused: bool = False
+    over: bool = False
 
 
 @dataclass(frozen=True, slots=True, repr=False)

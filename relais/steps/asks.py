@@ -6,6 +6,8 @@ from relais.gate import Gate, Kind, Role, Status
 from relais.ports import Ports
 from relais.steps.situation import Situation, sides_of, sides_opened
 
+MOST_COUNTERS = 3
+"""So often the seller may be asked about one proposal, counting those that were taken back; answered is once."""
 ASKS_SELLER = frozenset({Kind.PROPOSAL, Kind.WORK})
 """From these pages the freelancer may ask the seller."""
 ASKS_CLIENT = frozenset({Kind.REVIEW, Kind.PICK, Kind.LATE, Kind.QUESTION})
@@ -29,3 +31,19 @@ def waiting_of(ports: Ports, situation: Situation, page: Gate) -> list[Gate]:
         return []
     found = [gate for gate in sides_of(ports, situation) if gate.id.kind is Kind.QUESTION]
     return [gate for gate in found if gate.status is Status.OPEN and gate.shown.get("from") == str(page.id)]
+
+
+def counters_of(ports: Ports, situation: Situation, page: Gate) -> list[Gate]:
+    """The counter-proposals made to a proposal, whatever became of them."""
+    sides = sides_of(ports, situation) if sides_opened(situation) else ()
+    return [gate for gate in sides if gate.id.kind is Kind.COUNTER and gate.beside == str(page.id)]
+
+
+def refused(counters: list[Gate]) -> bool:
+    """Whether the seller answered one, or was silent: they are asked once about a proposal."""
+    return any(gate.status is Status.ANSWERED for gate in counters)
+
+
+def spent(counters: list[Gate]) -> bool:
+    """Whether the seller is asked about this proposal no more."""
+    return refused(counters) or len(counters) >= MOST_COUNTERS

@@ -47,7 +47,8 @@ def _asked_before(ports: Ports, gate: Gate, name: str) -> AskedBefore:
     if decision is None or decision.choice is not Choice.AGAIN:
         return AskedBefore(name, "withdrawn", "", None)
     if decision.by != gate.owner:
-        return AskedBefore(name, "lapsed" if decision.via is Via.CLOCK else "withdrawn", "", None)
+        silent = "countered" if gate.shown.get("countered") else "lapsed"
+        return AskedBefore(name, silent if decision.via is Via.CLOCK else "withdrawn", "", None)
     note = None if decision.note is None else ports.files.get_text(decision.note)
     return AskedBefore(name, "declined", decision.why or "", note)
 

@@ -52,7 +52,7 @@ from relais.steps.reach import Reach, address_of, reach
 from relais.steps.roster import tell
 from relais.steps.runs import forgotten, lived_long, next_run, roll_over, start_owed
 from relais.steps.side import withdraw_moot, withdraw_side
-from relais.steps.situation import Situation, moot, read_freelancer, read_gate, read_situation, stands_paused
+from relais.steps.situation import Situation, over, read_freelancer, read_gate, read_situation, stands_paused
 from relais.steps.talking import promise_stands_still, stands_still
 
 PAGE = 50
@@ -299,7 +299,7 @@ def _gate(ports: Ports, gate: Gate) -> None:
         _tell_again(ports, gate)
         return
     situation = read_situation(ports, gate.order, gate.id.milestone)
-    if gate.id.kind.side and moot(situation, gate):
+    if gate.id.kind.side and over(ports, situation, gate):
         withdraw_side(ports, gate)
         return
     owed = Owed.MAIL.value in gate.owes or (person_owned(gate) and not gate.mailed)

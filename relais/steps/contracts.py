@@ -74,6 +74,7 @@ def contract(situation: Situation, kind: Kind, link_key: str) -> Gate:
             | Kind.CANCEL_LATE
             | Kind.MORE_TIME
             | Kind.QUESTION
+            | Kind.COUNTER
             | Kind.DISPUTE
             | Kind.AGREEMENT
             | Kind.RATING
@@ -524,6 +525,8 @@ def side_rule(clocks: Clocks, kind: Kind) -> Rule | None:
             return clocks.more_time
         case Kind.QUESTION:
             return clocks.question
+        case Kind.COUNTER:
+            return clocks.counter
         case Kind.RATING:
             return RATING_RULE
         case Kind.APPEAL:

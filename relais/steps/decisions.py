@@ -256,6 +256,7 @@ def effects(situation: Situation, gate: Gate, answer: Answer) -> Effects:
             | Kind.CANCEL_LATE
             | Kind.MORE_TIME
             | Kind.QUESTION
+            | Kind.COUNTER
             | Kind.DISPUTE
             | Kind.AGREEMENT
             | Kind.RATING
@@ -289,7 +290,8 @@ def decision_writes(
             "owes": {Owed.RESUME.value: 0},
             "due": stamp(situation.now + OWED_AFTER),
             "due_shard": due_shard(gate.order),
-        },
+        }
+        | _agreed_shown(gate, answer),
         remove=("desk", "desk_due", "send_after"),
         guards=(equals("status", "open"), *_offered(gate, answer)),
     )
@@ -306,6 +308,11 @@ def decision_writes(
         ),
     )
     return (close, advance, *caused.writes, *more.writes, *_rivals_closed(situation, answer, rivals))
+
+
+def _agreed_shown(gate: Gate, answer: Answer) -> dict[str, Any]:
+    """Other terms than those proposed, where a counter-proposal was taken: the proposal keeps what was agreed."""
+    return {"shown": {**gate.shown, "agreed": answer.facts["agreed"]}} if "agreed" in answer.facts else {}
 
 
 def _decided(situation: Situation, gate: Gate, answer: Answer) -> Decision:
@@ -430,7 +437,7 @@ def _proposal_answered(situation: Situation, gate: Gate, answer: Answer) -> Effe
     match answer.choice:
         case Choice.ACCEPTED:
             by_seller = gate.role is Role.ENGINE
-            return _done_by_seller(situation, gate.owner) if by_seller else _engaged(situation, gate)
+            return _done_by_seller(situation, gate.owner) if by_seller else _engaged(situation, gate, answer)
         case Choice.EXHAUSTED:
             return Effects()
         case _:
@@ -438,10 +445,10 @@ def _proposal_answered(situation: Situation, gate: Gate, answer: Answer) -> Effe
 
 
 def _said_no(situation: Situation, gate: Gate, answer: Answer) -> tuple[Write, ...]:
-    """A no gives the place back and costs nothing; silence counts (design: people 5)."""
-    if answer.via is Via.CLOCK:
+    """A no gives the place back and costs nothing; silence counts, but of whoever had said "yes, but" (people 5)."""
+    if answer.via is Via.CLOCK and not gate.shown.get("countered"):
         return _scored(situation, gate, gate.owner, _Seen(Axis.RESPONSIVENESS, score.SILENT, Cause.LAPSED), back=True)
-    if answer.by != gate.owner:
+    if answer.by != gate.owner and answer.via is not Via.CLOCK:
         return (not_asked(gate),)
     declined = _Seen(Axis.RESPONSIVENESS, score.ANSWERED, Cause.DECLINED, _declined_why(gate, answer) or "")
     return _scored(situation, gate, gate.owner, declined, back=True)
@@ -470,12 +477,13 @@ def _scored(
     )
 
 
-def _engaged(situation: Situation, gate: Gate) -> Effects:
+def _engaged(situation: Situation, gate: Gate, answer: Answer) -> Effects:
     """The whole order is taken at once, or one milestone of it that somebody takes over.
 
-    Each milestone's engagement is from now on the only truth about who does it.
+    At what was proposed, or at what was `agreed` on a counter-proposal. Each milestone's engagement is from now on the
+    only truth about who does it.
     """
-    terms = gate.shown
+    terms = {**gate.shown, **answer.facts.get("agreed", {})}
     kind = Performer(terms.get("kind", Performer.FREELANCER))
     deadlines = [datetime.fromisoformat(at) for at in terms.get("deadlines", [terms["deadline"]])]
     trial = bool(terms.get("trial"))

@@ -554,8 +554,19 @@ def _post_ask(ports: Ports, request: Request, opened: OpenedGate, typed: Typed) 
     gate, note = opened.gate, request.first("note")
     situation = read_situation(ports, gate.order, gate.id.milestone)
     asked = request.first("ask")
+    if asked == Kind.COUNTER.value and request.first("sure") == "yes":
+        from relais.steps.countering import post_back  # as below
+
+        return post_back(ports, opened)
     if asked not in {one.value for one in may_be_asked(ports, situation, gate)}:
-        return gate_page(ports, opened, typed=with_problems(typed, Problem("ask_waits", "ask")))
+        return gate_page(ports, opened, typed=with_problems(typed, Problem("ask_waits")))
+    if asked == Kind.COUNTER.value:
+        # Rare, and it weighs margins: no other form loads what that takes.
+        from relais.steps.countering import post_counter
+
+        return post_counter(
+            ports, request, opened, lambda *of: gate_page(ports, opened, typed=with_problems(typed, *of))
+        )
     if gate.id.kind is Kind.ACCEPTANCE:
         if request.first("sure") != "yes":
             # A scanner that presses every button of a page has chosen nothing (promise 4).

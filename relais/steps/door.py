@@ -21,7 +21,7 @@ from relais.steps.leaving import agreement_answered
 from relais.steps.rating import appeal_answered, rating_answered
 from relais.steps.runs import resumed
 from relais.steps.side import Caused, closing_writes, opening_writes, withdraw_side
-from relais.steps.situation import Situation, moot, read_gate, read_situation, sides_of
+from relais.steps.situation import Situation, over, read_gate, read_situation, sides_of
 from relais.steps.talking import question_answered
 
 
@@ -73,7 +73,7 @@ def _check(ports: Ports, situation: Situation, gate: Gate, given: Answer) -> Non
         raise AlreadyAnsweredError(gate)
     if given.choice not in {*gate.choices, default_choice(gate)}:
         raise ChoiceNotOfferedError(gate, given.choice.value)
-    if moot(situation, gate):
+    if over(ports, situation, gate):
         withdraw_side(ports, gate)
         raise AlreadyAnsweredError(read_gate(ports, gate.order, str(gate.id)))
 
@@ -89,6 +89,11 @@ def decided(ports: Ports, situation: Situation, gate: Gate, given: Answer) -> Ca
             return more_time_answered(ports, situation, gate, given)
         case Kind.QUESTION:
             return question_answered(ports, situation, gate, given)
+        case Kind.COUNTER:
+            # Rare, and it weighs margins: nothing else at the door loads what that takes.
+            from relais.steps.counters import counter_answered
+
+            return counter_answered(ports, situation, gate, given)
         case Kind.DISPUTE:
             return dispute_answered(situation, gate, given)
         case Kind.RATING:

@@ -84,6 +84,8 @@ def told(ports: Ports, situation: Situation, gate: Gate) -> tuple[LetterView, ..
             return (replace(letter, facts=said(gate)),)
         case Kind.QUESTION:
             return _answer_told(ports, situation, gate)
+        case Kind.COUNTER:
+            return (_counter_told(ports, situation, gate),)
         case Kind.AGREEMENT:
             return (_agreement_told(ports, situation, gate),)
         case _:
@@ -98,6 +100,23 @@ def _agreement_told(ports: Ports, situation: Situation, gate: Gate) -> LetterVie
     words = None if decision is None or decision.note is None else ports.files.get_text(decision.note)
     held = 0 if situation.milestone is None else situation.milestone.held
     return replace(to_client(ports, situation, key, None), note=words, facts={"amount": held})
+
+
+def _counter_told(ports: Ports, situation: Situation, gate: Gate) -> LetterView:
+    """To the freelancer who said "yes, but": the terms that are agreed, or what stands still, and until when."""
+    decision = gate.decision
+    if decision is not None and decision.choice is Choice.ACCEPT:
+        taken = _to_maker(ports, situation, gate, "counter_taken")
+        return replace(taken, pay=gate.shown["pay"], deadline=datetime.fromisoformat(gate.shown["deadline"]))
+    words = None if decision is None or decision.note is None else ports.files.get_text(decision.note)
+    return replace(_to_maker(ports, situation, gate, "counter_refused"), note=words)
+
+
+def maker(ports: Ports, situation: Situation, gate: Gate) -> Freelancer | None:
+    """Whom the seller reads about: who does the work, or would do it on other terms."""
+    if gate.id.kind is not Kind.COUNTER:
+        return situation.freelancer
+    return read_freelancer(ports.store, gate.shown["maker"])
 
 
 def _granted(gate: Gate) -> bool:
@@ -401,7 +420,8 @@ def said(gate: Gate) -> dict[str, str | int]:
 def _to_seller(ports: Ports, situation: Situation, key: str, gate: Gate) -> LetterView:
     link = gate_link(ports, situation.order, gate) if gate.role is Role.SELLER else None
     facts = {"why": ""} | said(gate)
-    return replace(_to_seller_of(ports, situation, key), link=link, gate=gate, facts=facts)
+    who = maker(ports, situation, gate)
+    return replace(_to_seller_of(ports, situation, key), link=link, gate=gate, facts=facts, freelancer=who)
 
 
 def _to_seller_of(ports: Ports, situation: Situation, key: str) -> LetterView:

@@ -51,7 +51,7 @@ from relais.rows import brief_key, deliverable_key, gate_key
 from relais.schedule import schedule
 from relais.shop import Shop
 from relais.steps import letters
-from relais.steps.asks import may_ask, waiting_of
+from relais.steps.asks import counters_of, may_ask, refused, spent, waiting_of
 from relais.steps.bearings import bearings, typed_part
 from relais.steps.chosen import asked_before, ranking_of
 from relais.steps.forms import file_name
@@ -85,6 +85,7 @@ from relais.steps.situation import (
     current_offer,
     later_acceptance,
     moot,
+    over,
     ratable,
     read_freelancer,
     read_gate,
@@ -493,7 +494,7 @@ def gate_page(
     """One gate's page: the question while it is open, what was decided afterwards."""
     gate = opened.gate
     situation = read_situation(ports, gate.order, gate.id.milestone)
-    if gate.status is not Status.OPEN or (gate.id.kind.side and moot(situation, gate)):
+    if gate.status is not Status.OPEN or (gate.id.kind.side and over(ports, situation, gate)):
         return _answered(ports, situation, gate, just_now=just_now, stands_in=opened.stands_in)
     if opened.stands_in:
         return _stand_in_page(ports, situation, gate, typed)
@@ -549,7 +550,7 @@ def _gate_view(ports: Ports, situation: Situation, gate: Gate, typed: Typed) -> 
         nonce=gate_nonce(ports, order, gate),
         files_action=f"{path}/files" if gate.id.kind is Kind.WORK else None,
         milestone=milestone,
-        freelancer=maker_row or situation.freelancer,
+        freelancer=maker_row or letters.maker(ports, situation, gate),
         pay=gate.shown.get("pay") if maker else None,
         pay_by=letters.pay_by(situation) if maker else None,
         deadline=letters.work_deadline(gate) if maker or gate.id.kind is Kind.WORK else situation.promised,
@@ -571,7 +572,7 @@ def _gate_view(ports: Ports, situation: Situation, gate: Gate, typed: Typed) -> 
         asking=asking_of(ports, situation, gate),
         rating=_words(ports, gate, "rating_text"),
         reasons=letters.reasons(gate),
-        margin=_margin(situation) if seller else None,
+        margin=gate.shown.get("margin", _margin(situation)) if seller else None,
         candidates=candidates(ports, situation.offer) if gate.id.kind is Kind.PICK else (),
         chosen=ranking_of(ports, situation) if gate.id.kind is Kind.REVIEW else (),
         own=own(ports) if gate.id.kind in {Kind.PICK, Kind.LATE} else None,
@@ -605,8 +606,8 @@ def _to_pass_on(ports: Ports, gate: Gate) -> Mapping[str, str]:
 
 def asking_of(ports: Ports, situation: Situation, gate: Gate) -> tuple[Asking, ...]:
     """The forms beside a gate's own: whom its owner may ask, and the maker's wish for another date."""
-    forms: list[Asking] = []
     to = may_ask(gate)
+    forms = [_counter_form(ports, situation, gate)] if gate.id.kind is Kind.PROPOSAL and to is not None else []
     if to is not None:
         waits = next(iter(waiting_of(ports, situation, gate)), None)
         until = None if waits is None else waits.deadline
@@ -619,6 +620,17 @@ def asking_of(ports: Ports, situation: Situation, gate: Gate) -> tuple[Asking, .
         form = Asking(Kind.MORE_TIME, Role.ENGINE, waiting=gate.deadline if had else None, until=later)
         forms += [form] if had or later else []
     return tuple(forms)
+
+
+def _counter_form(ports: Ports, situation: Situation, gate: Gate) -> Asking:
+    """Where a freelancer says "yes, but": the form, what waits for the seller, or that they have answered."""
+    known, policy = counters_of(ports, situation, gate), situation.offer.policy
+    waits = next((one for one in known if one.status is Status.OPEN), None)
+    if waits is not None:
+        wished = datetime.fromisoformat(waits.shown["deadline"])
+        return Asking(Kind.COUNTER, Role.SELLER, waiting=waits.deadline, until=wished, pay=waits.shown["pay"])
+    band = bool(policy.counter_pay or policy.counter_later)
+    return Asking(Kind.COUNTER, Role.SELLER, refused=refused(known), over=spent(known) and not band)
 
 
 def _words(ports: Ports, gate: Gate, name: str) -> str | None:

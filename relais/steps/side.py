@@ -41,7 +41,7 @@ from relais.rows import (
     order_key,
 )
 from relais.steps.decisions import Answer, not_interrupted, withdraw
-from relais.steps.situation import Situation, moot, read_situation, sides_of, sides_opened, stages_past
+from relais.steps.situation import Situation, over, read_situation, sides_of, sides_opened, stages_past
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -127,7 +127,8 @@ def withdraw_moot(ports: Ports, order: str, number: str = ORDER_LEVEL) -> int:
     situation = read_situation(ports, order, number)
     if not sides_opened(situation):
         return 0
-    found = [gate for gate in sides_of(ports, situation) if gate.status is Status.OPEN and moot(situation, gate)]
+    waiting = [gate for gate in sides_of(ports, situation) if gate.status is Status.OPEN]
+    found = [gate for gate in waiting if over(ports, situation, gate)]
     return sum(withdraw_side(ports, gate) for gate in found)
 
 

@@ -329,6 +329,16 @@ def moot(situation: Situation, gate: Gate) -> bool:
     return situation.milestone is not None and situation.milestone.stage in stages_past(gate)
 
 
+def over(ports: Ports, situation: Situation, gate: Gate) -> bool:
+    """The same, as rows say it: of several who were asked at once one may be out while the others are waited for."""
+    if moot(situation, gate):
+        return True
+    beside = None if gate.beside is None else GateId.parse(gate.beside)
+    if beside is None or beside.kind is not Kind.PROPOSAL:
+        return False
+    return read_gate(ports, gate.order, str(beside)).status is not Status.OPEN
+
+
 def _decided_already(order: Order, gate: Gate) -> bool:
     """Whether a dispute is over, or stands at another stage, than the one that its gate asks about."""
     return gate.about != f"{order.disputed} {order.dispute_stage}"

@@ -142,14 +142,16 @@ def _holds_promise(gate: Gate) -> bool:
 
 
 def stands_still(ports: Ports, situation: Situation, gate: Gate) -> Gate | None:
-    """The open question because of which the clock of an open gate stands still.
+    """The open side gate because of which the clock of an open gate stands still.
 
-    A proposal's waits for every question of it, the work's for one that stops it.
+    A proposal's waits for every question and counter-proposal of it, the work's for a question that stops it.
     """
     if not sides_opened(situation) or gate.id.kind not in ASKS_SELLER:
         return None
-    own = [one for one in _waiting(ports, situation) if one.beside == str(gate.id)]
-    return next((one for one in own if gate.id.kind is Kind.PROPOSAL or stops(one)), None)
+    own = [one for one in sides_of(ports, situation) if one.beside == str(gate.id) and one.status is Status.OPEN]
+    if gate.id.kind is Kind.PROPOSAL:
+        return next((one for one in own if one.id.kind in {Kind.QUESTION, Kind.COUNTER}), None)
+    return next((one for one in own if one.id.kind is Kind.QUESTION and stops(one)), None)
 
 
 def promise_stands_still(ports: Ports, situation: Situation) -> bool:
@@ -167,7 +169,8 @@ def _waiting(ports: Ports, situation: Situation) -> list[Gate]:
 def _moved(ports: Ports, situation: Situation, gate: Gate) -> Caused:
     """The dates that stood still because of this question, each by the working time of whose date it is."""
     asker = _asker(ports, gate)
-    waited = () if asker is None else _shifted(situation, asker, gate.opened, read_freelancer(ports.store, asker.owner))
+    owner = None if asker is None else read_freelancer(ports.store, asker.owner)
+    waited = () if asker is None or owner is None else (shifted(situation, asker, gate.opened, owner),)
     put: dict[str, Any] = {}
     milestone, freelancer = situation.milestone, situation.freelancer
     if stops(gate) and milestone is not None and milestone.engagement is not None and freelancer is not None:
@@ -186,22 +189,28 @@ def _asker(ports: Ports, gate: Gate) -> Gate | None:
     return asker if still and asker.status is Status.OPEN else None
 
 
-def _shifted(situation: Situation, gate: Gate, since: datetime, owner: Freelancer) -> tuple[Write, ...]:
-    """A gate's deadline and the reminders that are left, later by what its owner's clock stood still."""
+def shifted(
+    situation: Situation, gate: Gate, since: datetime, owner: Freelancer, least: datetime | None = None
+) -> Change:
+    """A gate's deadline and the reminders that are left, later by what its owner's clock stood still.
+
+    At `least` until an instant, where one is given.
+    """
     if gate.deadline is None:
-        return ()
+        return Change(gate_key(gate.order, str(gate.id)), guards=(equals("status", Status.OPEN.value),))
     ahead = [at if at <= since else later_by(at, since, situation.now, owner.calendar) for at in gate.reminders]
+    until = later_by(gate.deadline, since, situation.now, owner.calendar)
     later = replace(
         gate,
-        deadline=later_by(gate.deadline, since, situation.now, owner.calendar),
+        deadline=until if least is None else max(until, least),
         reminders=tuple(ahead),
         mailed=True,
     )
-    put = {"deadline": stamp(later.deadline or situation.now), "reminders": [stamp(at) for at in ahead]}
+    put: dict[str, Any] = {"deadline": stamp(later.deadline or situation.now), "reminders": [stamp(at) for at in ahead]}
     due = next_due(later, situation.now)
     if gate.mailed and due is not None:
         put |= {"due": stamp(due), "due_shard": due_shard(gate.order)}
-    return (Change(gate_key(gate.order, str(gate.id)), put=put, guards=(equals("status", Status.OPEN.value),)),)
+    return Change(gate_key(gate.order, str(gate.id)), put=put, guards=(equals("status", Status.OPEN.value),))
 
 
 def _promise_moved(ports: Ports, situation: Situation, gate: Gate) -> Caused:

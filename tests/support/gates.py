@@ -47,6 +47,8 @@ def at_every_gate(world: World) -> list[Waiting]:
     ask(doubtful, "question")
     ask(answering, "question")
     ask(answering, "question", page="question")
+    bargaining = Journey(world).to_assign()
+    ask(bargaining, "counter", page="proposal", amount="160.00")
     ending, withdrawing, early = Journey(world).to_work(), Journey(world).to_work(), Journey(world).to_assign()
     ask_to_end(ending)
     stuck = Journey(world).to_work()
@@ -81,6 +83,7 @@ def at_every_gate(world: World) -> list[Waiting]:
         Kind.CANCEL_LATE: missed,
         Kind.MORE_TIME: wished,
         Kind.QUESTION: doubtful,
+        Kind.COUNTER: bargaining,
         Kind.AGREEMENT: ending,
         Kind.STUCK: stuck,
         Kind.PARK: parked,
@@ -102,6 +105,7 @@ def at_every_gate(world: World) -> list[Waiting]:
     return [
         *gates,
         Waiting("question", answering, world.link("question", answering.id)),
+        Waiting("proposal", bargaining, world.link("proposal", bargaining.id)),
         Waiting("acceptance", last, world.link("acceptance", last.id)),
         Waiting("brief", brief, brief.page),
         Waiting("stand_in", brief, stand_in_link(world.ports, brief.open_gate)),

@@ -60,6 +60,7 @@ def test_the_sample_logo_is_the_one_of_the_design() -> None:
     assert (logo.price, logo.cost, logo.currency, logo.status) == (29_000, 13_000, "eur", OfferStatus.OPEN)
     assert (logo.policy.promise, str(logo.policy.reserve), logo.policy.revisions) == (5, "1 wd", 2)
     assert (logo.policy.release, logo.policy.review) == (Release.PREVIEW_FIRST, Review.EVERY_VERSION)
+    assert (logo.policy.counter_pay, str(logo.policy.counter_later)) == (10, "1 wd")
     assert str(logo.clocks.proposal_after) == "0 wh"
     assert [question.key for question in logo.brief] == ["name", "activity", "brands", "colours", "seen", "files"]
     assert len(logo.what_you_get) == 5
@@ -177,6 +178,8 @@ def test_mistakes_of_all_files_come_together(folder: Path) -> None:
         ("offers/logo.yaml", "status: open", "staus: open", 'staus: this key is not known: did you mean "status"?'),
         ("offers/logo.yaml", "  promise: 5 wd", "  promis: 5 wd", "policy.promis: this key is not known: did you mean"),
         ("offers/logo.yaml", "    late: nothing", "    late: none", 'policy.bears.late: "none" is not possible here'),
+        ("offers/logo.yaml", "    pay: 10", "    pay: 51", "policy.counter.pay: 51 is too large: at most 50"),
+        ("offers/logo.yaml", "    pay: 10", "    pay: 50", "policy.counter.pay: with 50 % more for a counter"),
         ("offers/logo.yaml", "skill: logo", "skill: logos", 'skill: nobody in the roster has a rate for "logos"'),
         ("offers/logo.yaml", "currency: eur", "currency: btc", 'currency: "btc" is not possible here: write one of'),
         ("offers/logo.yaml", "currency: eur", "currency: jpy", 'cost: "130.00" is not an amount in jpy'),

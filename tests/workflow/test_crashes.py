@@ -426,6 +426,38 @@ def asked_along_the_way(journey: Doomed) -> None:
     take(journey, deliver, approve, accept)
 
 
+def bargained(journey: Doomed) -> None:
+    """The first asks for more, is refused and declines; the next asks for more, and the seller agrees."""
+    take(journey, brief)
+    journey.fuse.armed = True
+    countered(journey, "160.00", 1)
+    settled(journey, "counter", "refuse")
+    take(journey, decline)
+    countered(journey, "190.00", 2)
+    settled(journey, "counter", "accept")
+    insist(journey, lambda: None, lambda: journey.stage == "work")
+    journey.fuse.armed = False
+    take(journey, deliver, approve, accept)
+
+
+def bargained_by_rule(journey: Doomed) -> None:
+    """A little more is taken at once."""
+    take(journey, brief)
+    journey.fuse.armed = True
+    taken = lambda: [gate for gate in sides(journey, "counter") if gate.status is Status.ANSWERED and not gate.owes]  # noqa: E731
+    act = lambda: None if journey.stage != "assign" else ask(journey, "counter", page="proposal", amount="140.00")  # noqa: E731
+    insist(journey, act, lambda: journey.stage == "work" and len(taken()) == 1)
+    journey.fuse.armed = False
+    take(journey, deliver, approve, accept)
+
+
+def countered(journey: Doomed, amount: str, number: int) -> None:
+    """A counter-proposal, until its gate stands and the seller has a mail."""
+    known = lambda: [gate.mailed for gate in sides(journey, "counter")]  # noqa: E731
+    act = lambda: None if len(known()) == number else ask(journey, "counter", page="proposal", amount=amount)  # noqa: E731
+    insist(journey, act, lambda: known() == [True] * number)
+
+
 def late_and_cancelled(journey: Doomed) -> None:
     """The work is late, the seller says nothing, the client cancels: everything goes back."""
     take(journey, brief, *WORK)
@@ -519,6 +551,8 @@ ENDS = (
     given_up,
     taken_away,
     asked_along_the_way,
+    bargained,
+    bargained_by_rule,
     late_and_cancelled,
     late_and_given_away,
     paid_again_after_a_park,

@@ -331,6 +331,7 @@ def _gate_document(gate: Gate, times: Times) -> dict[str, Any]:
         "mailed": gate.mailed,
         "owes": dict(gate.owes),
         "ranking": gate.shown.get("ranking"),
+        "terms": _terms(gate, times),
         "decision": None
         if decision is None
         else {
@@ -341,6 +342,22 @@ def _gate_document(gate: Gate, times: Times) -> dict[str, Any]:
             "why": decision.why,
         },
     }
+
+
+def _terms(gate: Gate, times: Times) -> dict[str, Any] | None:
+    """What a proposal offers, or a counter-proposal asks for; with what was agreed instead, or offered before."""
+    shown = gate.shown
+    if gate.id.kind not in {Kind.PROPOSAL, Kind.COUNTER} or "pay" not in shown:
+        return None
+    terms = {"pay": shown["pay"], "deadline": times.iso(datetime.fromisoformat(shown["deadline"]))}
+    if gate.id.kind is Kind.COUNTER:
+        was = {"pay": shown["was_pay"], "deadline": times.iso(datetime.fromisoformat(shown["was"]))}
+        return terms | {"freelancer": shown["maker"], "offered": was, "margin": shown["margin"]}
+    agreed = shown.get("agreed")
+    if agreed is None:
+        return terms | {"agreed": None}
+    at = times.iso(datetime.fromisoformat(agreed["deadline"]))
+    return terms | {"agreed": {"pay": agreed["pay"], "deadline": at}}
 
 
 def _act_document(act: Act, times: Times) -> dict[str, Any]:
@@ -427,6 +444,14 @@ def _print_order(one: dict[str, Any], times: Times) -> None:
         ("Gate", "Owner", "Opened", "Status", "Decision", "By", "When", "How"),
         [_gate_line(gate, times) for gate in one["gates"]],
     )
+    asked = [gate for gate in one["gates"] if gate["kind"] == Kind.COUNTER.value]
+    if asked:
+        table(
+            "Counter-proposals",
+            ("Gate", "Freelancer", "Offered", "Asked for", "Margin after it"),
+            [_counter_line(gate["gate"], gate["terms"], currency, times) for gate in asked],
+            right=("Margin after it",),
+        )
     table(
         "Acts",
         ("Act", "State", "Amount", "Generation", "Stripe", "Why"),
@@ -510,6 +535,13 @@ def _gate_line(gate: dict[str, Any], times: Times) -> tuple[str | None, ...]:
         times.shown(decision.get("at")),
         decision.get("via"),
     )
+
+
+def _counter_line(gate: str, terms: dict[str, Any], currency: str, times: Times) -> tuple[str | None, ...]:
+    offered, asked = (
+        f"{money(one['pay'], currency)}, {times.shown(one['deadline'])}" for one in (terms["offered"], terms)
+    )
+    return (gate, terms["freelancer"], offered, asked, money(terms["margin"], currency))
 
 
 @app.command(epilog="Example: relais order contract 4f7k2m9q0abc")

@@ -7,8 +7,10 @@ import pytest
 from relais.gate import Choice
 from relais.order import stamp
 from relais.rows import Change, order_key
+from relais.steps.counters import Counter, Terms, proposed
+from relais.steps.counters import ask_seller as ask_seller_of_counter
 from relais.steps.runs import ask_seller
-from relais.steps.situation import read_order
+from relais.steps.situation import read_gate, read_order
 
 
 def test_an_open_order_is_listed_with_what_it_waits_for(world: Any, relais: Any) -> None:
@@ -146,6 +148,27 @@ def test_a_proposal_that_rests_says_that_nobody_was_reached_yet(world: Any, rela
     (wait,) = relais("order", "contract", world.order, "--json").json["waits"]
     assert (wait["kind"], wait["owner"]) == ("proposal", "ines-moreau")
     assert wait["reached"] is True  # the logo's proposal leaves at once
+
+
+def test_a_counter_proposal_is_shown_with_what_was_offered_and_what_is_left(world: Any, relais: Any) -> None:
+    """Who asks, for what instead of what, and the margin after it; the words that came with it are nobody's here."""
+    world.pay()
+    world.decide("00", Choice.HAND_IN, "client", text="texts/brief", files=[])
+    world.open("00", "assign")
+    proposal = read_gate(world.ports, world.order, "00-proposal-0002")
+    asked = Terms(16_000, proposed(proposal).deadline)
+    ask_seller_of_counter(world.ports, proposal, Counter(asked, "texts/reason"))
+    gates = {one["kind"]: one for one in relais("order", "show", world.order, "--json").json["gates"]}
+    terms = gates["counter"]["terms"]
+    assert (terms["freelancer"], terms["pay"], terms["offered"]["pay"]) == ("ines-moreau", 16_000, 13_000)
+    assert terms["deadline"] == terms["offered"]["deadline"] == gates["proposal"]["terms"]["deadline"]
+    assert terms["margin"] == 29_000 - 460 - 16_000
+    assert gates["proposal"]["terms"]["agreed"] is None
+    said = relais("order", "show", world.order).out
+    assert all(word in said for word in ("Counter-proposals", "€160", "€130", "€125.40"))
+    assert "texts/reason" not in said
+    waits = relais("order", "contract", world.order, "--json").json["waits"]
+    assert {one["kind"] for one in waits} == {"proposal", "counter"}
 
 
 def test_an_order_between_two_gates_waits_for_the_engine(world: Any, relais: Any) -> None:

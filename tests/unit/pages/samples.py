@@ -280,6 +280,7 @@ OWNERS = {
     Kind.CANCEL_LATE: (Role.CLIENT, "client", Default.GO_ON),
     Kind.MORE_TIME: (Role.SELLER, "seller", Default.REFUSE),
     Kind.QUESTION: (Role.SELLER, "seller", Default.GO_ON),
+    Kind.COUNTER: (Role.SELLER, "seller", Default.REFUSE),
     Kind.DISPUTE: (Role.SELLER, "seller", Default.SEND),
     Kind.RATING: (Role.FREELANCER, FREELANCER.key, Default.GO_ON),
     Kind.APPEAL: (Role.SELLER, "seller", Default.STAY),
@@ -318,6 +319,7 @@ ROUTED = {
     Kind.CANCEL_LATE: (Choice.WAIT, Choice.CANCEL),
     Kind.MORE_TIME: (Choice.GRANT, Choice.REFUSE),
     Kind.QUESTION: (Choice.ANSWER,),
+    Kind.COUNTER: (Choice.ACCEPT, Choice.REFUSE),
     Kind.DISPUTE: (Choice.SEND, Choice.ACCEPT),
     Kind.RATING: (Choice.APPEAL,),
     Kind.APPEAL: (Choice.KEEP, Choice.STRIKE),
@@ -338,6 +340,7 @@ ASKED = (
     Kind.CANCEL_LATE,
     Kind.MORE_TIME,
     Kind.QUESTION,
+    Kind.COUNTER,
     Kind.DISPUTE,
     Kind.RATING,
     Kind.APPEAL,
@@ -360,6 +363,16 @@ SHOWN: dict[Kind, dict[str, str | int]] = {
     Kind.RATING: {"stars": 4, "weight": 1000, "text": "texts/x/rating"},
     Kind.APPEAL: {"stars": 2, "weight": 1000, "maker": FREELANCER.key, "text": "texts/x/appeal"},
     Kind.AGREEMENT: {"text": "texts/x/agreement"},
+    Kind.COUNTER: {
+        "maker": FREELANCER.key,
+        "was_pay": 13_000,
+        "pay": 16_000,
+        "was": "2026-12-03T17:00:00+00:00",
+        "deadline": "2026-12-04T14:00:00+00:00",
+        "margin": -420,
+        "tight": True,
+        "text": "texts/x/counter",
+    },
     Kind.QUESTION: {"by": "freelancer", "from": "01-work-0003", "with": "ines-moreau", "text": "texts/x/question"},
     Kind.CANCEL_LATE: {"promised": "2026-12-04T17:00:00+00:00", "until": "2026-12-10T17:00:00+00:00"},
 }
@@ -372,6 +385,7 @@ ASKING = (Asking(Kind.QUESTION, Role.SELLER, stops=True), Asking(Kind.MORE_TIME,
 NOTED = {
     Kind.WORK,
     Kind.QUESTION,
+    Kind.COUNTER,
     Kind.MORE_TIME,
     Kind.RATING,
     Kind.APPEAL,
@@ -381,6 +395,7 @@ NOTED = {
 }
 ASKING_CLIENT = (Asking(Kind.QUESTION, Role.CLIENT),)
 MORE_TIME = (Asking(Kind.MORE_TIME, Role.ENGINE, until=NOW),)
+BARGAINING = (Asking(Kind.COUNTER, Role.SELLER, until=NOW, pay=16_000), Asking(Kind.QUESTION, Role.SELLER))
 NOTICES = (
     "dead_link",
     "not_found",
@@ -432,6 +447,9 @@ LETTERS = (
     "more_time_refused",
     "more_time_given",
     "question",
+    "counter",
+    "counter_taken",
+    "counter_refused",
     "agreement",
     "agreement_grant",
     "agreement_refuse",
@@ -541,7 +559,7 @@ def gate_view(lang: str, kind: Kind, **changed: object) -> GateView:
         found=FOUND if kind is Kind.REVIEW else (),
         note="Le vert est trop clair." if kind in NOTED else None,
         reasons=REASONS,
-        margin=15_540 if kind is Kind.REVIEW else None,
+        margin={Kind.REVIEW: 15_540, Kind.COUNTER: -420}.get(kind),
         candidates=CANDIDATES if kind is Kind.PICK else (),
         own=CANDIDATES[-1] if kind in {Kind.PICK, Kind.LATE} else None,
         chosen=CHOSEN if kind is Kind.REVIEW else (),
@@ -680,6 +698,25 @@ def answered_pages(lang: str) -> Iterator[tuple[str, AnsweredView]]:
     yield "withdrawn", AnsweredView(frame(lang), gate(Kind.PROPOSAL, lang), OFFER, None, yours=False, just_now=False)
 
 
+MISTYPED = (
+    ("same", "amount"),
+    ("amount", "amount"),
+    ("date", "until"),
+    ("late", "until"),
+    ("why", "counter_note"),
+    ("spent", "counter"),
+)
+
+
+def bargaining() -> Iterator[tuple[str, tuple[Asking, ...]]]:
+    """Where a counter-proposal stands: to be made, with the seller, refused, and refused for good."""
+    counter, question = BARGAINING
+    yield "counter", BARGAINING
+    yield "counter-waiting", (replace(counter, waiting=NOW), question)
+    yield "counter-refused", (replace(counter, refused=True), question)
+    yield "counter-over", (replace(counter, refused=True, over=True), question)
+
+
 def pages(lang: str) -> Iterator[tuple[str, Page]]:
     """Every page in every state, with a name."""
     wrong = (
@@ -747,6 +784,14 @@ def pages(lang: str) -> Iterator[tuple[str, Page]]:
         yield f"gate-{kind}-asking", gate_view(lang, kind, thread=said, asking=asking)
         waits = tuple(replace(one, waiting=NOW) for one in asking)
         yield f"gate-{kind}-waiting", gate_view(lang, kind, thread=said, asking=waits)
+    for name, forms in bargaining():
+        yield f"gate-proposal-{name}", gate_view(lang, Kind.PROPOSAL, asking=forms)
+    mistyped = tuple(Problem(f"counter_{what}", field) for what, field in MISTYPED)
+    typed = {"ask": "counter", "amount": "13 000", "until": "hier", "note": "Deux pistes de plus."}
+    yield (
+        "gate-proposal-counter-wrong",
+        gate_view(lang, Kind.PROPOSAL, asking=BARGAINING, problems=mistyped, typed=typed),
+    )
     yield (
         "gate-park-order",
         gate_view(lang, Kind.PARK, gate=replace(gate(Kind.PARK, lang, order_level=True), choices=(Choice.RETRY,))),
