@@ -409,6 +409,15 @@ def later_by(instant: datetime, since: datetime, until: datetime, calendar: Cale
     return _forward(_utc(instant), waited, calendar) if waited else _utc(instant)
 
 
+def kept_working_time(instant: datetime, since: datetime, before: Calendar, after: Calendar) -> datetime:
+    """Return when somebody has had the working time that `before` left them from `since` to `instant`, in `after`.
+
+    Days away that `after` adds move the instant, others leave it. Raises NoWorkingHoursError.
+    """
+    left = working_time(since, instant, before)
+    return _utc(instant) if working_time(since, instant, after) >= left else _forward(_utc(since), left, after)
+
+
 def days_stood(since: datetime, until: datetime, calendar: Calendar) -> int:
     """Return how many working days a promise that stood still moves by: less than half a day moves nothing."""
     return int(working_time(since, until, calendar) / calendar.hours.working_day + 1 / 2)

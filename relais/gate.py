@@ -92,6 +92,12 @@ SIDE = AFTERWARDS | {
 """Side gates: a question beside the way, without a token and without a step of the definition (design: workflow 1)."""
 
 
+GOES_ON = frozenset(
+    {Kind.HOLD, Kind.PAYOUT, Kind.REFUND, Kind.PARK, Kind.STUCK, Kind.DISPUTE, Kind.ONBOARDING, Kind.RATING}
+)
+"""Gates whose clocks run on while an order stands still: money, a bank's own date, trouble of the engine."""
+
+
 class Role(StrEnum):
     """Who owns a gate."""
 
@@ -324,6 +330,8 @@ class Gate:
     """From when its deadline counts, where its mail left long after it opened."""
     reminded: datetime | None = None
     """When the last reminder was claimed."""
+    tells_seller: datetime | None = None
+    """When the seller is told that nobody has answered, and may answer for them; nothing once they were told."""
     owes: Mapping[str, int] = field(default_factory=dict)
     due: datetime | None = None
     about: str = ""
@@ -364,9 +372,9 @@ def next_due(gate: Gate, after: datetime) -> datetime | None:
     """
     if gate.send_after is not None and not gate.mailed:
         return gate.send_after
-    reminders = [at for at in gate.reminders if at > after]
-    if reminders:
-        return reminders[0]
+    ahead = [at for at in (*gate.reminders, gate.tells_seller) if at is not None and at > after]
+    if ahead:
+        return min(ahead)
     if gate.deadline is not None:
         return gate.deadline + jitter(gate.order, gate.id)
     return after + HEARTBEAT if gate.id.kind.side else None
@@ -402,6 +410,7 @@ def gate_row(gate: Gate) -> dict[str, Any]:
         "posted": gate.posted or None,
         "asked": gate.asked and stamp(gate.asked),
         "reminded": gate.reminded and stamp(gate.reminded),
+        "tells_seller": gate.tells_seller and stamp(gate.tells_seller),
         "owes": dict(gate.owes),
         "due": gate.due and stamp(gate.due),
         "due_shard": gate.due and due_shard(gate.order),
@@ -462,6 +471,7 @@ def gate_from_row(stored: Row) -> Gate:
         posted=row.get("posted", False),
         asked=instant(row.get("asked")),
         reminded=instant(row.get("reminded")),
+        tells_seller=instant(row.get("tells_seller")),
         owes=row.get("owes", {}),
         due=instant(row.get("due")),
         about=row.get("about", ""),

@@ -21,6 +21,7 @@ _LIFTS: Mapping[int, Lift] = {}
 
 # The clocks of people 5b that an offer has when it says nothing.
 _BRIEF = Rule.parse("14 d; 1 d, 3 d, 7 d, 12 d")
+_BRIEF_SELLER = Reminder.parse("5 d")
 _PROPOSAL = Rule.parse("8 wh")
 _PROPOSAL_URGENT = Rule.parse("3 wh")
 _PROPOSAL_AFTER = Duration.parse("2 wh")
@@ -181,7 +182,8 @@ class Clocks:
     """The deadlines and reminders of the gates; an offer may change any number (design: people 5b).
 
     `proposal_after` is how long the brief rests before a proposal leaves (0 to 8 working hours); `work` holds reminders
-    only, for its deadline is the working deadline; `acceptance_more` is what one press adds, once.
+    only, for its deadline is the working deadline; `acceptance_more` is what one press adds, once. `brief_seller` is
+    when the seller is told that nobody has filled in the brief, and may do so for the client.
     """
 
     brief: Rule = _BRIEF
@@ -201,6 +203,7 @@ class Clocks:
     question: Rule = _QUESTION
     counter: Rule = _COUNTER
     agreement: Rule = _AGREEMENT
+    brief_seller: Reminder = _BRIEF_SELLER
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -513,6 +516,7 @@ def _speed_bonus(row: Mapping[str, Any] | None) -> SpeedBonus | None:
 def _clocks_row(clocks: Clocks) -> Row:
     return {
         "brief": str(clocks.brief),
+        "brief_seller": str(clocks.brief_seller),
         "proposal": str(clocks.proposal),
         "proposal_urgent": str(clocks.proposal_urgent),
         "proposal_after": str(clocks.proposal_after),
@@ -535,6 +539,7 @@ def _clocks_row(clocks: Clocks) -> Row:
 def _clocks(row: Mapping[str, Any]) -> Clocks:
     return Clocks(
         brief=Rule.parse(row["brief"]),
+        brief_seller=Reminder.parse(row.get("brief_seller", str(_BRIEF_SELLER))),
         proposal=Rule.parse(row["proposal"]),
         proposal_urgent=Rule.parse(row["proposal_urgent"]),
         proposal_after=Duration.parse(row["proposal_after"]),

@@ -177,6 +177,8 @@ class Milestone:
     """How many side gates were opened on it: they count apart from its ordinal."""
     rated: int = 0
     """The stars (1 to 5) that its client gave for it; none yet: 0."""
+    gifts: int = 0
+    """How many revisions the seller gave beyond the included ones: they take no right to a refund away."""
     reopened: int = 0
     """The version whose silent acceptance its client reopened; it can be done once."""
     claimed: int = 0
@@ -285,6 +287,10 @@ class Order:
     disputed: str | None = None
     """The dispute that freezes its money; `dispute_stage`: the bank has taken it (open), or asks about it (inquiry)."""
     dispute_stage: str | None = None
+    paused: Mapping[str, str] | None = None
+    """Since when it stands still (`at`), until when (`until`), and whether its client wants it so (`client`)."""
+    billing: str | None = None
+    """Where the words are kept to whom the client wants it billed."""
     lost: int = 0
     """What a bank has given its client back, by a dispute that was lost (minor units); it is in `refunded` too."""
     express: bool = False
@@ -372,6 +378,8 @@ def order_from_row(stored: Row) -> Order:
         sides=row.get("sides", 0),
         disputed=row.get("disputed"),
         dispute_stage=row.get("dispute_stage"),
+        paused=row.get("paused"),
+        billing=row.get("billing"),
         lost=row.get("lost", 0),
         express=row.get("express", False),
         acknowledged=row.get("acknowledged", False),
@@ -458,6 +466,7 @@ def milestone_from_row(stored: Row) -> Milestone:
         interrupt=_interrupt(row.get("interrupt"), 0),
         sides=row.get("sides", 0),
         rated=row.get("rated", 0),
+        gifts=row.get("gifts", 0),
         reopened=row.get("reopened", 0),
         claimed=row.get("claimed", 0),
         recovered=row.get("recovered", 0),

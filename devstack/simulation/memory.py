@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, BinaryIO
 
 from devstack.simulation.pages import Mail
 from relais.adapters.keys import BOOK, DESK, DUE, INDEXES, PK, SK, Index
@@ -231,6 +231,10 @@ class MemoryFiles:
     def get_text(self, key: str) -> str | None:
         """Read a text."""
         return self.objects[key].decode() if key in self.objects else None
+
+    def put_file(self, key: str, body: BinaryIO, _content_type: str) -> None:
+        """Keep a file."""
+        self.objects[key] = body.read()
 
     def permit(self, key: str, _size: int, content_type: str) -> dict[str, Any]:
         """A form that uploads this object."""

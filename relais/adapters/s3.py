@@ -9,6 +9,8 @@ from urllib.parse import quote, urlsplit
 from botocore.exceptions import ClientError
 
 if TYPE_CHECKING:
+    from typing import BinaryIO
+
     from mypy_boto3_s3 import S3Client
 
 LINK_SECONDS = 900
@@ -47,6 +49,13 @@ class S3Files:
             if _code(error) in _MISSING:
                 return None
             raise
+
+    def put_file(self, key: str, body: BinaryIO, content_type: str) -> None:
+        """Keep a file, read as it is sent, to be saved under its name like those that were uploaded."""
+        name = key.rsplit("/", 1)[-1].partition("-")[2]
+        self._client.put_object(
+            Bucket=self._bucket, Key=key, Body=body, ContentType=content_type, ContentDisposition=_saved_as(name)
+        )
 
     def permit(self, key: str, size: int, content_type: str) -> dict[str, Any]:
         """A form that uploads this object of exactly `size` bytes, to be saved under its name, never shown.

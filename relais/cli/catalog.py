@@ -394,6 +394,7 @@ class _AutomaticSheet(_Sheet):
 
 class _ClocksSheet(_Sheet):
     brief: _RuleText = _USUAL.brief
+    brief_seller: _ReminderText = _USUAL.brief_seller
     proposal: _RuleText = _USUAL.proposal
     proposal_urgent: _RuleText = _USUAL.proposal_urgent
     proposal_after: Annotated[Duration, _by(_read_wait)] = _USUAL.proposal_after

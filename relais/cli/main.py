@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from relais.cli.commands import catalog, ledger, ops, order, roster, secrets
+from relais.cli.commands import by_hand, catalog, ledger, ops, roster, secrets
 from relais.cli.commands.clock import clock
 from relais.cli.commands.doctor import doctor
 from relais.cli.commands.simulate import simulate
@@ -21,7 +21,7 @@ app = typer.Typer(
 )
 app.add_typer(catalog.app, name="catalog")
 app.add_typer(roster.app, name="roster")
-app.add_typer(order.app, name="order")
+app.add_typer(by_hand.app, name="order")
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(secrets.app, name="secrets")
 app.add_typer(ops.app, name="ops")

@@ -47,6 +47,7 @@ ASKING = frozenset(
         "acceptance",
         "revised",
         "reopened",
+        "reopened_by_seller",
         "refund_request",
         "settlement",
         "contested",
@@ -82,7 +83,12 @@ DELIVERED = frozenset(
         "revised",
         "more_time_given",
         "reopened",
+        "reopened_by_seller",
         "pay_waits",
+        "pay_waits_by_seller",
+        "deed_revision",
+        "deed_billing",
+        "deed_name",
         "accepted_silently",
         "accepted",
         "completed",
@@ -360,6 +366,7 @@ def _sayable(view: LetterView) -> Mapping[str, object]:
         "first": "",
         "missed": _stated(view, "missed"),
         "later": _stated(view, "until"),
+        "decided": _decided(view),
         "stars": view.facts.get("stars", ""),
     }
     match _reader(view.role):
@@ -389,6 +396,13 @@ def _sayable(view: LetterView) -> Mapping[str, object]:
                 "address": str(view.facts.get("address", "")),
                 "correct": words.say(lang, _correct(view), order=view.order.id),
             }
+
+
+def _decided(view: LetterView) -> str:
+    """The answer that was given in somebody's name, as pages say it."""
+    kind, choice = view.facts.get("kind"), view.facts.get("choice")
+    names = (f"decided.{kind}.{choice}", f"decided.any.{choice}", "decided.any.any")
+    return words.say(view.frame.lang, next(name for name in names if words.has(name)))
 
 
 def _part(view: LetterView) -> str:

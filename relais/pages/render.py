@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, assert_never
 from zoneinfo import ZoneInfo
 
-from relais.gate import Choice, DeclineWhy, Gate, GateId, Kind, Role, Via
+from relais.gate import GOES_ON, Choice, DeclineWhy, Gate, GateId, Kind, Role, Via
 from relais.offer import Disclosure, Offer, OfferStatus, RefundCause, Review
 from relais.order import Milestone, MilestoneStage, Order, OrderStage
 from relais.pages import words
@@ -257,6 +257,7 @@ def _order_facts(view: OrderView) -> dict[str, Any]:
     back = money_back(view)
     return {
         "state": state,
+        "paused": _paused(view.order, None if view.brief is None else view.brief.gate),
         "now": now,
         "steps": _steps(now),
         "name": first_name(view.order.client_name),
@@ -453,6 +454,13 @@ def _typed_address(view: OrderView) -> str:
     return view.typed.get("address", view.order.client_email or "")
 
 
+def _paused(order: Order, gate: Gate | None) -> datetime | None:
+    """Until when its reader's time stands still because the order does."""
+    if order.paused is None or not order.is_open or (gate is not None and gate.id.kind in GOES_ON):
+        return None
+    return datetime.fromisoformat(order.paused["until"])
+
+
 def _gate_facts(view: GateView) -> dict[str, Any]:
     lang = words.language(view.frame.lang)
     kind = view.gate.id.kind
@@ -460,6 +468,7 @@ def _gate_facts(view: GateView) -> dict[str, Any]:
     pay = None if view.pay is None else words.money(view.pay, view.order.currency, lang)
     return {
         "subject": _subject(view.offer, view.gate, lang),
+        "paused": _paused(view.order, view.gate),
         "choices": choices,
         "noted": NOTED.intersection(choices) if words.has(f"note.{kind.value}") else frozenset(),
         "picked": _picked(view),
@@ -727,6 +736,8 @@ def _answered_key(view: AnsweredView) -> str:
         return "taken"
     if choice is Choice.REASSIGNED:
         return f"reassigned.{_reader(view.gate)}"
+    if view.stands_in and choice is Choice.HAND_IN:
+        return "brief.for_client"
     if not view.yours:
         return _answered_by_others(kind, view.decision.via, countered=bool(view.gate.shown.get("countered")))
     if choice is Choice.ACCEPTED and "agreed" in view.gate.shown:

@@ -165,7 +165,8 @@ class OrderView:
     probably meant ("gmail.com"), `address_bounced` says that mails to it come back, `typed` what a refused
     correction held. `refunded_at` is when Stripe took the refund; `files` holds none of a refunded milestone.
     `parts` are the milestones of an order that has several; `reopens` those that silence accepted, each with its number
-    and until when its client may still reopen it; `ratable` those that they may rate.
+    and until when its client may still reopen it; `ratable` those that they may rate. `stands_in`: the reader is the
+    seller, who fills the brief in for the client.
     """
 
     frame: Frame
@@ -188,6 +189,7 @@ class OrderView:
     refunded_at: datetime | None = None
     parts: tuple[PartView, ...] = ()
     reopens: tuple[tuple[str, datetime], ...] = ()
+    stands_in: bool = False
     ratable: tuple[str, ...] = ()
     thread: tuple[Said, ...] = ()
     leaving: LeavingView | None = None
@@ -346,7 +348,7 @@ class AnsweredView:
 
     `pay` is what a freelancer is paid all the same for cancelled work, in minor units of the offer's currency: 0 where
     nothing is due, None where nobody was engaged or it is not known yet. `coming`: the reader's next page is not open
-    yet, this one looks again by itself.
+    yet, this one looks again by itself. `stands_in`: the reader is the seller, who may answer it for its owner.
     """
 
     frame: Frame
@@ -358,6 +360,7 @@ class AnsweredView:
     next_link: str | None = None
     pay: int | None = None
     coming: bool = False
+    stands_in: bool = False
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -33,7 +33,7 @@ from relais.gate import (
 from relais.metrics import Metric
 from relais.order import MilestoneStage, Order, OrderStage, order_from_row, stamp
 from relais.ports import ConditionFailedError, MailRefusedError, Ports
-from relais.rows import Change, Key, Row, address_hash, equals, gate_key, order_key
+from relais.rows import Change, Key, Row, address_hash, equals, gate_key, order_key, present
 from relais.steps import letters
 from relais.steps.acts import SETTLES_WITHIN
 from relais.steps.contracts import counted_anew, terms_put
@@ -52,7 +52,7 @@ from relais.steps.reach import Reach, address_of, reach
 from relais.steps.roster import tell
 from relais.steps.runs import forgotten, lived_long, next_run, roll_over, start_owed
 from relais.steps.side import withdraw_moot, withdraw_side
-from relais.steps.situation import Situation, over, read_freelancer, read_gate, read_situation
+from relais.steps.situation import Situation, over, read_freelancer, read_gate, read_situation, stands_paused
 from relais.steps.talking import promise_stands_still, stands_still
 
 PAGE = 50
@@ -153,6 +153,10 @@ def _settle(ports: Ports, key: Key, row: Row) -> None:
         _gate(ports, gate_from_row(row))
     elif key.sk.startswith("N#"):
         tell(ports, row)
+    elif key.sk.startswith("E#"):
+        from relais.steps.deeds import tell_deed  # what is done by hand is rare: no other tick loads it
+
+        tell_deed(ports, row)
     elif key.sk.startswith("D#"):
         _dispute(ports, key, row)
     elif key.sk.startswith("A#") and "owes_mail" in row:
@@ -205,6 +209,13 @@ def _order(ports: Ports, order: Order) -> None:
     if order.owes_sweep is not None:
         _sweep_again(ports, order, as_read)
         return
+    until = _paused_until(order)
+    if until is not None and until <= now:
+        from relais.steps.dates import go_on  # a pause is rare: no other tick loads it
+
+        _claim(ports, key, as_read, now + OWED_AFTER)
+        go_on(ports, order.id)
+        return
     if order.dead_run and order.dead_run == order.run and order.is_open:
         if not next_run(ports, order, "the execution ended before its order"):
             _claim(ports, key, as_read, now + HEARTBEAT)
@@ -217,6 +228,7 @@ def _order(ports: Ports, order: Order) -> None:
         ports.store.write(Change(key, remove=("due", "due_shard"), guards=(equals("due", as_read),)))
         return
     look = now + (_until_fee(order, now) if order.owes_fee else HEARTBEAT)
+    look = min(look, until or look)
     _claim(ports, key, as_read, min(look, watch_promises(ports, order, partial(promise_stands_still, ports)) or look))
     if order.fee is None and order.stage is not OrderStage.DRAFT:
         ports.background.run_act(order.id, Owed.FEE.value)
@@ -228,6 +240,10 @@ def _order(ports: Ports, order: Order) -> None:
         roll_over(ports, order)
     elif forgotten(ports, order):
         next_run(ports, order, "nobody is asked for what it waits for")
+
+
+def _paused_until(order: Order) -> datetime | None:
+    return None if order.paused is None else datetime.fromisoformat(order.paused["until"])
 
 
 def _until_fee(order: Order, now: datetime) -> timedelta:
@@ -290,6 +306,14 @@ def _gate(ports: Ports, gate: Gate) -> None:
     if owed and not (gate.posted and _tries(gate, Owed.MAIL) >= OWED_TRIES):
         _mail_again(ports, situation, gate)
         return
+    paused = stands_paused(situation, gate)
+    if paused is not None:
+        again = _after(paused, situation.now)
+        _claim(ports, gate_key(gate.order, str(gate.id)), stamp(gate.due or situation.now), again)
+        return
+    if gate.tells_seller is not None and gate.tells_seller <= situation.now and not _over(gate, situation.now):
+        _tell_seller(ports, situation, gate)
+        return
     waits = stands_still(ports, situation, gate)
     if waits is not None:
         again = _after(waits.deadline or situation.now + HEARTBEAT, situation.now)
@@ -304,6 +328,24 @@ def _gate(ports: Ports, gate: Gate) -> None:
         _silence(ports, situation, gate)
     else:
         _remind(ports, situation, gate)
+
+
+def _tell_seller(ports: Ports, situation: Situation, gate: Gate) -> None:
+    """The seller may answer for whoever does not: told once, in the seller's hours; claimed, then sent."""
+    key, as_read, shop = gate_key(gate.order, str(gate.id)), stamp(gate.due or situation.now), situation.shop.calendar
+    now = situation.now
+    due = now + OWED_AFTER if reminder_due(gate, now) else next_due(gate, now) or now + HEARTBEAT
+    if not _in_hours(shop, now):
+        _claim(ports, key, as_read, min(due, next_working_instant(now, shop)))
+        return
+    claim = Change(
+        key,
+        put={"due": stamp(due)},
+        remove=("clock_tries", "tells_seller"),
+        guards=(equals("due", as_read), equals("status", Status.OPEN.value), present("tells_seller")),
+    )
+    ports.store.write(claim)
+    ports.mailer.send(letters.fill_in(ports, situation, gate))
 
 
 def _after(at: datetime, now: datetime) -> datetime:

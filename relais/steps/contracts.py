@@ -110,7 +110,9 @@ def _gate(situation: Situation, kind: Kind, link_key: str, **terms: Any) -> Gate
 
 
 def _brief(situation: Situation, link_key: str) -> Gate:
-    deadline, reminders = _dated(situation.offer.clocks.brief, situation, situation.client_calendar)
+    clocks = situation.offer.clocks
+    deadline, reminders = _dated(clocks.brief, situation, situation.client_calendar)
+    told = remind_at((clocks.brief_seller,), situation.now, deadline, situation.shop.calendar)
     return _gate(
         situation,
         Kind.BRIEF,
@@ -122,6 +124,7 @@ def _brief(situation: Situation, link_key: str) -> Gate:
         default=Default.CANCEL,
         deadline=deadline,
         reminders=reminders,
+        tells_seller=next(iter(told), None),
         link_version=situation.order.link_version,
     )
 
@@ -192,7 +195,14 @@ def counted_anew(situation: Situation, gate: Gate, owner: Calendar) -> Gate:
     fresh = contract(situation, gate.id.kind, gate.key_id)
     if gate.shown.get("more_time") and gate.deadline and fresh.deadline and fresh.deadline < gate.deadline:
         return replace(gate, asked=situation.now, reminded=None)  # what was given is not taken back
-    return replace(gate, deadline=fresh.deadline, reminders=fresh.reminders, asked=situation.now, reminded=None)
+    return replace(
+        gate,
+        deadline=fresh.deadline,
+        reminders=fresh.reminders,
+        asked=situation.now,
+        reminded=None,
+        tells_seller=fresh.tells_seller if gate.tells_seller else None,
+    )
 
 
 def terms_put(gate: Gate) -> dict[str, Any]:
@@ -201,7 +211,8 @@ def terms_put(gate: Gate) -> dict[str, Any]:
         return {}
     dated = {} if gate.deadline is None else {"deadline": stamp(gate.deadline)}
     desk = {"desk_due": stamp(gate.deadline)} if gate.role is Role.SELLER and gate.deadline is not None else {}
-    return {"asked": stamp(gate.asked), "reminders": [stamp(at) for at in gate.reminders]} | dated | desk
+    told = {} if gate.tells_seller is None else {"tells_seller": stamp(gate.tells_seller)}
+    return {"asked": stamp(gate.asked), "reminders": [stamp(at) for at in gate.reminders]} | dated | desk | told
 
 
 def waiting(situation: Situation, link_key: str) -> Gate:
@@ -343,7 +354,8 @@ def _acceptance(situation: Situation, link_key: str) -> Gate:
     milestone = _engaged(situation).milestone
     deadline, reminders = _dated(situation.offer.clocks.acceptance, situation, situation.client_calendar)
     revise = (Choice.REVISE,) if milestone.revisions_left > 0 else ()
-    refund = (Choice.REFUND,) if not revise and situation.offer.policy.refund_right else ()
+    used_up = milestone.revisions_left <= milestone.gifts  # what was given by hand takes no right away
+    refund = (Choice.REFUND,) if used_up and situation.offer.policy.refund_right else ()
     request = (Choice.REQUEST,) if not refund and milestone.requests < MOST_REQUESTS else ()
     return _gate(
         situation,
@@ -418,6 +430,7 @@ def _hold(situation: Situation, link_key: str) -> Gate:
     engaged = _engaged(situation)
     clocks = situation.offer.clocks
     wait = clocks.hold_spoken if engaged.milestone.spoken else clocks.hold_silent
+    again = engaged.milestone.reopened > 0
     if engaged.engagement.by_hand:
         wait = Duration.parse("0 wh")  # nobody is to be paid (design: people 5b, hold)
     until = due_after(wait, situation.now, situation.shop.calendar)
@@ -431,15 +444,17 @@ def _hold(situation: Situation, link_key: str) -> Gate:
         role=Role.CLOCK,
         owner="clock",
         lang=situation.shop.lang,
-        choices=(Choice.RELEASE, Choice.REOPEN) if _reopens(situation) else (Choice.RELEASE,),
+        choices=(Choice.RELEASE,) if engaged.engagement.by_hand or again else (Choice.RELEASE, Choice.REOPEN),
         default=Default.RELEASE,
         deadline=until,
+        shown={} if _reopens(situation) else {"reopens": Role.SELLER.value},
     )
 
 
 def _reopens(situation: Situation) -> bool:
     """Whether silence at an acceptance led here, for the first time: a word of the client's is final (people 5b).
 
+    The seller may reopen what a word accepted as well, by hand (people 3).
     What the seller made or bought is held for no time: nobody is to be paid.
     """
     engaged = _engaged(situation)

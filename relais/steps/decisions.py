@@ -19,6 +19,7 @@ from relais.errors import RelaisError
 from relais.gate import (
     OWED_AFTER,
     Choice,
+    ChoiceNotOfferedError,
     Decision,
     Gate,
     Kind,
@@ -61,7 +62,7 @@ from relais.rows import (
 from relais.schedule import Dates, schedule
 from relais.score import Axis, Cause
 from relais.steps.inviting import invitation
-from relais.steps.situation import Situation, kept_share, unhandled
+from relais.steps.situation import Situation, client_reopens, kept_share, unhandled
 
 REASSIGNABLE = frozenset({Kind.WORK, Kind.REVIEW, Kind.ACCEPTANCE, Kind.PARK})
 """The gates at which the work can go to somebody else: before its acceptance."""
@@ -248,7 +249,7 @@ def effects(situation: Situation, gate: Gate, answer: Answer) -> Effects:
         case Kind.PARK:
             return _unparked(situation, answer)
         case Kind.HOLD:
-            return _reopened(situation) if answer.choice is Choice.REOPEN else Effects()
+            return _reopened(situation, gate, answer) if answer.choice is Choice.REOPEN else Effects()
         case (
             Kind.STUCK
             | Kind.LATE
@@ -768,7 +769,8 @@ def _acceptance_answered(situation: Situation, answer: Answer) -> Effects:
 def _refund_right_used(situation: Situation) -> Effects:
     """Once the included revisions are used the client may have everything back (promise 5: by the frozen policy)."""
     promised = _promised(situation, put={"cause": RefundCause.REFUND_RIGHT.value})
-    return replace(promised, guards=(equals("revisions_left", 0), *promised.guards))
+    gifts = 0 if situation.milestone is None else situation.milestone.gifts
+    return replace(promised, guards=(below("revisions_left", gifts + 1), *promised.guards))
 
 
 def _request_answered(situation: Situation, answer: Answer) -> Effects:
@@ -815,8 +817,13 @@ def _accepted(situation: Situation, answer: Answer) -> Effects:
     return _promised(situation, put, entry_put(entry), guards=(_nothing_given_back(milestone),))
 
 
-def _reopened(situation: Situation) -> Effects:
-    """What silence accepted is before the client again, once, while nobody is paid: its booking is taken back."""
+def _reopened(situation: Situation, gate: Gate, answer: Answer) -> Effects:
+    """What was accepted is before the client again, once, while nobody is paid: its booking is taken back.
+
+    Their own word they don't take back; the seller may for them. Raises `ChoiceNotOfferedError`.
+    """
+    if answer.by == Role.CLIENT.value and not client_reopens(gate):
+        raise ChoiceNotOfferedError(gate, answer.choice.value)
     milestone, share = _share(situation, Kind.HOLD, Choice.REOPEN)
     guards = (
         equals("accepted", value=True),

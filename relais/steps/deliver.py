@@ -31,6 +31,7 @@ from relais.offer import Question as Asked
 from relais.order import Order, OrderNotFoundError, OrderStage
 from relais.ports import Ports
 from relais.problem import Problem, Typed
+from relais.rows import Write
 from relais.steps.acceptance import give_more_time
 from relais.steps.again import gate_page, may_be_asked, notice, offer_page, order_page
 from relais.steps.decisions import Answer
@@ -219,12 +220,12 @@ def post_order(ports: Ports, request: Request, order: Order) -> Shown | Response
     """The forms of the order's page: the brief (saved or handed in) and the address."""
     offer = read_offer(ports.store, order.offer, order.offer_version)
     check_fields(request, ORDER_FIELDS | brief_fields(offer), FILES)
-    files = _own_files(request, f"files/{order.id}/00-{Kind.BRIEF.value}-")
+    files = own_files(request, f"files/{order.id}/00-{Kind.BRIEF.value}-")
     typed = Typed((), request.typed(), files)
     try:
         check_order_nonce(ports, order, request.first("nonce"))
     except NonceRefusedError:
-        return order_page(ports, order, request, _with(typed, Problem("nonce_expired")))
+        return order_page(ports, order, request, with_problems(typed, Problem("nonce_expired")))
     match request.first("action"):
         case "address":
             return _post_address(ports, request, order)
@@ -243,7 +244,7 @@ def post_order(ports: Ports, request: Request, order: Order) -> Shown | Response
         case "agree":
             return _post_agree(ports, request, order, typed)
         case _:
-            return order_page(ports, order, request, _with(typed, Problem("choice_missing", "action")))
+            return order_page(ports, order, request, with_problems(typed, Problem("choice_missing", "action")))
 
 
 def brief_fields(offer: Offer) -> frozenset[str]:
@@ -251,7 +252,8 @@ def brief_fields(offer: Offer) -> frozenset[str]:
     return frozenset(f"{what}_{question.key}" for question in offer.questions for what in ("q", "skip"))
 
 
-def _with(typed: Typed, *problems: Problem) -> Typed:
+def with_problems(typed: Typed, *problems: Problem) -> Typed:
+    """What was typed, with more that is wrong with it."""
     return replace(typed, problems=(*typed.problems, *problems))
 
 
@@ -270,27 +272,27 @@ def _post_drop(ports: Ports, request: Request, order: Order, typed: Typed) -> Sh
     """The client gives up a milestone that has not begun; it was shown before what that means."""
     number = request.first("milestone")
     if MILESTONE.fullmatch(number) is None:
-        return order_page(ports, order, request, _with(typed, Problem("choice_missing", "milestone")))
+        return order_page(ports, order, request, with_problems(typed, Problem("choice_missing", "milestone")))
     try:
         cancel_milestone(ports, order.id, number, by=Role.CLIENT, cause=RefundCause.CHANGE_OF_MIND)
     except (MilestoneBegunError, MilestoneNotFoundError, NothingToCancelError, InterruptMetError):
-        return order_page(ports, order, request, _with(typed, Problem("drop_too_late")))
+        return order_page(ports, order, request, with_problems(typed, Problem("drop_too_late")))
     return redirect(order_path(ports, order))
 
 
 def _post_reopen(ports: Ports, request: Request, order: Order, typed: Typed) -> Shown | Response:
     """The client reopens what their silence accepted: through the door of the hold, ticked first (promise 4)."""
     if request.first("reopen") != "yes":
-        return order_page(ports, order, request, _with(typed, Problem("reopen_missing", "reopen")))
+        return order_page(ports, order, request, with_problems(typed, Problem("reopen_missing", "reopen")))
     number = request.first("milestone")
     found = next((one for one in read_milestones(ports.store, order.id) if one.number == number), None)
     gate = None if found is None else reopenable(ports, found)
     try:
         if gate is None:
-            return order_page(ports, order, request, _with(typed, Problem("reopen_too_late")))
+            return order_page(ports, order, request, with_problems(typed, Problem("reopen_too_late")))
         answer(ports, read_situation(ports, order.id, number), gate, Answer(Choice.REOPEN, Role.CLIENT.value, Via.LINK))
     except (AlreadyAnsweredError, ChoiceNotOfferedError):
-        return order_page(ports, order, request, _with(typed, Problem("reopen_too_late")))
+        return order_page(ports, order, request, with_problems(typed, Problem("reopen_too_late")))
     return redirect(order_path(ports, order))
 
 
@@ -301,10 +303,10 @@ def _post_rating(ports: Ports, request: Request, order: Order, typed: Typed) -> 
     if request.first("stars") not in STARS:
         problems = (Problem("stars_missing", "stars"), *problems)
     if problems:
-        return order_page(ports, order, request, _with(typed, *problems))
+        return order_page(ports, order, request, with_problems(typed, *problems))
     found = next((one for one in read_milestones(ports.store, order.id) if one.number == number), None)
     if found is None or not ratable(found):
-        return order_page(ports, order, request, _with(typed, Problem("rating_given")))
+        return order_page(ports, order, request, with_problems(typed, Problem("rating_given")))
     kept = keep_text(ports, order.id, f"rating-{number}", note) if note else None
     rate(ports, order.id, number, int(request.first("stars")), text=kept, words=note)
     return redirect(order_path(ports, order))
@@ -324,7 +326,7 @@ def _post_withdrawal(
     if request.first("declare") != "yes":
         problems += (Problem("declare_missing", "declare"),)
     if problems:
-        return order_page(ports, order, request, replace(_with(typed, *problems), of_brief=False))
+        return order_page(ports, order, request, replace(with_problems(typed, *problems), of_brief=False))
     if not confirmed:
         return order_page(ports, order, request, replace(typed, step="confirm", status=200, of_brief=False))
     try:
@@ -332,7 +334,7 @@ def _post_withdrawal(
     except (RightOverError, InterruptMetError):
         if read_order(ports.store, order.id).leaving is not None:
             return redirect(order_path(ports, order))  # pressed twice: the page says what was declared
-        return order_page(ports, order, request, replace(_with(typed, Problem("right_over")), of_brief=False))
+        return order_page(ports, order, request, replace(with_problems(typed, Problem("right_over")), of_brief=False))
     return redirect(order_path(ports, order))
 
 
@@ -340,13 +342,15 @@ def _post_cancel(ports: Ports, request: Request, order: Order, typed: Typed) -> 
     """The client cancels before anybody has taken the work; what they get back was shown before."""
     if request.first("sure") != "yes":
         problem = Problem("sure_missing", "sure")
-        return order_page(ports, order, request, replace(_with(typed, problem), of_brief=False))
+        return order_page(ports, order, request, replace(with_problems(typed, problem), of_brief=False))
     try:
         cancel_unstarted(ports, order.id)
     except (WorkBegunError, InterruptMetError):
         if read_order(ports.store, order.id).leaving is not None:
             return redirect(order_path(ports, order))
-        return order_page(ports, order, request, replace(_with(typed, Problem("cancel_too_late")), of_brief=False))
+        return order_page(
+            ports, order, request, replace(with_problems(typed, Problem("cancel_too_late")), of_brief=False)
+        )
     return redirect(order_path(ports, order))
 
 
@@ -357,10 +361,12 @@ def _post_agree(ports: Ports, request: Request, order: Order, typed: Typed) -> S
     if number not in {one.number for one in read_milestones(ports.store, order.id)}:
         problems += (Problem("choice_missing", "milestone"),)
     if problems:
-        return order_page(ports, order, request, replace(_with(typed, *problems), of_brief=False))
+        return order_page(ports, order, request, replace(with_problems(typed, *problems), of_brief=False))
     asked = ask_to_end(ports, order.id, number, keep_text(ports, order.id, f"agreement-{number}", note))
     if asked is None or asked.status is not Status.OPEN:
-        return order_page(ports, order, request, replace(_with(typed, Problem("agree_too_late")), of_brief=False))
+        return order_page(
+            ports, order, request, replace(with_problems(typed, Problem("agree_too_late")), of_brief=False)
+        )
     return redirect(f"{order_path(ports, order)}#leaving")
 
 
@@ -375,38 +381,69 @@ def _post_brief(
     gate = brief_gate(ports, order)
     if gate is None:
         return redirect(order_path(ports, order))
-    fields = {key: value for key, value in typed.fields.items() if key.startswith(("q_", "skip_"))}
-    size = sum(len(value) for value in fields.values())
-    if size > BRIEF_LIMIT:
-        return order_page(ports, order, request, _with(typed, Problem("brief_too_long", None, {"limit": BRIEF_LIMIT})))
-    if len(typed.files) > offer.max_files:
-        return order_page(ports, order, request, _with(typed, too_many(offer)))
-    save_brief(ports, order, fields, typed.files)
-    if any(value.strip() for value in fields.values()):
-        mark_posted(ports, gate)
-    if not hand_in:
-        return redirect(f"{order_path(ports, order)}?saved=1")
-    problems = _brief_problems(offer, fields, typed.files)
-    if request.first("ready") != "yes":
-        # A scanner that presses every button of a page has chosen nothing (promise 4).
-        problems += (Problem("ready_missing", "ready"),)
-    uploads, missing = _measure(ports, typed.files)
-    if problems or missing:
-        return order_page(ports, order, request, _with(typed, *problems, *missing))
-    answers = {question.key: _answer_text(question, fields, order.lang) for question in offer.questions}
-    key = keep_text(ports, order.id, "brief", json.dumps(answers, ensure_ascii=False))
-    return _through_the_door(
-        ports, gate, Answer(Choice.HAND_IN, Role.CLIENT.value, Via.LINK, facts={"text": key, "files": uploads})
+    return take_brief(
+        ports,
+        request,
+        gate,
+        offer,
+        typed,
+        by=Role.CLIENT,
+        path=order_path(ports, order),
+        again=lambda wrong: order_page(ports, order, request, wrong),
+        hand_in=hand_in,
     )
 
 
-def _answer_text(question: Asked, fields: dict[str, str], lang: str) -> str:
+def take_brief(
+    ports: Ports,
+    request: Request,
+    gate: Gate,
+    offer: Offer,
+    typed: Typed,
+    *,
+    by: Role,
+    path: str,
+    again: Callable[[Typed], Shown | Response],
+    hand_in: bool,
+    more: tuple[Write, ...] = (),
+) -> Shown | Response:
+    """A brief that was sent from a page at `path`, by its client or for them: saved, or handed in with `more`.
+
+    `again` shows the page with what is wrong.
+    """
+    fields = {key: value for key, value in typed.fields.items() if key.startswith(("q_", "skip_"))}
+    if sum(len(value) for value in fields.values()) > BRIEF_LIMIT:
+        return again(with_problems(typed, Problem("brief_too_long", None, {"limit": BRIEF_LIMIT})))
+    if len(typed.files) > offer.max_files:
+        return again(with_problems(typed, too_many(offer)))
+    save_brief(ports, gate.order, fields, typed.files)
+    if by is gate.role and any(value.strip() for value in fields.values()):
+        mark_posted(ports, gate)
+    if not hand_in:
+        return redirect(f"{path}?saved=1")
+    problems = brief_problems(offer, fields, typed.files)
+    if request.first("ready") != "yes":
+        # A scanner that presses every button of a page has chosen nothing (promise 4).
+        problems += (Problem("ready_missing", "ready"),)
+    uploads, missing = measured(ports, typed.files)
+    if problems or missing:
+        return again(with_problems(typed, *problems, *missing))
+    order = read_order(ports.store, gate.order)
+    answers = {question.key: answer_text(question, fields, order.lang) for question in offer.questions}
+    key = keep_text(ports, order.id, "brief", json.dumps(answers, ensure_ascii=False))
+    given = Answer(Choice.HAND_IN, by.value, Via.LINK, facts={"text": key, "files": uploads})
+    return _through_the_door(ports, gate, given, path, more)
+
+
+def answer_text(question: Asked, fields: Mapping[str, str], lang: str) -> str:
+    """An answer of the brief as it is kept, or the wish to be advised in the client's language."""
     if fields.get(f"skip_{question.key}"):
         return "je ne sais pas, conseillez-moi" if lang == "fr" else "I don't know, advise me"
     return fields.get(f"q_{question.key}", "").strip()
 
 
-def _brief_problems(offer: Offer, fields: dict[str, str], files: tuple[str, ...]) -> tuple[Problem, ...]:
+def brief_problems(offer: Offer, fields: Mapping[str, str], files: tuple[str, ...]) -> tuple[Problem, ...]:
+    """What a brief lacks that the offer asks for."""
     problems = [
         Problem("answer_missing", f"q_{question.key}", {"question": question.key})
         for question in offer.questions
@@ -421,7 +458,7 @@ def _brief_problems(offer: Offer, fields: dict[str, str], files: tuple[str, ...]
     return tuple(problems)
 
 
-def _own_files(request: Request, prefix: str) -> tuple[str, ...]:
+def own_files(request: Request, prefix: str) -> tuple[str, ...]:
     """The uploads named by a form that were permitted at such a gate; each is looked at, so there are not many."""
     named = dict.fromkeys(key for key in request.form.get("file", ()) if key.startswith(prefix))
     return tuple(key for key in named if _is_upload(key))[:MOST_UPLOADS]
@@ -433,7 +470,7 @@ def _is_upload(key: str) -> bool:
     return len(folders) == UPLOAD_FOLDERS and upload is not None and file_name_problem(upload[1]) is None
 
 
-def _measure(ports: Ports, keys: tuple[str, ...]) -> tuple[list[dict[str, Any]], tuple[Problem, ...]]:
+def measured(ports: Ports, keys: tuple[str, ...]) -> tuple[list[dict[str, Any]], tuple[Problem, ...]]:
     """What was really uploaded: size and digest of each file; a missing or empty one is told by name.
 
     Its permit may be used again for the rest of its hour: what counts from here on is the upload that is looked at.
@@ -459,34 +496,38 @@ def _measure(ports: Ports, keys: tuple[str, ...]) -> tuple[list[dict[str, Any]],
 def post_gate(ports: Ports, request: Request, opened: OpenedGate) -> Shown | Response:
     """An answer to a gate, by its link."""
     order, gate = opened.order, opened.gate
+    if opened.stands_in:
+        from relais.steps.stand_in import post_stand_in  # rare: no other answer loads it
+
+        return post_stand_in(ports, request, opened)
     check_fields(request, GATE_FIELDS | _points(ports, order, gate), FILES)
-    files = _own_files(request, f"files/{order.id}/{gate.id}/")
+    files = own_files(request, f"files/{order.id}/{gate.id}/")
     typed = Typed((), request.typed(), files)
     if gate.status is not Status.OPEN or gate.id.kind is Kind.BRIEF:
         return gate_page(ports, opened)
     try:
         check_gate_nonce(ports, order, gate, request.first("nonce"))
     except NonceRefusedError:
-        return gate_page(ports, opened, typed=_with(typed, Problem("nonce_expired")))
+        return gate_page(ports, opened, typed=with_problems(typed, Problem("nonce_expired")))
     if request.first("ask"):
         return _post_ask(ports, request, opened, typed)
     chosen = request.first("choice")
     if chosen not in {choice.value for choice in gate.choices if choice is not Choice.LAPSED}:
-        return gate_page(ports, opened, typed=_with(typed, Problem("choice_missing", "choice")))
+        return gate_page(ports, opened, typed=with_problems(typed, Problem("choice_missing", "choice")))
     choice = Choice(chosen)
-    note, too_long = _words(ports, gate, choice, typed.fields)
+    note, too_long = words_with(ports, gate, choice, typed.fields)
     handed: dict[str, Any] = {"files": []}
     problems = too_long + note_problems(note, required=choice in NOTE_NEEDED and gate.id.kind not in NOTELESS)
     if choice is Choice.DELIVER:
-        handed, missing = _delivered(ports, gate, files, typed.fields)
+        handed, missing = handed_in(ports, gate, files, typed.fields)
         problems += missing
-    facts, wrong = _besides(ports, order, gate, choice, typed.fields)
+    facts, wrong = besides(ports, order, gate, choice, typed.fields)
     problems += wrong
     if gate.id.kind is Kind.QUESTION and request.first("anyway") != "yes":
         problems += _meeting(ports, gate, note)
     if problems:
         mark_posted(ports, gate)
-        return gate_page(ports, opened, typed=_with(typed, *problems))
+        return gate_page(ports, opened, typed=with_problems(typed, *problems))
     kept = keep_text(ports, order.id, f"note-{gate.id}", note) if note else None
     by = gate.owner if gate.role is Role.FREELANCER else gate.role.value
     return _through_the_door(ports, gate, Answer(choice, by, Via.LINK, kept, handed | facts))
@@ -499,7 +540,7 @@ def _points(ports: Ports, order: Order, gate: Gate) -> frozenset[str]:
     return review_fields(read_offer(ports.store, order.offer, order.offer_version))
 
 
-def _words(ports: Ports, gate: Gate, choice: Choice, typed: Mapping[str, str]) -> tuple[str, tuple[Problem, ...]]:
+def words_with(ports: Ports, gate: Gate, choice: Choice, typed: Mapping[str, str]) -> tuple[str, tuple[Problem, ...]]:
     """The words that come with an answer; of a version sent back, each point with its reason before them."""
     if gate.id.kind is not Kind.REVIEW or choice is Choice.APPROVE:
         return typed.get("note", "").strip(), ()
@@ -518,16 +559,18 @@ def _post_ask(ports: Ports, request: Request, opened: OpenedGate, typed: Typed) 
 
         return post_back(ports, opened)
     if asked not in {one.value for one in may_be_asked(ports, situation, gate)}:
-        return gate_page(ports, opened, typed=_with(typed, Problem("ask_waits")))
+        return gate_page(ports, opened, typed=with_problems(typed, Problem("ask_waits")))
     if asked == Kind.COUNTER.value:
         # Rare, and it weighs margins: no other form loads what that takes.
         from relais.steps.countering import post_counter
 
-        return post_counter(ports, request, opened, lambda *of: gate_page(ports, opened, typed=_with(typed, *of)))
+        return post_counter(
+            ports, request, opened, lambda *of: gate_page(ports, opened, typed=with_problems(typed, *of))
+        )
     if gate.id.kind is Kind.ACCEPTANCE:
         if request.first("sure") != "yes":
             # A scanner that presses every button of a page has chosen nothing (promise 4).
-            return gate_page(ports, opened, typed=_with(typed, Problem("longer_missing", "longer")))
+            return gate_page(ports, opened, typed=with_problems(typed, Problem("longer_missing", "longer")))
         mark_posted(ports, gate)
         _by_rule(ports, give_more_time(ports, gate))
         return redirect(f"{gate_path(ports, opened.order, gate)}#more-time")
@@ -546,7 +589,7 @@ def _post_ask(ports: Ports, request: Request, opened: OpenedGate, typed: Typed) 
             # A scanner that presses the button of an empty form is not the owner (decision 0005).
             mark_posted(ports, gate)
         own = (replace(one, field=f"{asked}_note") if one.field == "note" else one for one in problems)
-        return gate_page(ports, opened, typed=_with(typed, *own))
+        return gate_page(ports, opened, typed=with_problems(typed, *own))
     kept = keep_text(ports, gate.order, f"{asked}-{gate.id}", note)
     if until is not None:
         wished = ask_more_time(ports, gate, until, kept)
@@ -570,7 +613,7 @@ def _meeting(ports: Ports, gate: Gate, note: str) -> tuple[Problem, ...]:
     return tuple(Problem(f"contact_{one.value}", "note") for one in flagged(ports, situation, gate, note))
 
 
-def _besides(
+def besides(
     ports: Ports, order: Order, gate: Gate, choice: Choice, typed: Mapping[str, str]
 ) -> tuple[dict[str, Any], tuple[Problem, ...]]:
     """What a choice needs besides, and what is wrong with what was typed."""
@@ -589,7 +632,7 @@ def _besides(
             return {}, ()
 
 
-def _delivered(
+def handed_in(
     ports: Ports, gate: Gate, files: tuple[str, ...], typed: Mapping[str, str]
 ) -> tuple[dict[str, Any], tuple[Problem, ...]]:
     """What a freelancer hands in, with what was found when it was looked at, or what is wrong with it."""
@@ -599,7 +642,7 @@ def _delivered(
         return {}, (Problem("files_required", "file"), *wrong)
     if len(files) > situation.offer.max_files:
         return {}, (too_many(situation.offer), *wrong)
-    uploads, missing = _measure(ports, files)
+    uploads, missing = measured(ports, files)
     if missing or wrong:
         return {}, (*missing, *wrong)
     found = looked_at(ports, situation, uploads, links)
@@ -613,12 +656,14 @@ def _why_not(why: str) -> tuple[dict[str, Any], tuple[Problem, ...]]:
     return ({"why": why}, ()) if why in set(DeclineWhy) else ({}, (Problem("why_unknown", "why"),))
 
 
-def _through_the_door(ports: Ports, gate: Gate, given: Answer) -> Shown | Response:
+def _through_the_door(
+    ports: Ports, gate: Gate, given: Answer, path: str = "", more: tuple[Write, ...] = ()
+) -> Shown | Response:
+    """Give the answer, written with `more`; then back to the page at `path`, or to the gate's own."""
     situation = read_situation(ports, gate.order, gate.id.milestone)
     try:
-        decided = answer(ports, situation, gate, given)
+        decided = answer(ports, situation, gate, given, more)
     except (AlreadyAnsweredError, ChoiceNotOfferedError) as late:
-        return gate_page(ports, OpenedGate(situation.order, late.gate))
-    if gate.id.kind is Kind.BRIEF:
-        return redirect(order_path(ports, situation.order))
-    return redirect(gate_path(ports, situation.order, decided))
+        stands_in = gate.id.kind is Kind.BRIEF and given.by != gate.role.value
+        return gate_page(ports, OpenedGate(situation.order, late.gate, stands_in))
+    return redirect(path or gate_path(ports, situation.order, decided))

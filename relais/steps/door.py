@@ -10,10 +10,10 @@ from typing import assert_never
 from relais.gate import AlreadyAnsweredError, ChoiceNotOfferedError, Gate, Kind, Owed, Status
 from relais.metrics import Metric
 from relais.ports import ConditionFailedError, MailRefusedError, Ports
-from relais.rows import Change, equals, gate_key, merged
+from relais.rows import Change, Write, equals, gate_key, merged
 from relais.steps import gates, letters
 from relais.steps.asking import TRIES, numbered
-from relais.steps.decisions import Answer, ChoiceNotRoutedError
+from relais.steps.decisions import Answer, ChoiceNotRoutedError, Effects
 from relais.steps.dispute_gate import dispute_answered
 from relais.steps.gates import default_choice, send_first
 from relais.steps.lateness import late_answered, missed_date_answered, more_time_answered
@@ -25,14 +25,14 @@ from relais.steps.situation import Situation, over, read_gate, read_situation, s
 from relais.steps.talking import question_answered
 
 
-def answer(ports: Ports, situation: Situation, gate: Gate, given: Answer) -> Gate:
+def answer(ports: Ports, situation: Situation, gate: Gate, given: Answer, more: tuple[Write, ...] = ()) -> Gate:
     """Commit an answer with all it causes, then go on with what that owes. Returns the gate as decided.
 
-    Raises `AlreadyAnsweredError` and `ChoiceNotOfferedError`.
+    `more` is written with it. Raises `AlreadyAnsweredError` and `ChoiceNotOfferedError`.
     """
     if not gate.id.kind.side:
-        return gates.answer(ports, situation, gate, given)
-    caused, opened = _commit(ports, situation, gate, given)
+        return gates.answer(ports, situation, gate, given, Effects(writes=more) if more else None)
+    caused, opened = _commit(ports, situation, gate, given, more)
     ports.counter.count(Metric.GATE_ANSWERED)
     try:
         if caused.then is not None:
@@ -46,7 +46,9 @@ def answer(ports: Ports, situation: Situation, gate: Gate, given: Answer) -> Gat
     return read_gate(ports, gate.order, str(gate.id))
 
 
-def _commit(ports: Ports, situation: Situation, gate: Gate, given: Answer) -> tuple[Caused, tuple[Gate, ...]]:
+def _commit(
+    ports: Ports, situation: Situation, gate: Gate, given: Answer, more: tuple[Write, ...]
+) -> tuple[Caused, tuple[Gate, ...]]:
     """Write the answer; one that meets another write is decided again on what stands there then."""
     for last in reversed(range(TRIES)):
         _check(ports, situation, gate, given)
@@ -54,7 +56,7 @@ def _commit(ports: Ports, situation: Situation, gate: Gate, given: Answer) -> tu
         opened = numbered(situation, sides_of(ports, situation), caused.opens) if caused.opens else ()
         closing = closing_writes(situation, gate, given, caused)
         try:
-            ports.store.write(*merged(*closing, *opening_writes(situation, opened)))
+            ports.store.write(*merged(*closing, *opening_writes(situation, opened), *more))
         except ConditionFailedError:
             situation = read_situation(ports, gate.order, gate.id.milestone)
             gate = read_gate(ports, gate.order, str(gate.id))

@@ -142,7 +142,8 @@ def _decisions(gates: list[Gate]) -> Iterator[str]:
 def _mails(gates: list[Gate]) -> Iterator[str]:
     for gate in gates:
         if gate.role is Role.CLIENT and gate.mailed:
-            spoken = gate.decision is not None and gate.decision.via is Via.LINK
+            said = gate.decision
+            spoken = said is not None and said.via is Via.LINK and said.by == Role.CLIENT.value
             state = "and answered from its link" if spoken else "without an answer"
             yield f"{stamp(gate.counted_from)}: the question “{gate.id.kind.value}” was mailed to the client {state}."
 

@@ -124,7 +124,7 @@ def _client_asked(ports: Ports, situation: Situation) -> Caused:
     """The client's question, unless the very same waits for them already."""
     if any("until" not in gate.shown for gate in _asked_now(ports, situation)):
         return Caused()
-    return Caused(opens=(missed_date(situation, ports.link_keys.current, None),), writes=_superseded(ports, situation))
+    return Caused(opens=(missed_date(situation, ports.link_keys.current, None),), writes=superseded(ports, situation))
 
 
 def _waits(ports: Ports, situation: Situation, until: datetime) -> Caused:
@@ -137,7 +137,7 @@ def _waits(ports: Ports, situation: Situation, until: datetime) -> Caused:
     return replace(
         moved,
         opens=(missed_date(situation, ports.link_keys.current, later),),
-        writes=(*moved.writes, *_superseded(ports, situation)),
+        writes=(*moved.writes, *superseded(ports, situation)),
     )
 
 
@@ -313,7 +313,7 @@ def missed_date(situation: Situation, link_key: str, until: datetime | None, why
     )
 
 
-def _superseded(ports: Ports, situation: Situation) -> tuple[Write, ...]:
+def superseded(ports: Ports, situation: Situation) -> tuple[Write, ...]:
     """One question about the date at a time: the newer says more."""
     return tuple(withdraw(gate) for gate in _asked_now(ports, situation))
 
@@ -364,7 +364,7 @@ def watch_promises(ports: Ports, order: Order, still: Callable[[Situation], bool
     """
     if order.stage not in {OrderStage.ASSIGN, OrderStage.PICK, OrderStage.MILESTONES}:
         return None
-    calendar = read_shop(ports.store)[0].calendar
+    calendar = replace(read_shop(ports.store)[0].calendar, away=())  # the shop's own absence takes no right away
     ahead: list[datetime] = []
     for number, promised in _promises(order, read_milestones(ports.store, order.id)):
         missed = add_working_days(promised, AFTER_PROMISE, calendar)

@@ -19,8 +19,8 @@ from relais.ports import Ports
 from relais.roster import Freelancer, Reason
 from relais.rows import brief_key, gate_key
 from relais.shop import Shop
-from relais.steps.links import freelancer_link, gate_link, order_link, recipient_link
-from relais.steps.situation import Situation, read_freelancer, read_shop
+from relais.steps.links import freelancer_link, gate_link, order_link, recipient_link, stand_in_link
+from relais.steps.situation import Situation, client_reopens, read_freelancer, read_shop
 
 if TYPE_CHECKING:
     from relais.dispute import Dispute
@@ -47,9 +47,12 @@ def opening(ports: Ports, situation: Situation, gate: Gate) -> tuple[LetterView,
         case Kind.ONBOARDING:
             return (to_owner(ports, situation, gate, gate.id.kind.value), late(ports, situation, gate))
         case Kind.ACCEPTANCE if _reopened(situation):
-            return (to_owner(ports, situation, gate, "reopened"), *_pay_waits(ports, situation, gate))
+            return (
+                to_owner(ports, situation, gate, _opening_key(ports, situation, gate)),
+                *_pay_waits(ports, situation, gate),
+            )
         case _:
-            letter = to_owner(ports, situation, gate, _opening_key(situation, gate))
+            letter = to_owner(ports, situation, gate, _opening_key(ports, situation, gate))
             return (_with_words(ports, letter, gate),)
 
 
@@ -70,14 +73,14 @@ def told(ports: Ports, situation: Situation, gate: Gate) -> tuple[LetterView, ..
             return (_to_seller(ports, situation, "cancelled_late", gate),)
         case Kind.MORE_TIME if gate.role is Role.ENGINE:
             page = read_one(ports, gate.order, gate.beside or "")
-            return (_to_client(ports, situation, "more_time_given", page),)
+            return (to_client(ports, situation, "more_time_given", page),)
         case Kind.MORE_TIME:
             key = "more_time_granted" if _granted(gate) else "more_time_refused"
             return (_to_maker(ports, situation, gate, key),)
         case Kind.APPEAL:
             kept = gate.decision is not None and gate.decision.choice is Choice.KEEP
             maker = read_freelancer(ports.store, gate.shown["maker"])
-            letter = _to_freelancer(ports, situation, maker, "rating_kept" if kept else "rating_struck", None)
+            letter = to_freelancer(ports, situation, maker, "rating_kept" if kept else "rating_struck", None)
             return (replace(letter, facts=said(gate)),)
         case Kind.QUESTION:
             return _answer_told(ports, situation, gate)
@@ -96,7 +99,7 @@ def _agreement_told(ports: Ports, situation: Situation, gate: Gate) -> LetterVie
     key = "agreement_unanswered" if silent else f"agreement_{Choice.GRANT if _granted(gate) else Choice.REFUSE}"
     words = None if decision is None or decision.note is None else ports.files.get_text(decision.note)
     held = 0 if situation.milestone is None else situation.milestone.held
-    return replace(_to_client(ports, situation, key, None), note=words, facts={"amount": held})
+    return replace(to_client(ports, situation, key, None), note=words, facts={"amount": held})
 
 
 def _counter_told(ports: Ports, situation: Situation, gate: Gate) -> LetterView:
@@ -124,7 +127,7 @@ def left(ports: Ports, situation: Situation, declared: Mapping[str, str | int]) 
     """The dated receipt of a client's own way out, to the address that was declared; and the seller's mail of it."""
     key = "withdrawn" if declared["what"] == "withdrawal" else "left"
     facts = {**declared, "amount": declared["back"]}
-    receipt = _to_client(ports, situation, key, None)
+    receipt = to_client(ports, situation, key, None)
     seller = _to_seller_of(ports, situation, key)
     to = str(declared.get("email") or receipt.to)
     return (replace(receipt, to=to, facts=facts), replace(seller, facts=facts, pay=int(declared["pay"])))
@@ -138,7 +141,7 @@ def _answer_told(ports: Ports, situation: Situation, gate: Gate) -> tuple[Letter
     if gate.shown["by"] == Role.FREELANCER.value:
         told = _to_maker(ports, situation, gate, key)
         moved = "promised" in gate.shown
-        date = (_to_client(ports, situation, "date_moved", None),) if moved else ()
+        date = (to_client(ports, situation, "date_moved", None),) if moved else ()
         return (replace(told, note=words), *date)
     source = read_one(ports, gate.order, gate.shown["from"])
     asked = source if source is not None and source.status is Status.OPEN else gate
@@ -151,7 +154,7 @@ def _to_maker(ports: Ports, situation: Situation, gate: Gate, key: str) -> Lette
     page = read_one(ports, gate.order, gate.beside or "")
     if page is None:
         raise PageGoneError(gate.order, str(gate.id))
-    letter = _to_freelancer(ports, situation, read_freelancer(ports.store, page.owner), key, page)
+    letter = to_freelancer(ports, situation, read_freelancer(ports.store, page.owner), key, page)
     return replace(letter, brief=(), note=None)
 
 
@@ -171,7 +174,9 @@ def read_one(ports: Ports, order: str, gate: str) -> Gate | None:
 
 def reminder(ports: Ports, situation: Situation, gate: Gate) -> LetterView:
     """The mail that reminds a gate's owner."""
-    return _with_words(ports, to_owner(ports, situation, gate, f"{_opening_key(situation, gate)}.reminder"), gate)
+    return _with_words(
+        ports, to_owner(ports, situation, gate, f"{_opening_key(ports, situation, gate)}.reminder"), gate
+    )
 
 
 def _proposed(gate: Gate) -> dict[str, str | int]:
@@ -187,6 +192,12 @@ def late(ports: Ports, situation: Situation, gate: Gate) -> LetterView:
     return replace(letter, facts={"kind": gate.id.kind.value, "role": gate.role.value, "gate": str(gate.id)})
 
 
+def fill_in(ports: Ports, situation: Situation, gate: Gate) -> LetterView:
+    """The mail that tells the seller of a brief that nobody fills in, with a link of their own to do it by phone."""
+    letter = _to_seller(ports, situation, "fill_in", gate)
+    return replace(letter, link=stand_in_link(ports, gate), deadline=None)
+
+
 def unreached(ports: Ports, situation: Situation, gate: Gate, address: str) -> LetterView:
     """The mail that tells the seller of a question whose mail reaches nobody, and how its address is corrected."""
     letter = _to_seller(ports, situation, "unreached", gate)
@@ -200,23 +211,23 @@ def withdrawn(ports: Ports, situation: Situation, gate: Gate) -> LetterView:
     No effect on the score, what is paid all the same.
     """
     freelancer = read_freelancer(ports.store, gate.owner)
-    return replace(_to_freelancer(ports, situation, freelancer, "cancelled", None), pay=None)
+    return replace(to_freelancer(ports, situation, freelancer, "cancelled", None), pay=None)
 
 
 def taken(ports: Ports, situation: Situation, gate: Gate) -> LetterView:
     """The mail to a freelancer who was asked together with others, one of whom said yes first."""
-    return _to_freelancer(ports, situation, read_freelancer(ports.store, gate.owner), "taken", None)
+    return to_freelancer(ports, situation, read_freelancer(ports.store, gate.owner), "taken", None)
 
 
 def lost(ports: Ports, situation: Situation, lost: Lost) -> LetterView:
     """The mail to a freelancer whose work went to somebody else: why, and what is paid all the same."""
-    letter = _to_freelancer(ports, situation, read_freelancer(ports.store, lost.freelancer), "lost", None)
+    letter = to_freelancer(ports, situation, read_freelancer(ports.store, lost.freelancer), "lost", None)
     return replace(letter, pay=lost.pay, facts={"why": lost.why})
 
 
 def new_link(ports: Ports, situation: Situation) -> LetterView:
     """The mail to a client whose address was corrected while nothing is asked of them: the order's page."""
-    return _to_client(ports, situation, "address", None)
+    return to_client(ports, situation, "address", None)
 
 
 def announcement(ports: Ports, said: Announcement) -> AnnouncementView:
@@ -243,10 +254,10 @@ def refunded(ports: Ports, situation: Situation) -> tuple[LetterView, ...]:
     key = "refunded" if milestone is None or milestone.undone else part
     if situation.order.lost:
         key = "taken_back"  # by their bank: nothing is on its way from us
-    back = replace(_to_client(ports, situation, key, None), facts={"amount": amount, "cause": cause or ""})
+    back = replace(to_client(ports, situation, key, None), facts={"amount": amount, "cause": cause or ""})
     if milestone is None or freelancer is None or by_hand(situation):
         return (back,)
-    told = _to_freelancer(ports, situation, freelancer, "cancelled" if milestone.undone else "reduced", None)
+    told = to_freelancer(ports, situation, freelancer, "cancelled" if milestone.undone else "reduced", None)
     return (back, replace(told, pay=kept(milestone), facts={"cause": cause or ""}))
 
 
@@ -288,10 +299,10 @@ def completed(ports: Ports, situation: Situation) -> tuple[LetterView, ...]:
     freelancer, milestone = situation.freelancer, situation.milestone
     if milestone is not None and _gave_back(situation, milestone):
         return _paid_after_refund(ports, situation, milestone, freelancer)
-    done = _to_client(ports, situation, "completed", None)
+    done = to_client(ports, situation, "completed", None)
     if freelancer is None or milestone is None or not milestone.sent:
         return (done,)
-    paid = replace(_to_freelancer(ports, situation, freelancer, "paid", None), pay=milestone.sent)
+    paid = replace(to_freelancer(ports, situation, freelancer, "paid", None), pay=milestone.sent)
     return (done, paid)
 
 
@@ -306,22 +317,22 @@ def _paid_after_refund(
     """Who was told at the hold hears no more than that the pay has left."""
     if freelancer is None or not milestone.sent:
         return refunded(ports, situation)
-    return (replace(_to_freelancer(ports, situation, freelancer, "paid", None), pay=milestone.sent),)
+    return (replace(to_freelancer(ports, situation, freelancer, "paid", None), pay=milestone.sent),)
 
 
 def to_owner(ports: Ports, situation: Situation, gate: Gate, key: str) -> LetterView:
     """A mail to the owner of a gate."""
     match gate.role:
         case Role.CLIENT:
-            return _to_client(ports, situation, key, gate)
+            return to_client(ports, situation, key, gate)
         case Role.FREELANCER:
             freelancer = read_freelancer(ports.store, gate.owner)
-            return _to_freelancer(ports, situation, freelancer, key, gate)
+            return to_freelancer(ports, situation, freelancer, key, gate)
         case Role.SELLER | Role.CLOCK | Role.ENGINE:
             return _to_seller(ports, situation, key, gate)
 
 
-def _opening_key(situation: Situation, gate: Gate) -> str:
+def _opening_key(ports: Ports, situation: Situation, gate: Gate) -> str:
     if gate.id.kind is Kind.PARK:
         return "parked"
     if gate.id.kind is Kind.SETTLEMENT:
@@ -335,7 +346,7 @@ def _opening_key(situation: Situation, gate: Gate) -> str:
             return "not_taken"
         return "new_date" if "until" in gate.shown else "missed_date"
     if gate.id.kind is Kind.ACCEPTANCE and _reopened(situation):
-        return "reopened"
+        return "reopened_by_seller" if _by_seller(ports, situation) else "reopened"
     if gate.id.kind is Kind.ACCEPTANCE and situation.milestone is not None and situation.milestone.revisions_used:
         return "revised"
     if gate.id.kind is not Kind.WORK or situation.milestone is None or not situation.milestone.version:
@@ -347,13 +358,13 @@ def _opening_key(situation: Situation, gate: Gate) -> str:
 def _accepted(ports: Ports, situation: Situation, gate: Gate) -> tuple[LetterView, ...]:
     if situation.milestone is not None and _gave_back(situation, situation.milestone):
         return refunded(ports, situation)
-    silent = Choice.REOPEN in gate.choices
-    client = replace(_to_client(ports, situation, "accepted_silently" if silent else "accepted", None), gate=gate)
+    silent = client_reopens(gate)
+    client = replace(to_client(ports, situation, "accepted_silently" if silent else "accepted", None), gate=gate)
     freelancer, milestone = situation.freelancer, situation.milestone
     if freelancer is None or milestone is None or milestone.engagement is None or by_hand(situation):
         return (client,)
     paid_by = replace(
-        _to_freelancer(ports, situation, freelancer, "to_pay", None),
+        to_freelancer(ports, situation, freelancer, "to_pay", None),
         pay=milestone.due,
         pay_by=gate.deadline,
     )
@@ -365,15 +376,24 @@ def _reopened(situation: Situation) -> bool:
     return situation.last is not None and GateId.parse(situation.last).kind is Kind.HOLD
 
 
+def _by_seller(ports: Ports, situation: Situation) -> bool:
+    """Whether the last decision was the seller's."""
+    last = read_one(ports, situation.order.id, situation.last or "")
+    return last is not None and last.decision is not None and last.decision.by == Role.SELLER.value
+
+
 def _pay_waits(ports: Ports, situation: Situation, gate: Gate) -> tuple[LetterView, ...]:
-    """What a reopening means for the others: the pay waits for the client's answer."""
-    told = _to_seller(ports, situation, "pay_waits", gate)
+    """What a reopening means for the others: the pay waits for the client's answer. Who reopened it knows."""
+    seller = _by_seller(ports, situation)
+    told = () if seller else (_to_seller(ports, situation, "pay_waits", gate),)
     if situation.freelancer is None or by_hand(situation):
-        return (told,)
-    return (told, _to_freelancer(ports, situation, situation.freelancer, "pay_waits", None))
+        return told
+    key = "pay_waits_by_seller" if seller else "pay_waits"
+    return (*told, to_freelancer(ports, situation, situation.freelancer, key, None))
 
 
-def _to_client(ports: Ports, situation: Situation, key: str, gate: Gate | None) -> LetterView:
+def to_client(ports: Ports, situation: Situation, key: str, gate: Gate | None) -> LetterView:
+    """A mail to the client: its button leads to the gate, else to the order's page."""
     on_order_page = gate is None or gate.id.kind is Kind.BRIEF
     return LetterView(
         frame=frame(ports, situation, situation.order.lang),
@@ -420,9 +440,10 @@ def _to_seller_of(ports: Ports, situation: Situation, key: str) -> LetterView:
     )
 
 
-def _to_freelancer(
+def to_freelancer(
     ports: Ports, situation: Situation, freelancer: Freelancer, key: str, gate: Gate | None
 ) -> LetterView:
+    """A mail to a freelancer: its button leads to the gate, if there is one."""
     return LetterView(
         frame=frame(ports, situation, freelancer.lang),
         key=key,

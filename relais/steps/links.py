@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from relais.errors import RelaisError
-from relais.gate import Gate, GateId, Role
+from relais.gate import Gate, GateId, Kind, Role
 from relais.link import fresh, nonce, opens, secret
 from relais.order import Order, OrderNotFoundError, is_order_id
 from relais.ports import Ports
@@ -37,10 +37,11 @@ class NonceRefusedError(RelaisError):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class OpenedGate:
-    """A gate whose link was presented, with its order."""
+    """A gate whose link was presented, with its order; `stands_in`: it was the seller's, who answers for its owner."""
 
     order: Order
     gate: Gate
+    stands_in: bool = False
 
 
 def version(order: Order, gate: Gate) -> int:
@@ -67,6 +68,42 @@ def gate_path(ports: Ports, order: Order, gate: Gate) -> str:
 def gate_link(ports: Ports, order: Order, gate: Gate) -> str:
     """The whole address of a gate's page."""
     return ports.settings.public_url + gate_path(ports, order, gate)
+
+
+def stand_in_path(ports: Ports, gate: Gate) -> str:
+    """The path behind which the seller answers a gate for its owner.
+
+    Another secret than the owner's, of another version: a corrected address does not revoke it, raising the gate's own
+    does.
+    """
+    made = secret(ports.link_keys, gate.key_id, gate.subject, _stand_in(gate), gate.link_version)
+    return f"/g/{gate.order}/{gate.id}/{made}"
+
+
+def stand_in_link(ports: Ports, gate: Gate) -> str:
+    """The whole address behind which the seller answers a gate for its owner."""
+    return ports.settings.public_url + stand_in_path(ports, gate)
+
+
+def stand_in_nonce(ports: Ports, gate: Gate) -> str:
+    """The nonce of the seller's form of a gate that is its owner's: no other form's."""
+    return nonce(ports.link_keys, gate.key_id, _stand_in_form(gate), gate.link_version, ports.now())
+
+
+def check_stand_in_nonce(ports: Ports, gate: Gate, presented: str) -> None:
+    """Raises `NonceRefusedError` unless the nonce is of the last twelve hours."""
+    subject, now = _stand_in_form(gate), ports.now()
+    if not fresh(ports.link_keys, gate.key_id, subject, gate.link_version, presented=presented, now=now):
+        raise NonceRefusedError
+
+
+def _stand_in(gate: Gate) -> str:
+    """Whom the link is for: the seller, in the place of the gate's owner."""
+    return f"{Role.SELLER.value} for {gate.audience}"
+
+
+def _stand_in_form(gate: Gate) -> str:
+    return f"{gate.subject} {_stand_in(gate)}"
 
 
 def check_order(ports: Ports, order: Order, presented: str) -> None:
@@ -167,8 +204,17 @@ def open_gate_link(ports: Ports, order_id: str, gate_id: str, presented: str) ->
     GateId.parse(gate_id)
     order = _named(ports, order_id)
     gate = read_gate(ports, order_id, gate_id)
+    if _opened_for_owner(ports, gate, presented):
+        return OpenedGate(order, gate, stands_in=True)
     check_gate(ports, order, gate, presented)
     return OpenedGate(order, gate)
+
+
+def _opened_for_owner(ports: Ports, gate: Gate, presented: str) -> bool:
+    """Whether a secret is the seller's for a gate that they may answer from a page in its owner's place: the brief."""
+    if gate.id.kind is not Kind.BRIEF:
+        return False
+    return opens(ports.link_keys, gate.key_id, gate.subject, _stand_in(gate), gate.link_version, presented=presented)
 
 
 def open_freelancer(ports: Ports, key: str, presented: str) -> Freelancer:

@@ -226,7 +226,10 @@ def amend(
 
 
 def tell(ports: Ports, row: Row) -> None:
-    """Send the mail that an announcement owes, then mark it sent; called by the clock, which comes back if it fails."""
+    """Do what an announcement owes: of a pause the dates that it moves, then the mail; called by the clock.
+
+    It comes back if one of them fails.
+    """
     said = Announcement.from_row(row)
     tries = (said.tries or 0) + 1
     later = stamp(ports.now() + OWED_AFTER * 2 ** min(tries, 5))
@@ -234,6 +237,11 @@ def tell(ports: Ports, row: Row) -> None:
     ports.store.write(claim)
     if tries >= OWED_TRIES:
         ports.counter.count(Metric.OWED_PARKED)
+    if said.topic is Topic.PAUSED:
+        from relais.steps.away import freelancer_away  # a pause is rare: no other tick loads it
+
+        away = Away(date.fromisoformat(str(said.facts["first"])), date.fromisoformat(str(said.facts["last"])))
+        freelancer_away(ports, said.freelancer, away)
     ports.mailer.send(letters.announcement(ports, said))
     sent = Change(said.key, remove=("owes_mail", "due", "due_shard"), guards=(equals("owes_mail", tries),))
     ports.store.write(sent)

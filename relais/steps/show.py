@@ -71,6 +71,8 @@ from relais.steps.links import (
     order_nonce,
     order_path,
     recipient_path,
+    stand_in_nonce,
+    stand_in_path,
 )
 from relais.steps.picks import candidates, own
 from relais.steps.situation import (
@@ -321,7 +323,7 @@ def _milestones(ports: Ports, order: Order) -> tuple[Milestone, ...]:
 
 def _brief_view(ports: Ports, order: Order, gate: Gate, *, shop: Shop, offer: Offer, typed: Typed | None) -> BriefView:
     dates = schedule(offer.plan, ports.now(), shop.calendar)
-    saved = saved_brief(ports, order)
+    saved = saved_brief(ports, order.id)
     typed = typed if typed is not None and typed.of_brief else None
     files = saved.files if typed is None else typed.files
     return BriefView(
@@ -493,7 +495,9 @@ def gate_page(
     gate = opened.gate
     situation = read_situation(ports, gate.order, gate.id.milestone)
     if gate.status is not Status.OPEN or (gate.id.kind.side and over(ports, situation, gate)):
-        return _answered(ports, situation, gate, just_now=just_now)
+        return _answered(ports, situation, gate, just_now=just_now, stands_in=opened.stands_in)
+    if opened.stands_in:
+        return _stand_in_page(ports, situation, gate, typed)
     if gate.id.kind is Kind.BRIEF:
         request = Request("GET", order_path(ports, situation.order))
         return order_page(ports, situation.order, request)
@@ -501,6 +505,27 @@ def gate_page(
         maker = read_freelancer(ports.store, gate.owner)
         return recipient_page(ports, maker, Request("GET", recipient_path(ports, maker)))
     view = _gate_view(ports, situation, gate, typed or Typed(status=200))
+    return Shown(view, 200 if typed is None else typed.status)
+
+
+def _stand_in_page(ports: Ports, situation: Situation, gate: Gate, typed: Typed | None) -> Shown:
+    """The brief for the seller, who fills it in for the client: the form alone, in the seller's language.
+
+    Nothing on it is the client's to press: neither their address, nor their ways out.
+    """
+    path = stand_in_path(ports, gate)
+    brief = _brief_view(ports, situation.order, gate, shop=situation.shop, offer=situation.offer, typed=typed)
+    nonce = stand_in_nonce(ports, gate)
+    view = OrderView(
+        frame=frame(ports, situation.shop, situation.shop.lang, path),
+        order=situation.order,
+        offer=situation.offer,
+        milestones=(),
+        nonce=nonce,
+        brief=replace(brief, action=path, nonce=nonce, files_action=f"{path}/files"),
+        stands_in=True,
+        problems=() if typed is None else typed.problems,
+    )
     return Shown(view, 200 if typed is None else typed.status)
 
 
@@ -730,14 +755,16 @@ def _held(situation: Situation) -> int:
     return situation.order.left if situation.milestone is None else situation.milestone.held
 
 
-def _answered(ports: Ports, situation: Situation, gate: Gate, *, just_now: bool) -> Shown:
+def _answered(ports: Ports, situation: Situation, gate: Gate, *, just_now: bool, stands_in: bool = False) -> Shown:
+    """What was decided; a seller who opened the link of their own learns nobody else's."""
     decision = gate.decision
-    yours = decision is not None and decision.by == (gate.owner if gate.role is Role.FREELANCER else gate.role.value)
-    here = gate_path(ports, situation.order, gate)
-    onward = _next_link(ports, situation, gate)
+    owner = gate.owner if gate.role is Role.FREELANCER else gate.role.value
+    yours = decision is not None and decision.by == (Role.SELLER.value if stands_in else owner)
+    here = stand_in_path(ports, gate) if stands_in else gate_path(ports, situation.order, gate)
+    onward = None if stands_in else _next_link(ports, situation, gate)
     coming = onward is None and yours and _begun(ports, situation, gate) is not None
     view = AnsweredView(
-        frame=frame(ports, situation.shop, gate.lang, here),
+        frame=frame(ports, situation.shop, situation.shop.lang if stands_in else gate.lang, here),
         gate=gate,
         offer=situation.offer,
         decision=decision,
@@ -746,6 +773,7 @@ def _answered(ports: Ports, situation: Situation, gate: Gate, *, just_now: bool)
         next_link=here if coming else onward,
         pay=_paid_all_the_same(situation, gate),
         coming=coming,
+        stands_in=stands_in,
     )
     return Shown(view)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from relais.calendar import Calendar, due_after
 from relais.errors import RelaisError
-from relais.gate import AFTERWARDS, Choice, Gate, GateId, Kind, Status, gate_from_row
+from relais.gate import AFTERWARDS, GOES_ON, Choice, Gate, GateId, Kind, Status, gate_from_row
 from relais.offer import FreelancerPaid, Offer, OfferStatus, RefundCause
 from relais.order import (
     ORDER_LEVEL,
@@ -369,7 +369,18 @@ def reopenable(ports: Ports, milestone: Milestone) -> Gate | None:
         return None
     row = ports.store.get(gate_key(milestone.order, str(GateId(milestone.number, Kind.HOLD, milestone.ordinal))))
     gate = None if row is None else gate_from_row(row)
-    return gate if gate and gate.status is Status.OPEN and Choice.REOPEN in gate.choices else None
+    return gate if gate and gate.status is Status.OPEN and client_reopens(gate) else None
+
+
+def stands_paused(situation: Situation, gate: Gate) -> datetime | None:
+    """Until when the clock of a gate stands still because its order does; nothing where it runs."""
+    paused = situation.order.paused
+    return None if paused is None or gate.id.kind in GOES_ON else datetime.fromisoformat(paused["until"])
+
+
+def client_reopens(hold: Gate) -> bool:
+    """Whether a hold is of what its client's silence accepted, which they may reopen; else the seller alone may."""
+    return Choice.REOPEN in hold.choices and hold.shown.get("reopens") is None
 
 
 def ratable(milestone: Milestone) -> bool:

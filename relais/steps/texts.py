@@ -6,7 +6,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 
-from relais.order import Order, stamp
+from relais.order import stamp
 from relais.ports import Ports
 
 TEXTS = "texts/"
@@ -34,19 +34,19 @@ def draft_text_key(order: str) -> str:
     return f"{TEXTS}{order}/brief-draft.json"
 
 
-def save_brief(ports: Ports, order: Order, answers: dict[str, str], files: tuple[str, ...]) -> None:
+def save_brief(ports: Ports, order: str, answers: dict[str, str], files: tuple[str, ...]) -> None:
     """Keep an unfinished brief; it can be gone on with at any time. What is saved already is not saved again."""
     typed = {name: value for name, value in answers.items() if value}
     saved = saved_brief(ports, order)
     if (typed, files) == (saved.answers, saved.files):
         return
     body = {"answers": typed, "files": list(files), "saved_at": stamp(ports.now())}
-    ports.files.put_text(draft_text_key(order.id), json.dumps(body, ensure_ascii=False))
+    ports.files.put_text(draft_text_key(order), json.dumps(body, ensure_ascii=False))
 
 
-def saved_brief(ports: Ports, order: Order) -> SavedBrief:
+def saved_brief(ports: Ports, order: str) -> SavedBrief:
     """What was saved last."""
-    text = ports.files.get_text(draft_text_key(order.id))
+    text = ports.files.get_text(draft_text_key(order))
     if text is None:
         return SavedBrief({}, (), None)
     body = json.loads(text)

@@ -6,8 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import Any
 
-from relais.gate import AlreadyAnsweredError, Gate, Kind, Status
-from relais.order import Order
+from relais.gate import AlreadyAnsweredError, Kind, Status
 from relais.ports import Ports
 from relais.problem import Problem
 from relais.steps.forms import (
@@ -22,7 +21,13 @@ from relais.steps.forms import (
     shown_name,
     too_many,
 )
-from relais.steps.links import check_gate_nonce, check_order_nonce, open_gate_link
+from relais.steps.links import (
+    OpenedGate,
+    check_gate_nonce,
+    check_order_nonce,
+    check_stand_in_nonce,
+    open_gate_link,
+)
 from relais.steps.situation import read_offer
 from relais.web import Request
 
@@ -50,7 +55,7 @@ def permit_uploads(ports: Ports, request: Request) -> Permits:
     order, gate = opened.order, opened.gate
     if gate.status is not Status.OPEN:
         raise AlreadyAnsweredError(gate)
-    _check_upload_nonce(ports, order, gate, request.first("nonce"))
+    _check_upload_nonce(ports, opened, request.first("nonce"))
     names, sizes = request.form.get("name", ()), request.form.get("size", ())
     kinds = [*request.form.get("type", ())] + [""] * len(names)
     offer = read_offer(ports.store, order.offer, order.offer_version)
@@ -69,12 +74,14 @@ def permit_uploads(ports: Ports, request: Request) -> Permits:
     return Permits(tuple(files), tuple(problems), gate.lang)
 
 
-def _check_upload_nonce(ports: Ports, order: Order, gate: Gate, presented: str) -> None:
-    """The brief's uploads come from the order's page, which shows the order's nonce."""
-    if gate.id.kind is Kind.BRIEF:
-        check_order_nonce(ports, order, presented)
-        return
-    check_gate_nonce(ports, order, gate, presented)
+def _check_upload_nonce(ports: Ports, opened: OpenedGate, presented: str) -> None:
+    """The brief's uploads come from the order's page, which shows the order's nonce, or from the seller's own."""
+    if opened.stands_in:
+        check_stand_in_nonce(ports, opened.gate, presented)
+    elif opened.gate.id.kind is Kind.BRIEF:
+        check_order_nonce(ports, opened.order, presented)
+    else:
+        check_gate_nonce(ports, opened.order, opened.gate, presented)
 
 
 def _upload_problem(name: str, size: int | None) -> Problem | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from urllib.parse import parse_qs, urlsplit
@@ -78,3 +79,13 @@ def test_a_row_of_before_uploads_were_told_apart_means_the_last(bucket: Bucket) 
 def test_what_was_never_sent_has_no_size(bucket: Bucket) -> None:
     """A form may name a file whose upload failed."""
     assert bucket.files.measure(KEY) is None
+
+
+def test_a_file_that_an_operator_sends_is_measured_like_an_upload(bucket: Bucket) -> None:
+    """Handed in for somebody else, it is looked at and fetched like what they sent themselves."""
+    bucket.files.put_file(KEY, io.BytesIO(b"by hand"), "image/png")
+    measured = bucket.files.measure(KEY)
+    assert measured is not None
+    size, upload = measured
+    assert (size, bucket.files.digest(KEY, upload)) == (7, hashlib.sha256(b"by hand").hexdigest())
+    assert bucket.fetch(bucket.files.link(KEY, "logo.png", upload)) == b"by hand"

@@ -9,6 +9,7 @@ from devstack.stripe_sandbox.disputes import open_dispute
 from relais.gate import Kind
 from relais.rows import Change, Key
 from relais.steps import runs
+from relais.steps.links import stand_in_link
 from tests.support.journey import ANSWERS, Journey
 from tests.workflow.leaving import ask_to_end
 from tests.workflow.scenarios import broken
@@ -107,6 +108,7 @@ def at_every_gate(world: World) -> list[Waiting]:
         Waiting("proposal", bargaining, world.link("proposal", bargaining.id)),
         Waiting("acceptance", last, world.link("acceptance", last.id)),
         Waiting("brief", brief, brief.page),
+        Waiting("stand_in", brief, stand_in_link(world.ports, brief.open_gate)),
         Waiting("withdraw", withdrawing, f"{withdrawing.page}?withdraw=1"),
         Waiting("cancel", early, f"{early.page}?cancel=1"),
         Waiting("agree", withdrawing, f"{withdrawing.page}?agree=01"),

@@ -122,7 +122,8 @@ def test_no_silence_decides_for_somebody_whose_mail_came_back(kind: Kind) -> Non
     go_to(play, over(gate) + timedelta(days=4))
     assert play.read(gate.id).status is Status.OPEN
     letters = [letter for letter in play.ports.mailer.letters[before:] if letter.key != "missed_date"]
-    assert [letter.key for letter in letters] == ([] if kind in {Kind.PICK, Kind.REFUND_REQUEST} else ["unreached"])
+    keys = {Kind.PICK: [], Kind.REFUND_REQUEST: [], Kind.BRIEF: ["unreached", "fill_in"]}
+    assert [letter.key for letter in letters] == keys.get(kind, ["unreached"])
     assert all(letter.role is Role.SELLER for letter in letters)
     assert play.ports.counter.counts[Metric.UNREACHED] == 1
 

@@ -13,8 +13,10 @@ from relais.cli.stack import Stack, Stage
 from relais.margin import RateUnknownError, expected, net_margin
 from relais.offer import Offer
 from relais.roster import COMMAND, Difference
+from relais.rows import SHOP_KEY
 from relais.shop import Shop
 from relais.steps import catalog as step
+from relais.steps.away import seller_away
 
 app = typer.Typer(no_args_is_help=True, help="Check and apply the catalogue: shop, offers, roster.")
 
@@ -58,6 +60,8 @@ def apply(path: Folder = _HERE, stage: OfStage = Stage.DEV, as_json: AsJson = Fa
     """
     catalog = _load(path, as_json)
     ports = Stack(stage).ports
+    known = ports.store.get(SHOP_KEY)  # the seller's own days away move what waits for them, before they are kept
+    moved = 0 if known is None else seller_away(ports, Shop.from_row(known["shop"]), catalog.shop)
     done = step.apply(ports.store, catalog, ports.now())
     offers = [
         {"slug": one.slug, "version": one.version, "status": one.status, "step": one.step.value} for one in done.offers
@@ -73,6 +77,7 @@ def apply(path: Folder = _HERE, stage: OfStage = Stage.DEV, as_json: AsJson = Fa
             "shop": done.shop.value,
             "offers": offers,
             "roster": roster,
+            "moved": moved,
         }
         tell_json({"path": str(path), "valid": True, "errors": []} | outcome)
         return
@@ -86,6 +91,8 @@ def apply(path: Folder = _HERE, stage: OfStage = Stage.DEV, as_json: AsJson = Fa
     for one in done.roster:
         for differs in one.differences:
             say(_told(one.key, differs))
+    if moved:
+        say(f"You are away: {moved} open dates of yours have moved.")
     say(f"Shop: {done.shop.value}." if done.wrote else "Nothing has changed, nothing was written.")
 
 

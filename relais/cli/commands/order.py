@@ -34,6 +34,7 @@ from relais.cli.reading import (
 )
 from relais.cli.stack import OperatorPorts, Stack, Stage
 from relais.cli.waits import Wait, waits_of
+from relais.deed import Deed
 from relais.errors import RelaisError
 from relais.gate import Gate, Kind, Role, Status, Via
 from relais.money import parse_amount
@@ -45,6 +46,7 @@ from relais.steps import reassign as steps_reassign
 from relais.steps.bonus import give_bonus
 from relais.steps.book import booked, latest
 from relais.steps.decisions import LostWhy, kept_when_lost
+from relais.steps.deeds import ReasonMissingError, deeds_of
 from relais.steps.deliver import ADDRESS, ADDRESS_LIMIT
 from relais.steps.intake import correct_address
 from relais.steps.roster import By
@@ -158,6 +160,8 @@ def _order_document(ports: OperatorPorts, dossier: Dossier, times: Times, *, nam
         "leaving": _leaving(ports, order, times),
         "withdrawal": _withdrawal(ports, dossier, times),
         "cause": order.cause or None,
+        "paused": _paused(order, times),
+        "billing": order.billing is not None,
         "disputed": None if order.disputed is None else {"dispute": order.disputed, "stage": order.dispute_stage},
         "offer": order.offer,
         "offer_version": order.offer_version,
@@ -185,6 +189,28 @@ def _order_document(ports: OperatorPorts, dossier: Dossier, times: Times, *, nam
         "gates": [_gate_document(one, times) for one in dossier.gates],
         "acts": [_act_document(one, times) for one in dossier.acts],
         "deliverables": [_deliverable_document(one, times) for one in deliverables(ports.store, order.id)],
+        "by_hand": [_deed_document(done, times) for done in deeds_of(ports, order.id)],
+    }
+
+
+def _paused(order: Order, times: Times) -> dict[str, Any] | None:
+    if order.paused is None:
+        return None
+    since, until = (datetime.fromisoformat(order.paused[name]) for name in ("at", "until"))
+    return {"since": times.iso(since), "until": times.iso(until), "for_client": "client" in order.paused}
+
+
+def _deed_document(done: Deed, times: Times) -> dict[str, Any]:
+    """What was done by hand; never why in words, nor to whom by address."""
+    return {
+        "what": done.what.value,
+        "at": times.iso(done.at),
+        "by": done.by,
+        "via": done.via.value,
+        "milestone": None if done.milestone == ORDER_LEVEL else done.milestone,
+        "gate": done.gate or None,
+        "tells": list(done.tells),
+        "mailed": done.tries is None,
     }
 
 
@@ -380,6 +406,7 @@ def _print_order(one: dict[str, Any], times: Times) -> None:
                 "Disputed",
                 one["disputed"] and f"{one['disputed']['dispute']} ({one['disputed']['stage']}): nothing is paid out",
             ),
+            ("Stands still", one["paused"] and f"until {times.shown(one['paused']['until'])}"),
             ("Client leaves", left and f"{left['what']} by {left['by']}, {times.shown(left['at'])}"),
             ("May withdraw", _right_line(one, times)),
             ("Run", f"{one['run']}, execution {one['execution'] or 'not started'}"),
@@ -455,6 +482,21 @@ def _print_order(one: dict[str, Any], times: Times) -> None:
             for made in one["deliverables"]
         ],
     )
+    table(
+        "By hand",
+        ("What", "When", "By", "Milestone", "Gate", "Told"),
+        [
+            (
+                done["what"].replace("_", " "),
+                times.shown(done["at"]),
+                done["by"],
+                done["milestone"],
+                done["gate"],
+                "yes" if done["mailed"] else "not yet",
+            )
+            for done in one["by_hand"]
+        ],
+    )
 
 
 def _right_line(one: dict[str, Any], times: Times) -> str | None:
@@ -513,9 +555,18 @@ def contract(order: OfOrder, stage: OfStage = Stage.DEV, as_json: AsJson = False
     if as_json:
         documents = [_wait_document(wait, times) for wait in waits]
         tell_json(
-            {"order": dossier.order.id, "stage": dossier.order.stage.value, "now": times.iso(now), "waits": documents}
+            {
+                "order": dossier.order.id,
+                "stage": dossier.order.stage.value,
+                "now": times.iso(now),
+                "paused": _paused(dossier.order, times),
+                "waits": documents,
+            }
         )
         return
+    paused = _paused(dossier.order, times)
+    if paused is not None:
+        say(f"It stands still until {times.shown(paused['until'])}: the deadlines below move by as much.")
     if not waits:
         say(f"Order {dossier.order.id} has ended: nothing waits.")
     for wait in waits:
@@ -559,14 +610,6 @@ def _wait_document(wait: Wait, times: Times) -> dict[str, Any]:
 
 Reason = Annotated[str, typer.Option("--reason", help="Why: kept with the order. At least a few words.")]
 Sure = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
-
-
-class ReasonMissingError(RelaisError):
-    """What is done by hand is done with a reason."""
-
-    def __init__(self) -> None:
-        """Say what to do."""
-        super().__init__('Say why: --reason "the client changed plans, told by phone".')
 
 
 class Cause(StrEnum):

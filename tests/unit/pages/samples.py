@@ -9,6 +9,7 @@ from itertools import product
 
 from relais.calendar import Away, Hours
 from relais.checks import Check, Found
+from relais.deed import What
 from relais.gate import Choice, Decision, Default, Gate, GateId, Kind, Role, Status, Via
 from relais.offer import (
     Disclosure,
@@ -476,6 +477,10 @@ LETTERS = (
     "late",
     "address",
     "unreached",
+    "fill_in",
+    "reopened_by_seller",
+    "pay_waits_by_seller",
+    *(f"deed_{what.value}" for what in What),
 )
 
 
