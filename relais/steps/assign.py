@@ -32,7 +32,6 @@ from relais.steps.gates import (
     send_first,
 )
 from relais.steps.readiness import needs_account
-from relais.steps.reassign import settle_lost
 from relais.steps.situation import Situation, find_gate, interrupted, read_gate, read_situation
 
 
@@ -42,7 +41,10 @@ def open_proposal(ports: Ports, call: GateCall) -> None:
     fence(situation, call.run)
     if resume_decided(ports, situation, call):
         return
-    settle_lost(ports, situation)
+    if situation.milestone is not None and situation.milestone.lost is not None:
+        from relais.steps.reassign import settle_lost  # most proposals are an order's first
+
+        settle_lost(ports, situation)
     first = find_gate(ports, situation, Kind.PROPOSAL) or _propose(ports, situation)
     gates = (first, *rivals_of(ports, first))
     for gate in gates:

@@ -61,7 +61,6 @@ from relais.rows import (
 )
 from relais.schedule import Dates, schedule
 from relais.score import Axis, Cause
-from relais.steps.inviting import invitation
 from relais.steps.situation import Situation, client_reopens, kept_share, unhandled
 
 REASSIGNABLE = frozenset({Kind.WORK, Kind.REVIEW, Kind.ACCEPTANCE, Kind.PARK})
@@ -493,8 +492,14 @@ def _engaged(situation: Situation, gate: Gate, answer: Answer) -> Effects:
     beside = _held_beside(situation, gate.owner)
     counted, event = _scored(situation, gate, gate.owner, answered, back=bool(beside))
     counted = replace(counted, add={**counted.add, "trials": -1}) if trial else counted
-    invited = invitation(gate.owner, situation.now, gate.order) if terms.get("onboard") else ()
+    invited = _invited(situation, gate) if terms.get("onboard") else ()
     return replace(bound, writes=(*bound.writes, *beside, counted, event, *invited))
+
+
+def _invited(situation: Situation, gate: Gate) -> tuple[Write, ...]:
+    from relais.steps.inviting import invitation  # once for each newcomer: no other answer loads it
+
+    return invitation(gate.owner, situation.now, gate.order)
 
 
 def _held_beside(situation: Situation, freelancer: str) -> tuple[Write, ...]:

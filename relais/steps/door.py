@@ -14,7 +14,6 @@ from relais.rows import Change, Write, equals, gate_key, merged
 from relais.steps import gates, letters
 from relais.steps.asking import TRIES, numbered
 from relais.steps.decisions import Answer, ChoiceNotRoutedError, Effects
-from relais.steps.dispute_gate import dispute_answered
 from relais.steps.gates import default_choice, send_first
 from relais.steps.lateness import late_answered, missed_date_answered, more_time_answered
 from relais.steps.leaving import agreement_answered
@@ -95,6 +94,8 @@ def decided(ports: Ports, situation: Situation, gate: Gate, given: Answer) -> Ca
 
             return counter_answered(ports, situation, gate, given)
         case Kind.DISPUTE:
+            from relais.steps.dispute_gate import dispute_answered  # likewise
+
             return dispute_answered(situation, gate, given)
         case Kind.RATING:
             return rating_answered(ports, situation, gate, given)

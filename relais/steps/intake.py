@@ -46,7 +46,6 @@ from relais.steps.gates import SupersededError, send_opening
 from relais.steps.links import order_link, order_path
 from relais.steps.reach import Reach, reach
 from relais.steps.situation import current_offer, read_offer, read_order, read_situation
-from relais.steps.strays import stray_act
 from relais.steps.texts import keep_text
 
 SESSION_LIVES = timedelta(hours=23)
@@ -262,6 +261,8 @@ def _book_payment(ports: Ports, order: Order) -> Order:
 
 def _refuse_payment(ports: Ports, order: Order, session: PaidSession) -> Order:
     """Another amount or currency than asked: nothing of it is the order's, all of it goes back (ledger row 20)."""
+    from relais.steps.strays import stray_act  # rare: no other payment waits for what it loads
+
     now = ports.now()
     head = Change(
         order_key(order.id),
