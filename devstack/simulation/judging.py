@@ -18,6 +18,7 @@ from relais.order import Milestone, Order, OrderStage, milestone_from_row, order
 from relais.roster import Freelancer
 from relais.rows import Row, freelancer_key, gate_key
 from relais.shop import Shop
+from relais.steps.links import stand_in_path
 
 WEEK = timedelta(days=7)
 TOP_UP = "topup"
@@ -56,7 +57,9 @@ def wrong_addressee(world: World, shop: Shop, mail: Mail) -> Iterator[str]:
             yield f"a mail to {mail.to} asks for {parts[2]} of {parts[1]}, which was never opened"
             continue
         gate = gate_from_row(row)
-        concerned = _addresses(world, shop, gate)
+        # The seller's own link to somebody's question is another than theirs, and concerns the seller alone.
+        stands_in = urlsplit(link).path == stand_in_path(world.ports, gate)
+        concerned = (shop.email,) if stands_in else _addresses(world, shop, gate)
         if mail.to not in concerned:
             yield f"a mail about {gate.id} of {gate.order} went to {mail.to}, who is not {' or '.join(concerned)}"
 
