@@ -26,20 +26,20 @@ ADDRESSEES = (
         "the answer to a wish for more time goes to the client",
         LETTERS,
         "return (_to_maker(ports, situation, gate, key),)",
-        "return (_to_client(ports, situation, key, gate),)",
+        "return (to_client(ports, situation, key, gate),)",
         (f"{WORKFLOW}test_talking.py::test_beyond_the_reserve_the_seller_answers",),
     ),
     Mutant(
         "a client's cancellation for lateness is told to the client",
         LETTERS,
         'return (_to_seller(ports, situation, "cancelled_late", gate),)',
-        'return (_to_client(ports, situation, "cancelled_late", gate),)',
+        'return (to_client(ports, situation, "cancelled_late", gate),)',
         (f"{WORKFLOW}test_lateness.py::test_the_sellers_silence_asks_the_client_who_cancels_alone",),
     ),
     Mutant(
         "a question to a freelancer is mailed to the seller",
         LETTERS,
-        "            return _to_freelancer(ports, situation, freelancer, key, gate)\n        case Role.SELLER",
+        "            return to_freelancer(ports, situation, freelancer, key, gate)\n        case Role.SELLER",
         "            return _to_seller(ports, situation, key, gate)\n        case Role.SELLER",
         (f"{WORKFLOW}test_lateness.py",),
     ),
@@ -64,7 +64,7 @@ def _reminded(kind: str, default: str, tests: str) -> Mutant:
 
 
 REMINDERS = (
-    _reminded("BRIEF", "CANCEL", "link_version=situation.order.link_version,"),
+    _reminded("BRIEF", "CANCEL", "tells_seller=next(iter(told), None),"),
     _reminded("ACCEPTANCE", "ACCEPT", 'shown=_version_shown(situation) | {"preview"'),
     Mutant(
         "nobody is reminded of the work",
