@@ -8,6 +8,7 @@ from devstack.drawings import PNG, logo_files, png
 from devstack.player import Play, later_than
 from devstack.stack import Started
 from relais.gate import Kind, gate_from_row
+from relais.pages.words import say
 from tests.browser.people import PHONE, Person, Street, attach, decide, heading, previews, question
 
 CLIENT = "marie.lambert@boulangerie-aubepine.example"
@@ -194,7 +195,7 @@ def _send_back(seller: Person) -> None:
     assert 0 not in previews(page)
     page.get_by_role("radio", name="Renvoyer à Inès").check()
     page.get_by_role("button", name="Valider ma décision").click()
-    expect(page.get_by_role("alert").first).to_contain_text("Dites en quelques mots ce qui doit changer.")
+    expect(page.get_by_role("alert").first).to_contain_text(say("fr", "problem.note_missing"))
     decide(page, "Renvoyer à Inès", "Valider ma décision", ("Ce qui doit changer", NOTES[2]))
     heading(page, "Renvoyé avec vos remarques")
 

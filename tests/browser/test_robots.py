@@ -68,7 +68,9 @@ def test_a_robot_at_every_kind_of_gate_changes_nothing(chromium: Browser) -> Non
         # Orders that have not been paid yet are in nobody's mail; their button opens Stripe's page and decides nothing.
         asked = {one.link for one in waiting if one.kind != "checkout"}
         # The second steps of a way out are behind the order's own link, which is.
-        assert {link.partition("?")[0] for link in asked} <= mailed
+        # The seller's own link to a brief is mailed on its fifth day, which has not come.
+        early = {one.link for one in waiting if one.kind == "stand_in"}
+        assert {link.partition("?")[0] for link in asked - early} <= mailed
         before = _kept(world)
         sent = sum(_detonate(robot, link.replace(PUBLIC_URL, address)) for link in sorted(mailed | asked))
         assert sent >= len(SUBMITS) * len(waiting)
