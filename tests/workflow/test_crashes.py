@@ -646,8 +646,11 @@ MOVING = re.compile(
 )
 
 
-REMINDED = "Rappel"
-"""How the subject of a reminder begins: claimed, then sent, so a death loses it (design: workflow section 4)."""
+REMINDED = ("Rappel", "Brief sans réponse")
+"""How the subject of a reminder begins, the seller's own of a brief too: claimed, then sent, so a death loses it.
+
+Design: workflow section 4.
+"""
 
 
 def result(journey: Journey) -> CameTo:
