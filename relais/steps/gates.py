@@ -10,9 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from relais.act import Act, ActState
 from relais.errors import RelaisError
 from relais.gate import (
     OWED_AFTER,
@@ -56,6 +55,9 @@ from relais.steps.decisions import Answer, Effects, decision_writes, not_asked, 
 from relais.steps.reach import address_of, look_again
 from relais.steps.side import withdraw_moot
 from relais.steps.situation import GateNotFoundError, Situation, find_gate, interrupted, read_gate, read_situation
+
+if TYPE_CHECKING:
+    from relais.act import Act
 
 CANCELLED = "Cancelled"
 """The error that an interrupted gate fails its state with; caught by every gate, never retried."""
@@ -525,6 +527,8 @@ def answer_token(ports: Ports, gate: Gate, token: str) -> None:
 
 def park_act(ports: Ports, situation: Situation, gate: Gate, act: Act) -> None:
     """Hand an act that ended badly to the seller: the milestone (or the order) parks."""
+    from relais.act import ActState  # gates of people never move money
+
     state = "refused" if act.state is ActState.REFUSED else "unknown"
     answer(
         ports, situation, gate, Answer(Choice.PARK, "engine", Via.ENGINE, facts={"why": f"{act.kind.value}_{state}"})
