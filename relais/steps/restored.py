@@ -8,13 +8,12 @@ would be moved again: the order's row says from when on to look (`restored`, rea
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
-from relais.gate import OWED_AFTER, due_shard
 from relais.metrics import Metric
-from relais.order import Order, OrderStage, stamp
+from relais.order import Order, stamp
 from relais.ports import ConditionFailedError, Ports
 from relais.rows import Change, equals, order_key
+from relais.steps.runs import begun, run_mark
 from relais.steps.situation import read_order
 
 ABSENT = "ABSENT"
@@ -33,15 +32,7 @@ def restart(ports: Ports, order_id: str, since: datetime) -> Order | None:
     if not order.is_open:
         return None
     newest = newest_run(ports, order)
-    put: dict[str, Any] = {
-        "run": newest + 1,
-        "restored": stamp(since),
-        "stalled": 0,
-        "began": stamp(ports.now()),
-        "owes_start": 0,
-        "due": stamp(ports.now() + OWED_AFTER),
-        "due_shard": due_shard(order.id),
-    }
+    put = begun(ports, order, 0, run_mark(ports, order)) | {"run": newest + 1, "restored": stamp(since)}
     try:
         ports.store.write(Change(order_key(order.id), put=put, guards=(equals("run", order.run),)))
     except ConditionFailedError:
@@ -56,7 +47,7 @@ def restart(ports: Ports, order_id: str, since: datetime) -> Order | None:
 
 def newest_run(ports: Ports, order: Order) -> int:
     """The highest run that Step Functions knows of an order; runs are counted without a gap."""
-    newest = order.run if order.stage is not OrderStage.DRAFT else 0
+    newest = order.run
     while ports.machine.status(order.id, newest + 1) != ABSENT:
         newest += 1
     return newest

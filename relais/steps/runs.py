@@ -47,7 +47,7 @@ def next_run(ports: Ports, order: Order, why: str) -> bool:
     The third without progress is not started: no execution lives to hold a token, so a side gate asks the seller.
     False where somebody else started it, or the order is stuck.
     """
-    mark = _mark(ports, order)
+    mark = run_mark(ports, order)
     stalled = order.stalled + 1 if mark == order.run_mark else 0
     if stalled >= RUNS_WITHOUT_PROGRESS:
         ask_seller(ports, order)
@@ -64,12 +64,12 @@ def resume(ports: Ports, order_id: str, why: str) -> Order:
     given = Answer(Choice.RESUME, "operator", Via.COMMAND)
     asked = [gate for gate in sides_of(ports, situation) if gate.id.kind is Kind.STUCK and gate.status is Status.OPEN]
     settled = tuple(write for gate in asked for write in closing_writes(situation, gate, given, Caused()))
-    _start(ports, order, why, stalled=0, mark=_mark(ports, order), more=settled)
+    _start(ports, order, why, stalled=0, mark=run_mark(ports, order), more=settled)
     return read_order(ports.store, order_id)
 
 
 def _start(ports: Ports, order: Order, why: str, *, stalled: int, mark: str, more: tuple[Write, ...] = ()) -> bool:
-    change = Change(order_key(order.id), put=_begun(ports, order, stalled, mark), guards=(equals("run", order.run),))
+    change = Change(order_key(order.id), put=begun(ports, order, stalled, mark), guards=(equals("run", order.run),))
     try:
         ports.store.write(*merged(change, *more))
     except ConditionFailedError:
@@ -78,7 +78,8 @@ def _start(ports: Ports, order: Order, why: str, *, stalled: int, mark: str, mor
     return True
 
 
-def _begun(ports: Ports, order: Order, stalled: int, mark: str) -> dict[str, Any]:
+def begun(ports: Ports, order: Order, stalled: int, mark: str) -> dict[str, Any]:
+    """What the order's row says of a run that begins: the next, its start owed, and where the order stood."""
     return {
         "run": order.run + 1,
         "stalled": stalled,
@@ -97,7 +98,7 @@ def _take_over(ports: Ports, order: Order, why: str) -> None:
     ports.counter.count(Metric.RUN_STARTED)
 
 
-def _mark(ports: Ports, order: Order) -> str:
+def run_mark(ports: Ports, order: Order) -> str:
     """Where an order stands: only a decision changes it."""
     rows = ports.store.query(f"O#{order.id}", "M#")
     ordinals = [f"{one.number}.{one.ordinal}" for one in map(milestone_from_row, rows)]
@@ -116,7 +117,7 @@ def resumed(ports: Ports, situation: Situation) -> Caused:
     """The seller starts the next run: it begins with the answer, in one transaction."""
     order = situation.order
     return Caused(
-        put=_begun(ports, order, 0, _mark(ports, order)),
+        put=begun(ports, order, 0, run_mark(ports, order)),
         guards=(equals("run", order.run),),
         then=partial(_take_over, ports, order, "the seller resumed it"),
     )
@@ -124,7 +125,7 @@ def resumed(ports: Ports, situation: Situation) -> Caused:
 
 def roll_over(ports: Ports, order: Order) -> None:
     """Start the next run of an order whose execution has lived long; that is no lack of progress."""
-    _start(ports, order, "the execution has lived long", stalled=0, mark=_mark(ports, order))
+    _start(ports, order, "the execution has lived long", stalled=0, mark=run_mark(ports, order))
 
 
 def waits_for_nobody(order: Order, milestones: Iterable[Milestone], gates: Iterable[Gate]) -> tuple[str, ...]:

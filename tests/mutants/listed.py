@@ -129,8 +129,8 @@ CONDITIONS = (
     Mutant(
         "two start the next run of the same order",
         "relais/steps/runs.py",
-        'put=_begun(ports, order, stalled, mark), guards=(equals("run", order.run),))',
-        "put=_begun(ports, order, stalled, mark), guards=())",
+        'put=begun(ports, order, stalled, mark), guards=(equals("run", order.run),))',
+        "put=begun(ports, order, stalled, mark), guards=())",
         (f"{RACES}[a_next_run_from_many]",),
     ),
     Mutant(
