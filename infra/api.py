@@ -28,6 +28,7 @@ ROUTES = (
     (POSTING, "/f/{freelancer}/{secret}", "answer-gate"),
     (POSTING, "/f/{freelancer}/{secret}/pay", "onboard"),
     (POSTING, "/g/{order}/{gate}/{secret}/files", "permit-upload"),
+    (POSTING, "/g/{order}/{gate}/{secret}/links", "check-links"),
     (POSTING, "/hooks/stripe", "receive-stripe-event"),
     (POSTING, "/hooks/stripe/accounts", "receive-account-event"),
 )

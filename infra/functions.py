@@ -64,6 +64,7 @@ HANDLERS: Mapping[str, Handler] = {
     "open-gate": Handler("functions.deliver.open_gate", "Opens every other gate"),
     "answer-gate": Handler("functions.deliver.answer_gate", "The door: takes decisions", memory=1024),
     "permit-upload": Handler("functions.deliver.permit_upload", "Signs an upload"),
+    "check-links": Handler("functions.deliver.check_links", "Asks whether the links of a version work"),
     "run-act": Handler("functions.payout.run_act", "Moves money, and does what an order owes", pays="stripe-run-act"),
     "close-order": Handler("functions.payout.close_order", "State Close"),
     "tick-clock": Handler(

@@ -33,6 +33,7 @@ FUNCTIONS = (
     "open-gate",
     "answer-gate",
     "permit-upload",
+    "check-links",
     "run-act",
     "close-order",
     "tick-clock",

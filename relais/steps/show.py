@@ -165,7 +165,7 @@ def show(ports: Ports, request: Request) -> Shown:
         match request.parts:
             case ():
                 return index(ports, lang)
-            case ("hooks", "stripe") | ("hooks", "stripe", "accounts") | ("g", _, _, _, "files"):
+            case ("hooks", "stripe") | ("hooks", "stripe", "accounts") | ("g", _, _, _, "files" | "links"):
                 return _not_so(ports, lang, "POST")
             case ("offer", slug):
                 return offer_page(ports, slug, lang)
@@ -455,6 +455,12 @@ def _handed_in(ports: Ports, order: str, milestone: Milestone | None) -> Mapping
     return {} if row is None else with_lists(ports, row)
 
 
+def _looked(handed: Mapping[str, Any]) -> tuple[datetime, tuple[str, ...]] | None:
+    """When the links of a version were looked at last, and what was found of each."""
+    looked = handed.get("looked")
+    return None if looked is None else (datetime.fromisoformat(looked["at"]), tuple(looked["found"]))
+
+
 def _file_view(ports: Ports, file: Mapping[str, Any], *, released: bool) -> FileView:
     # A drawing is its own original: shown in full it would be given away before the yes.
     image = file["name"].lower().endswith(IMAGES if released else PREVIEWED)
@@ -545,6 +551,8 @@ def _gate_view(ports: Ports, situation: Situation, gate: Gate, typed: Typed) -> 
         uploaded=tuple(_uploaded(ports, key) for key in typed.files),
         delivery_note=ports.files.get_text(handed["note"]) if seller and "note" in handed else None,
         links=links if released else (),
+        looks_at=f"{path}/links" if gate.id.kind is Kind.REVIEW and links else None,
+        looked=_looked(handed) if seller else None,
         withheld=0 if released else len(links),
         ticked=tuple(handed.get("ticked", ())),
         found=tuple(Found.from_row(one) for one in handed.get("checks", ())) if seller else (),

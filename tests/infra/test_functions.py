@@ -17,6 +17,7 @@ FILES = {
     "open-gate": "functions/deliver/open_gate.py",
     "answer-gate": "functions/deliver/answer_gate.py",
     "permit-upload": "functions/deliver/permit_upload.py",
+    "check-links": "functions/deliver/check_links.py",
     "run-act": "functions/payout/run_act.py",
     "close-order": "functions/payout/close_order.py",
     "tick-clock": "functions/payout/tick_clock.py",

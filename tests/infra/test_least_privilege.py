@@ -50,6 +50,25 @@ def unsaved_brief(world: World) -> None:
     assert world.get(journey.page).status == 200
 
 
+def _to_review_with_links(world: World) -> Journey:
+    journey = Journey(world).to_work()
+    links = "\n".join(f"https://exemple.fr/{at}".ljust(500, "x") for at in range(10))
+    world.send(journey.form("work"), choice="deliver", note="", links=links)
+    return journey
+
+
+def _look(journey: Journey) -> int:
+    page = journey.world.get(journey.world.link("review", journey.id))
+    return journey.world.send(next(form for form in page.forms if form.action.endswith("/links"))).status
+
+
+def links_looked_at(world: World) -> None:
+    """So many long links that their list stands in the bucket; the seller has them looked at."""
+    journey = _to_review_with_links(world)
+    assert _look(journey) == 303
+    assert "Vérifiés le" in world.get(world.link("review", journey.id)).text
+
+
 def checkout_of_an_old_page(world: World) -> None:
     """The order button of a page that stood open for a day, of orders wherever they are."""
     for reach in (Journey.to_brief, Journey.to_review, Journey.to_hold):
@@ -217,6 +236,7 @@ PLAYS: dict[str, Play] = SCENARIOS | {
         handed_over,
         mail_bounced,
         webhooks_lost,
+        links_looked_at,
     )
 }
 
@@ -348,6 +368,15 @@ def pressed_again(lost: Lost) -> None:
     assert lost.world.send(form, choice="open").status == 503
     lost.mend()
     assert lost.world.send(form, choice="open").status == 303
+
+
+def looked_at_later(lost: Lost) -> None:
+    """The look at links: a page says that it did not work, the review goes on without."""
+    journey = _to_review_with_links(lost.world)
+    lost.lose()
+    assert _look(journey) == 503
+    journey.answer("review", "approve")
+    assert journey.stage == "acceptance"
 
 
 def parks_and_goes_on(
@@ -523,6 +552,7 @@ LOSSES = (
     Loss("open-gate", "ses:SendEmail", mail_is_owed, "identity"),
     Loss("answer-gate", "states:SendTaskSuccess", the_clock_resumes),
     Loss("permit-upload", "s3:PutObject", file_is_not_taken),
+    Loss("check-links", "dynamodb:UpdateItem", looked_at_later),
     Loss(
         "run-act",
         "secretsmanager:GetSecretValue",
