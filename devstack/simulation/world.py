@@ -399,9 +399,11 @@ class World:
 
 def _route(method: str, path: str) -> str:
     parts = path.strip("/").split("/")
-    if method != "POST":
-        return "show-page"
     match parts:
+        case ["g", _, _, _, "preview", _] if method != "POST":
+            return "show-preview"
+        case _ if method != "POST":
+            return "show-page"
         case ["hooks", "stripe"]:
             return "receive-stripe-event"
         case ["hooks", "stripe", "accounts"]:

@@ -34,6 +34,7 @@ FUNCTIONS = (
     "answer-gate",
     "permit-upload",
     "check-links",
+    "show-preview",
     "run-act",
     "close-order",
     "tick-clock",

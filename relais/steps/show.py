@@ -76,6 +76,7 @@ from relais.steps.links import (
 )
 from relais.steps.lists import with_lists
 from relais.steps.picks import candidates, own
+from relais.steps.preview import PREVIEWED, has_preview
 from relais.steps.situation import (
     BEFORE_THE_CLIENT,
     GateNotFoundError,
@@ -104,7 +105,6 @@ from relais.web import Request, language
 from relais.withdrawal import all_given_back, begun, on_its_way, right_until
 
 View = IndexView | OfferView | OrderView | GateView | FreelancerView | RecipientView | AnsweredView | NoticeView
-PREVIEWED = (".png", ".jpg", ".jpeg", ".gif", ".webp")
 IMAGES = (*PREVIEWED, ".svg")
 COMMON_DOMAINS = (
     "gmail.com",
@@ -442,9 +442,15 @@ def _distance(one: str, other: str) -> int:
     return row[-1]
 
 
-def delivered(ports: Ports, handed: Mapping[str, Any], *, released: bool) -> tuple[FileView, ...]:
-    """The files of a version; images can be previewed, the rest is fetched only where it is released."""
-    return tuple(_file_view(ports, one, released=released) for one in handed.get("files", ()))
+def delivered(ports: Ports, handed: Mapping[str, Any], path: str = "", *, released: bool) -> tuple[FileView, ...]:
+    """The files of a version; only what is released is fetched. Before, pictures are shown smaller and marked.
+
+    `path` is the page of the gate that shows them before.
+    """
+    return tuple(
+        _file_view(ports, one, None if released else f"{path}/preview/{number}")
+        for number, one in enumerate(handed.get("files", ()))
+    )
 
 
 def _handed_in(ports: Ports, order: str, milestone: Milestone | None) -> Mapping[str, Any]:
@@ -461,15 +467,17 @@ def _looked(handed: Mapping[str, Any]) -> tuple[datetime, tuple[str, ...]] | Non
     return None if looked is None else (datetime.fromisoformat(looked["at"]), tuple(looked["found"]))
 
 
-def _file_view(ports: Ports, file: Mapping[str, Any], *, released: bool) -> FileView:
-    # A drawing is its own original: shown in full it would be given away before the yes.
-    image = file["name"].lower().endswith(IMAGES if released else PREVIEWED)
-    place = (file["key"], file["name"], file.get("upload", ""))
+def _file_view(ports: Ports, file: Mapping[str, Any], reduced: str | None) -> FileView:
+    """A file whose original can be fetched, or of which only a reduced picture is shown, at that path."""
+    name, size, place = file["name"], file["size"], (file["key"], file["name"], file.get("upload", ""))
+    if reduced is not None:
+        return FileView(name=name, size=size, key=file["key"], preview=reduced if has_preview(name, size) else None)
+    image = name.lower().endswith(IMAGES)
     return FileView(
-        name=file["name"],
-        size=file["size"],
+        name=name,
+        size=size,
         key=file["key"],
-        url=ports.files.link(*place) if released else None,
+        url=ports.files.link(*place),
         preview=ports.files.link(*place, inline=True) if image else None,
     )
 
@@ -547,7 +555,7 @@ def _gate_view(ports: Ports, situation: Situation, gate: Gate, typed: Typed) -> 
         deadline=letters.work_deadline(gate) if maker or gate.id.kind is Kind.WORK else situation.promised,
         brief=letters.read_brief(ports, situation, gate.lang) if reads_brief else (),
         brief_files=_brief_files(ports, order) if reads_brief else (),
-        files=delivered(ports, files, released=released or before),
+        files=delivered(ports, files, path, released=released or before),
         uploaded=tuple(_uploaded(ports, key) for key in typed.files),
         delivery_note=ports.files.get_text(handed["note"]) if seller and "note" in handed else None,
         links=links if released else (),

@@ -62,6 +62,21 @@ def _look(journey: Journey) -> int:
     return journey.world.send(next(form for form in page.forms if form.action.endswith("/links"))).status
 
 
+def previews_shown(world: World) -> None:
+    """A client looks at what they have not accepted yet; so many files that their list stands in the bucket."""
+    journey = Journey(world).to_work()
+    form = journey.form("work")
+    files = {f"{at}-{'x' * 140}.png": b"\x89PNG" for at in range(12)}
+    keys = world.upload(f"{form.action}/files", form.fields["nonce"], files)
+    world.send(form, choice="deliver", note="", file=keys)
+    journey.answer("review", "approve")
+    assert _preview(journey) == 200
+
+
+def _preview(journey: Journey) -> int:
+    return journey.world.get(f"{journey.world.link('acceptance', journey.id)}/preview/0").status
+
+
 def links_looked_at(world: World) -> None:
     """So many long links that their list stands in the bucket; the seller has them looked at."""
     journey = _to_review_with_links(world)
@@ -237,6 +252,7 @@ PLAYS: dict[str, Play] = SCENARIOS | {
         mail_bounced,
         webhooks_lost,
         links_looked_at,
+        previews_shown,
     )
 }
 
@@ -377,6 +393,15 @@ def looked_at_later(lost: Lost) -> None:
     assert _look(journey) == 503
     journey.answer("review", "approve")
     assert journey.stage == "acceptance"
+
+
+def accepted_unseen(lost: Lost) -> None:
+    """A picture before the yes: the page stands without it, and is answered."""
+    journey = Journey(lost.world).to_acceptance()
+    lost.lose()
+    assert _preview(journey) == 503
+    journey.answer("acceptance", "accept")
+    assert journey.stage == "hold"
 
 
 def parks_and_goes_on(
@@ -553,6 +578,7 @@ LOSSES = (
     Loss("answer-gate", "states:SendTaskSuccess", the_clock_resumes),
     Loss("permit-upload", "s3:PutObject", file_is_not_taken),
     Loss("check-links", "dynamodb:UpdateItem", looked_at_later),
+    Loss("show-preview", "s3:GetObjectVersion", accepted_unseen),
     Loss(
         "run-act",
         "secretsmanager:GetSecretValue",

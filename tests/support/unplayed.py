@@ -85,6 +85,12 @@ UNPLAYED = (
     _of("answer-gate", GIVEN_AWAY, "given_up", "states:SendTaskFailure"),
     _of("answer-gate", STUCK, "stuck_order", "states:StartExecution", "states:StopExecution"),
     _of(
+        "show-preview",
+        "the client's browser shows pictures of what is not accepted yet; the demo's reads pages alone",
+        "previews_shown",
+        *("dynamodb:GetItem", "s3:GetObject", "s3:GetObjectVersion", "secretsmanager:GetSecretValue"),
+    ),
+    _of(
         "check-links",
         "the seller has the links of a version looked at",
         "links_looked_at",
