@@ -20,7 +20,7 @@ from relais.gate import GOES_ON, Choice, DeclineWhy, Gate, GateId, Kind, Role, V
 from relais.offer import Disclosure, Offer, OfferStatus, RefundCause, Review
 from relais.order import Milestone, MilestoneStage, Order, OrderStage
 from relais.pages import words
-from relais.pages.letter_views import Frame
+from relais.pages.frame import Frame
 from relais.pages.phrases import (
     bears_in_words,
     dispute_reason,
