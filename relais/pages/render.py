@@ -486,6 +486,7 @@ def _gate_facts(view: GateView) -> dict[str, Any]:
         "checked": tuple(one for at, one in enumerate(view.offer.checks) if not view.ticked or at in view.ticked),
         "lacking": any(one.key in LACKING for one in view.problems),
         "park_why": park_reason(view.gate.shown.get("why"), lang),
+        "park_by_bank": str(view.gate.shown.get("why")).endswith("_refused"),
         "dispute_why": dispute_reason(view.gate.shown.get("reason"), lang),
         "candidates": tuple(_candidate(one, view, lang) for one in view.candidates),
         "declines": tuple(DeclineWhy),
