@@ -69,6 +69,8 @@ class Kind(StrEnum):
     """Pay waits for an account: its freelancer opens it, or gives Stripe what is missing. Nobody answers it here."""
     AGREEMENT = "agreement"
     """The client asks to end what has begun: the seller agrees, or doesn't."""
+    CONFIRM = "confirm"
+    """So much money is about to leave that the seller is asked a second time: send it, or keep it."""
 
     @property
     def side(self) -> bool:
@@ -88,13 +90,23 @@ SIDE = AFTERWARDS | {
     Kind.DISPUTE,
     Kind.AGREEMENT,
     Kind.ONBOARDING,
+    Kind.CONFIRM,
 }
 """Side gates: a question beside the way, without a token and without a step of the definition (design: workflow 1)."""
 
 
-GOES_ON = frozenset(
-    {Kind.HOLD, Kind.PAYOUT, Kind.REFUND, Kind.PARK, Kind.STUCK, Kind.DISPUTE, Kind.ONBOARDING, Kind.RATING}
-)
+OF_MOVEMENTS = frozenset({Kind.CONFIRM})
+"""Side gates about one movement of money: they matter as long as it waits for them, wherever its order has gone."""
+GOES_ON = OF_MOVEMENTS | {
+    Kind.HOLD,
+    Kind.PAYOUT,
+    Kind.REFUND,
+    Kind.PARK,
+    Kind.STUCK,
+    Kind.DISPUTE,
+    Kind.ONBOARDING,
+    Kind.RATING,
+}
 """Gates whose clocks run on while an order stands still: money, a bank's own date, trouble of the engine."""
 
 
@@ -162,7 +174,7 @@ class Choice(StrEnum):
     REFUSE = "refuse"
     ANSWER = "answer"
     SEND = "send"
-    """The evidence of a dispute goes to the bank."""
+    """The evidence of a dispute goes to the bank; money that was kept for a second yes leaves."""
     APPEAL = "appeal"
     KEEP = "keep"
     STRIKE = "strike"

@@ -135,6 +135,11 @@ def send(ports: Ports, act: Act) -> Outcome:
     An answer that was lost is no end: the same call follows under the same key, and when that has grown too old to be
     used Stripe is looked through (design: money section C 4, C 5).
     """
+    if act.unconfirmed and act.first_sent is None:
+        from relais.steps.confirming import ask_twice  # few acts move so much
+
+        ask_twice(ports, act)
+        return Later()
     if _key_too_old(ports, act):
         return _look_up(ports, act)
     if act.first_sent is None and (since := _restored(ports, act)) is not None:

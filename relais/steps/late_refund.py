@@ -8,10 +8,11 @@ rest is a receivable on them, netted from what they are paid later and told each
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from relais import ledger
-from relais.act import Act, ActKind, ActState, act_from_row
+from relais.act import Act, ActKind, ActState, act_from_row, is_much
 from relais.announcement import Announcement, Topic
 from relais.errors import RelaisError
 from relais.gate import OWED_AFTER, OWED_TRIES, Role, Via, due_shard
@@ -174,6 +175,7 @@ def _decided(
         amount=amount,
         currency=order.currency,
         body=refund_body(order.payment_intent or "", amount, operation, order.id) | {"note": said["note"]},
+        unconfirmed=is_much(amount, order.currency, situation.offer.policy.confirm),
     )
     entry = ledger.refund_after_transfer(
         order=order.id,
@@ -301,10 +303,14 @@ def _owes(freelancer: str, currency: str, amount: int) -> Change:
 
 def late_acts(ports: Ports, order_id: str) -> None:
     """Go on with what is asked back of an order, then with its late refunds. Asked any number of times."""
+    refunds = [act_from_row(row) for row in ports.store.query(f"O#{order_id}", f"A#{ActKind.REFUND.value}#{LATE}#")]
+    waits = {act.milestone for act in refunds if act.unconfirmed and act.state is not ActState.DONE}
     for row in ports.store.query(f"O#{order_id}", f"A#{ActKind.REVERSAL.value}#"):
-        _take_back(ports, act_from_row(row), row)
-    for row in ports.store.query(f"O#{order_id}", f"A#{ActKind.REFUND.value}#{LATE}#"):
-        _give_back(ports, act_from_row(row))
+        claim = act_from_row(row)
+        if claim.milestone not in waits or claim.state is not ActState.PLANNED or claim.amount:
+            _take_back(ports, claim, row)
+    for act in refunds:
+        _give_back(ports, act)
 
 
 def _take_back(ports: Ports, act: Act, row: Row) -> None:
@@ -334,6 +340,9 @@ def _amount_read(ports: Ports, act: Act) -> Act | None:
         there = ports.payments.spendable(str(act.body["account"]), act.currency)
     except (AnswerUnknownError, TryAgainError, MovementRefusedError) as error:
         ports.note(error)
+        fresh = Change(act_key(act.order, act.id), put=looked_at(ports, act.order), guards=(equals("amount", 0),))
+        with suppress(ConditionFailedError):
+            ports.store.write(fresh)
         return None
     part = max(0, min(wanted, there))
     if not part:

@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import Any
 
 from relais import ledger
-from relais.act import Act, ActKind, ActState
+from relais.act import Act, ActKind, ActState, is_much
 from relais.announcement import Announcement, Topic
 from relais.errors import RelaisError
 from relais.gate import HEARTBEAT, OWED_AFTER, Choice, Gate, GateId, Kind, Owed, Role, Status, Via, due_shard
@@ -207,6 +207,7 @@ def _plan(ports: Ports, situation: Situation, milestone: Milestone, gate: Gate) 
         currency=situation.order.currency,
         body=_body(ports, situation, milestone, operation, amount),
         tried_at=gate.id.ordinal,
+        unconfirmed=is_much(amount, situation.order.currency, situation.offer.policy.confirm),
     )
     reserves = (
         Change(

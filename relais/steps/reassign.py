@@ -7,7 +7,7 @@ lost it is told why, and paid what the frozen policy says. Design: workflow sect
 from __future__ import annotations
 
 from relais import ledger
-from relais.act import Act, ActKind, ActState
+from relais.act import Act, ActKind, ActState, is_much
 from relais.errors import RelaisError
 from relais.gate import Choice, Gate, GateId, Status, Via, gate_from_row
 from relais.metrics import Metric
@@ -113,6 +113,7 @@ def _plan(ports: Ports, situation: Situation, milestone: Milestone, lost: Lost) 
             "description": f"Relais {order.id} {milestone.number}",
             "metadata": {"op": operation, "order": order.id, "freelancer": freelancer.key},
         },
+        unconfirmed=is_much(lost.pay, order.currency, situation.offer.policy.confirm),
     )
     plan(ports, act, Change(order_key(order.id), add={"in_transit": lost.pay, "borne": lost.pay}))
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from relais import ledger
-from relais.act import Act, ActKind, ActState, act_from_row
+from relais.act import Act, ActKind, ActState, act_from_row, is_much
 from relais.dispute import DisputeState
 from relais.gate import Choice, Gate, GateId, Kind, Status, Via
 from relais.metrics import Metric
@@ -185,6 +185,7 @@ def _plan(ports: Ports, situation: Situation, gate: Gate, amount: int) -> Act:
         currency=order.currency,
         body=refund_body(order.payment_intent or "", amount, operation, order.id),
         tried_at=gate.id.ordinal,
+        unconfirmed=is_much(amount, order.currency, situation.offer.policy.confirm),
     )
     writes: list[Write] = [
         Change(
