@@ -261,6 +261,7 @@ def effects(situation: Situation, gate: Gate, answer: Answer) -> Effects:
             | Kind.RATING
             | Kind.APPEAL
             | Kind.ONBOARDING
+            | Kind.CONFIRM
         ):
             raise ChoiceNotRoutedError(gate.id.kind, answer.choice)
         case _:

@@ -286,6 +286,7 @@ OWNERS = {
     Kind.APPEAL: (Role.SELLER, "seller", Default.STAY),
     Kind.ONBOARDING: (Role.FREELANCER, FREELANCER.key, Default.STAY),
     Kind.AGREEMENT: (Role.SELLER, "seller", Default.REFUSE),
+    Kind.CONFIRM: (Role.SELLER, "seller", Default.STAY),
 }
 ROUTED = {
     Kind.BRIEF: (Choice.HAND_IN,),
@@ -325,6 +326,7 @@ ROUTED = {
     Kind.APPEAL: (Choice.KEEP, Choice.STRIKE),
     Kind.ONBOARDING: (),
     Kind.AGREEMENT: (Choice.GRANT, Choice.REFUSE),
+    Kind.CONFIRM: (Choice.SEND, Choice.KEEP),
 }
 ASKED = (
     Kind.PROPOSAL,
@@ -344,10 +346,11 @@ ASKED = (
     Kind.DISPUTE,
     Kind.RATING,
     Kind.APPEAL,
+    Kind.CONFIRM,
 )
 FOUND = tuple(Found(check, ok, "3", "2") for check in Check for ok in (False, True))
 BEARINGS = tuple(Bearing(cause, PAY, PRICE - PAY) for cause in (RefundCause.BRIEF_NOT_MET, RefundCause.SELLER_FAULT))
-NOTELESS = {Kind.PICK, Kind.PARK, Kind.STUCK, Kind.LATE, Kind.CANCEL_LATE, Kind.MORE_TIME, Kind.APPEAL}
+NOTELESS = {Kind.PICK, Kind.PARK, Kind.STUCK, Kind.LATE, Kind.CANCEL_LATE, Kind.MORE_TIME, Kind.APPEAL, Kind.CONFIRM}
 """The kinds that have a page of their own."""
 SHOWN: dict[Kind, dict[str, str | int]] = {
     Kind.SETTLEMENT: {"amount": 6_000, "proposal": "part"},
@@ -363,6 +366,16 @@ SHOWN: dict[Kind, dict[str, str | int]] = {
     Kind.RATING: {"stars": 4, "weight": 1000, "text": "texts/x/rating"},
     Kind.APPEAL: {"stars": 2, "weight": 1000, "maker": FREELANCER.key, "text": "texts/x/appeal"},
     Kind.AGREEMENT: {"text": "texts/x/agreement"},
+    Kind.CONFIRM: {
+        "stage": "transfer",
+        "amount": 130_000,
+        "maker": FREELANCER.key,
+        "why": "accepted",
+        "sent": 0,
+        "refunded": 0,
+        "alarm": "2026-12-20T17:00:00+00:00",
+        "legal": "2026-12-30T17:00:00+00:00",
+    },
     Kind.COUNTER: {
         "maker": FREELANCER.key,
         "was_pay": 13_000,
@@ -454,6 +467,8 @@ LETTERS = (
     "agreement_grant",
     "agreement_refuse",
     "agreement_unanswered",
+    "confirm_transfer",
+    "confirm_refund",
     "withdrawn",
     "left",
     "pro_rata",
