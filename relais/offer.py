@@ -488,7 +488,7 @@ def _policy_row(policy: Policy) -> Row:
         "speed_bonus": policy.speed_bonus and {"hours": policy.speed_bonus.hours, "amount": policy.speed_bonus.amount},
         "counter_pay": policy.counter_pay,
         "counter_later": _duration_row(policy.counter_later),
-        **({} if policy.confirm is None else {"confirm": policy.confirm}),
+        "confirm": policy.confirm,
     }
 
 
