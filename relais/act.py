@@ -52,6 +52,12 @@ class ActState(StrEnum):
     DONE = "done"
     REFUSED = "refused"
     UNKNOWN = "unknown"
+    VOID = "void"
+    """Given up before anything was sent, or after a definitive refusal: what is due by now is planned anew."""
+
+
+ENDED = frozenset({ActState.DONE, ActState.VOID})
+"""Nothing of it is under way or waits any more."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -98,6 +104,11 @@ def is_large(act: Act) -> bool:
 def is_much(amount: int, currency: str, least: int | None = None) -> bool:
     """Whether a sum is at least what an offer's policy names, else `A_PERSON_DECIDES`; both in minor units."""
     return amount >= (usual_least(currency) if least is None else least)
+
+
+def nth(name: str, number: int) -> str:
+    """The name of one of several acts of one gate: the first is named as if it were alone, so names never change."""
+    return name if number == 1 else f"{name}.{number}"
 
 
 def usual_least(currency: str) -> int:

@@ -119,7 +119,7 @@ def again(ports: Ports, act: Act, body: Mapping[str, Any]) -> Act:
             fresh = replace(act, generation=act.generation + 1, first_sent=None, tries=0, looked=None)
         case ActState.UNKNOWN:
             fresh = act
-        case ActState.PLANNED | ActState.SENDING | ActState.DONE:
+        case ActState.PLANNED | ActState.SENDING | ActState.DONE | ActState.VOID:
             return act
         case _:
             assert_never(act.state)

@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import Any
 
 from relais import ledger
-from relais.act import Act, ActKind, ActState, is_much
+from relais.act import ENDED, Act, ActKind, ActState, is_much, nth
 from relais.announcement import Announcement, Topic
 from relais.errors import RelaisError
 from relais.gate import HEARTBEAT, OWED_AFTER, Choice, Gate, GateId, Kind, Owed, Role, Status, Via, due_shard
@@ -140,9 +140,12 @@ def pay(ports: Ports, situation: Situation, gate: Gate) -> None:
 
 
 def _under_way(ports: Ports, gate: Gate) -> bool:
-    """Whether its transfer was committed before: it arrives, and a loss is settled as after a transfer."""
+    """Whether its transfer was sent before: it arrives, and a loss is settled as after a transfer.
+
+    One that was only planned waits with everything else: where the dispute is lost, it is planned anew.
+    """
     acts = acts_of(ports, gate.order, ActKind.TRANSFER, gate.id.milestone)
-    return any(act.state in OPEN_STATES for act in acts)
+    return any(act.state in OPEN_STATES and act.first_sent is not None for act in acts)
 
 
 def _waits(act: Act) -> bool:
@@ -160,14 +163,18 @@ def _act_of(ports: Ports, situation: Situation, gate: Gate) -> Act | None:
     milestone = situation.milestone
     if milestone is None or milestone.engagement is None:
         return None
-    pending = [
-        act for act in acts_of(ports, gate.order, ActKind.TRANSFER, milestone.number) if act.state is not ActState.DONE
-    ]
+    known = acts_of(ports, gate.order, ActKind.TRANSFER, milestone.number)
+    pending = [act for act in known if act.state not in ENDED]
     if pending:
         return _taken_up(ports, situation, milestone, pending[-1])
     if milestone.left_to_send == 0:
         return None
-    return _plan(ports, situation, milestone, gate)
+    before = sum(act.id.partition(".")[0] == _id(gate) for act in known)  # given up: each name is used once
+    return _plan(ports, situation, milestone, gate, before + 1)
+
+
+def _id(gate: Gate) -> str:
+    return f"{ActKind.TRANSFER.value}-{gate.id.milestone}-{gate.id.ordinal:04d}"
 
 
 def _taken_up(ports: Ports, situation: Situation, milestone: Milestone, act: Act) -> Act:
@@ -185,7 +192,7 @@ def _taken_up(ports: Ports, situation: Situation, milestone: Milestone, act: Act
     )
 
 
-def _plan(ports: Ports, situation: Situation, milestone: Milestone, gate: Gate) -> Act | None:
+def _plan(ports: Ports, situation: Situation, milestone: Milestone, gate: Gate, number: int) -> Act | None:
     """Reserve and write the intent; nothing is left to send where its freelancer owes all of it.
 
     What its own share no longer holds is the seller's to bear, by the frozen policy. A milestone never draws on
@@ -196,10 +203,10 @@ def _plan(ports: Ports, situation: Situation, milestone: Milestone, gate: Gate) 
     netted = 0 if maker is None else min(due, maker.owing(situation.order.currency))
     amount = due - netted
     held = min(amount, _own_share(milestone))
-    operation = f"{gate.order}:{ActKind.TRANSFER.value}:{milestone.number}:{gate.id.ordinal}"
+    operation = nth(f"{gate.order}:{ActKind.TRANSFER.value}:{milestone.number}:{gate.id.ordinal}", number)
     act = Act(
         order=gate.order,
-        id=f"{ActKind.TRANSFER.value}-{milestone.number}-{gate.id.ordinal:04d}",
+        id=nth(_id(gate), number),
         kind=ActKind.TRANSFER,
         milestone=milestone.number,
         operation=operation,
