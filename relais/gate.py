@@ -71,6 +71,8 @@ class Kind(StrEnum):
     """The client asks to end what has begun: the seller agrees, or doesn't."""
     CONFIRM = "confirm"
     """So much money is about to leave that the seller is asked a second time: send it, or keep it."""
+    OUTCOME = "outcome"
+    """Nobody knows whether a movement was made that no state waits for: the seller looks at Stripe, and says."""
 
     @property
     def side(self) -> bool:
@@ -91,11 +93,12 @@ SIDE = AFTERWARDS | {
     Kind.AGREEMENT,
     Kind.ONBOARDING,
     Kind.CONFIRM,
+    Kind.OUTCOME,
 }
 """Side gates: a question beside the way, without a token and without a step of the definition (design: workflow 1)."""
 
 
-OF_MOVEMENTS = frozenset({Kind.CONFIRM})
+OF_MOVEMENTS = frozenset({Kind.CONFIRM, Kind.OUTCOME})
 """Side gates about one movement of money: they matter as long as it waits for them, wherever its order has gone."""
 GOES_ON = OF_MOVEMENTS | {
     Kind.HOLD,
@@ -175,6 +178,9 @@ class Choice(StrEnum):
     ANSWER = "answer"
     SEND = "send"
     """The evidence of a dispute goes to the bank; money that was kept for a second yes leaves."""
+    MADE = "made"
+    """A movement that nobody knew of was made: Stripe shows it."""
+    NEVER_MADE = "never_made"
     APPEAL = "appeal"
     KEEP = "keep"
     STRIKE = "strike"

@@ -556,7 +556,7 @@ def _ailments(stack: Stack, dossier: Dossier) -> Iterator[tuple[str, str]]:
             case ActState.UNKNOWN:
                 yield (
                     f"{act.id}: nobody knows whether the {act.kind} was made ({act.why})",
-                    f"look for {act.operation} at Stripe, then answer the park; {show}",
+                    f"look for {act.operation} at Stripe, then answer what was asked of you; {show}",
                 )
             case ActState.PLANNED | ActState.SENDING:
                 if act.first_sent is not None and stack.ports.wall() - act.first_sent >= ACT_LATE:

@@ -71,6 +71,9 @@ ASKING = frozenset(
         "agreement",
         "confirm_transfer",
         "confirm_refund",
+        "outcome_refund",
+        "outcome_transfer",
+        "outcome_reversal",
     }
 )
 """The mails that put a question: they say until when and what silence means. The others tell."""

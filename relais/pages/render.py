@@ -101,6 +101,7 @@ GIVEN: Mapping[Kind, tuple[Choice, ...]] = {
     Kind.APPEAL: (Choice.KEEP, Choice.STRIKE),
     Kind.AGREEMENT: (Choice.GRANT, Choice.REFUSE),
     Kind.CONFIRM: (Choice.SEND, Choice.KEEP),
+    Kind.OUTCOME: (Choice.MADE, Choice.NEVER_MADE),
 }
 """The answers that a person gives, in the order in which they are shown; a gate offers those of them that it routes."""
 

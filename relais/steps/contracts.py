@@ -83,6 +83,7 @@ def contract(situation: Situation, kind: Kind, link_key: str) -> Gate:
             | Kind.APPEAL
             | Kind.ONBOARDING
             | Kind.CONFIRM
+            | Kind.OUTCOME
         ):
             raise NoStateWaitsError(kind)
         case _:
@@ -540,6 +541,8 @@ def side_rule(clocks: Clocks, kind: Kind) -> Rule | None:
             return clocks.agreement
         case Kind.CONFIRM:
             return CONFIRM_RULE
+        case Kind.OUTCOME:
+            return PARK_RULE
         case _:
             return None
 

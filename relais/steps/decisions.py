@@ -263,6 +263,7 @@ def effects(situation: Situation, gate: Gate, answer: Answer) -> Effects:
             | Kind.APPEAL
             | Kind.ONBOARDING
             | Kind.CONFIRM
+            | Kind.OUTCOME
         ):
             raise ChoiceNotRoutedError(gate.id.kind, answer.choice)
         case _:

@@ -101,6 +101,10 @@ def decided(ports: Ports, situation: Situation, gate: Gate, given: Answer) -> Ca
             from relais.steps.confirming import confirm_answered  # likewise
 
             return confirm_answered(ports, gate, given)
+        case Kind.OUTCOME:
+            from relais.steps.outcomes import outcome_answered  # likewise
+
+            return outcome_answered(ports, gate, given)
         case Kind.RATING:
             return rating_answered(ports, situation, gate, given)
         case Kind.APPEAL:

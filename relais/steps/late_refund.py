@@ -115,7 +115,10 @@ def refund_late(
     situation = read_situation(ports, order_id, number)
     prefix = f"A#{ActKind.REFUND.value}#{LATE}#{number}#"
     before = [act_from_row(row) for row in ports.store.query(f"O#{order_id}", prefix)]
-    refused = [one for one in before if one.state in {ActState.REFUSED, ActState.UNKNOWN}]
+    if any(one.state is ActState.UNKNOWN for one in before):
+        why = "nobody knows whether a refund of it was made: answer what was asked of you about it first"
+        raise NothingToRefundError(order_id, number, why)
+    refused = [one for one in before if one.state is ActState.REFUSED]
     if refused:
         again(ports, refused[0], refused[0].body)
         return Foreseen(number, refused[0].amount, 0, refused[0].currency)
@@ -323,7 +326,7 @@ def _take_back(ports: Ports, act: Act, row: Row) -> None:
         return
     outcome = send(ports, known)
     if isinstance(outcome, Done):
-        _taken_back(ports, known, outcome)
+        taken_back(ports, known, outcome)
         return
     ended = ports.store.get(act_key(act.order, act.id)) or {}
     if ended.get("state") == ActState.REFUSED.value:
@@ -391,7 +394,8 @@ def _stays_owed(ports: Ports, act: Act, amount: int) -> None:
         return
 
 
-def _taken_back(ports: Ports, act: Act, outcome: Done) -> None:
+def taken_back(ports: Ports, act: Act, outcome: Done) -> None:
+    """Stripe took a reversal: the act, both entries, and the pots of order and milestone in one transaction."""
     now, maker = ports.now(), str(act.body["metadata"]["freelancer"])
     entry = ledger.reversed_transfer(
         order=act.order, op=act.operation, amount=act.amount, currency=act.currency, freelancer=maker, at=now
@@ -434,8 +438,12 @@ def _give_back(ports: Ports, act: Act) -> None:
     if act.state not in OPEN_STATES:
         return
     outcome = send(ports, act)
-    if not isinstance(outcome, Done):
-        return
+    if isinstance(outcome, Done):
+        given_back(ports, act, outcome)
+
+
+def given_back(ports: Ports, act: Act, outcome: Done) -> None:
+    """Stripe took a refund after the pay: the act with the mail that it owes, both entries, and the pots."""
     mail = {"owes_mail": 0, "due": stamp(ports.now()), "due_shard": due_shard(act.order)}
     ended, *others = booked(ports, act, outcome)
     if not isinstance(ended, Change):

@@ -59,6 +59,7 @@ from relais.steps.gates import (
 from relais.steps.inviting import no_more_waiting
 from relais.steps.late_refund import late_acts
 from relais.steps.onboarding import ACCOUNT_NOT_READY, UNPAYABLE, wait_for_account
+from relais.steps.outcomes import settle_unknown
 from relais.steps.readiness import read_recipient
 from relais.steps.reassign import pay_former
 from relais.steps.recipients import look
@@ -373,6 +374,7 @@ def run_owed(ports: Ports, order_id: str, owed: str) -> None:
     late_acts(ports, order_id)
     settle_refunds(ports, order_id)
     answer_disputes(ports, order_id)
+    settle_unknown(ports, order_id)
 
 
 def run_acts(ports: Ports, order_id: str) -> None:

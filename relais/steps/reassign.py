@@ -132,7 +132,7 @@ def pay_former(ports: Ports, order_id: str) -> None:
         planned = _to_account(ports, act) if waits or not act.first_sent else act
         outcome = None if planned is None else send(ports, planned)
         if isinstance(outcome, Done):
-            _paid(ports, act, outcome)
+            paid_former(ports, act, outcome)
 
 
 def _to_account(ports: Ports, act: Act) -> Act | None:
@@ -150,7 +150,8 @@ def _to_account(ports: Ports, act: Act) -> Act | None:
     return again(ports, act, dict(act.body) | {"destination": recipient.account})
 
 
-def _paid(ports: Ports, act: Act, outcome: Done) -> None:
+def paid_former(ports: Ports, act: Act, outcome: Done) -> None:
+    """Stripe took a transfer to somebody who lost the work: the act, both entries and the order's pots."""
     now = ports.now()
     freelancer = str(act.body["metadata"]["freelancer"])
     business = ledger.transferred(

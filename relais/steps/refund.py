@@ -354,11 +354,16 @@ def _give_back_stray(ports: Ports, order: Order, act: Act) -> None:
         return
     outcome = send(ports, known)
     if isinstance(outcome, Done):
-        try:
-            ports.store.write(*booked(ports, known, outcome), _pots_change(known))
-        except ConditionFailedError:
-            return
-        ports.counter.count(Metric.STRAY_REFUNDED)
+        stray_given_back(ports, known, outcome)
+
+
+def stray_given_back(ports: Ports, act: Act, outcome: Done) -> None:
+    """Stripe took the refund of a payment that no order asked for: the act, both entries and the order's pots."""
+    try:
+        ports.store.write(*booked(ports, act, outcome), _pots_change(act))
+    except ConditionFailedError:
+        return
+    ports.counter.count(Metric.STRAY_REFUNDED)
 
 
 def _book_stray(ports: Ports, order: Order, act: Act) -> Act | None:

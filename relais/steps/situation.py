@@ -345,7 +345,9 @@ def over(ports: Ports, situation: Situation, gate: Gate) -> bool:
         return True
     if gate.id.kind in OF_MOVEMENTS:
         act = ports.store.get(act_key(gate.order, gate.about.partition(" ")[0]))
-        return act is None or not act.get("unconfirmed") or act["state"] not in {"planned", "refused"}
+        if act is None or gate.id.kind is Kind.OUTCOME:
+            return act is None or act["state"] != "unknown"
+        return not act.get("unconfirmed") or act["state"] not in {"planned", "refused"}
     beside = None if gate.beside is None else GateId.parse(gate.beside)
     if beside is None or beside.kind is not Kind.PROPOSAL:
         return False
