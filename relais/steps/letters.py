@@ -327,6 +327,8 @@ def _opening_key(ports: Ports, situation: Situation, gate: Gate) -> str:
         return {"part": "settlement", "contest": "contested"}.get(gate.shown["proposal"], "unanswered")
     if gate.id.kind is Kind.DISPUTE:
         return "inquiry" if gate.shown["stage"] == "inquiry" else "dispute"
+    if gate.id.kind in {Kind.CONFIRM, Kind.OUTCOME}:
+        return f"{gate.id.kind.value}_{gate.shown['stage']}"
     if gate.id.kind is Kind.LATE:
         return "work_late"
     if gate.id.kind is Kind.CANCEL_LATE:

@@ -20,7 +20,7 @@ from relais.steps.situation import Situation, read_freelancer
 
 def maker(ports: Ports, situation: Situation, gate: Gate) -> Freelancer | None:
     """Whom the seller reads about: who does the work, or would do it on other terms."""
-    if gate.id.kind is not Kind.COUNTER:
+    if gate.id.kind not in {Kind.COUNTER, Kind.CONFIRM, Kind.OUTCOME} or not gate.shown.get("maker"):
         return situation.freelancer
     return read_freelancer(ports.store, gate.shown["maker"])
 
