@@ -17,7 +17,7 @@ from relais.act import Act, ActKind, ActState, act_from_row
 from relais.bank import bank_entry, moves_money
 from relais.calendar import Reminder, remind_at, subtract_working_days
 from relais.dispute import ENDED, Dispute, DisputeSeen, DisputeState, dispute_from_row, dispute_row
-from relais.gate import OWED_AFTER, OWED_TRIES, Choice, Default, Gate, Kind, due_shard
+from relais.gate import OWED_AFTER, OWED_TRIES, Choice, Default, Gate, Kind, Role, due_shard
 from relais.metrics import Metric
 from relais.offer import RefundCause
 from relais.order import ORDER_LEVEL, Milestone, MilestoneStage, Order, OrderStage, stamp
@@ -44,10 +44,18 @@ from relais.rows import (
     order_key,
 )
 from relais.steps import letters
+from relais.steps.acts import acts_of
 from relais.steps.asking import open_side
 from relais.steps.contracts import asked
 from relais.steps.decisions import bank_puts, entry_put
-from relais.steps.interrupt import InterruptMetError, NothingToCancelError, cancel_writes, cancellable, sweep
+from relais.steps.interrupt import (
+    InterruptMetError,
+    NothingToCancelError,
+    cancel_milestone,
+    cancel_writes,
+    cancellable,
+    sweep,
+)
 from relais.steps.late_refund import claim_of, claim_writes, of_bonus, own_left, unchanged
 from relais.steps.side import withdraw_moot
 from relais.steps.situation import Situation, kept_share, read_milestones, read_order, read_situation
@@ -71,6 +79,9 @@ def dispute_told(ports: Ports, dispute_id: str) -> None:
     _book_lines(ports, seen)
     row = ports.store.get(dispute_key(seen.order, seen.id))
     known = None if row is None else dispute_from_row(row)
+    if known is not None and known.state is DisputeState.LOST:
+        end_what_is_gone(ports, seen.order)  # a call that booked the loss may have died before it
+        return
     if known is not None and (known.state in ENDED or known.state is seen.state):
         return
     match seen.state:
@@ -197,9 +208,17 @@ class _Loss:
     writes: list[Write] = field(default_factory=list)
     left: int = 0
     in_transit: int = 0
+    freed: int = 0
+    """What of the pay waited unsent and is given up; `unborne` is what of it the seller would have borne."""
+    unborne: int = 0
     refunded: int = 0
     unearned: int = 0
     owed: int = 0
+
+    @property
+    def back(self) -> int:
+        """What of the pay that is given up the order holds again."""
+        return self.freed - self.unborne
 
 
 def _lost(ports: Ports, seen: DisputeSeen, known: Dispute | None) -> None:
@@ -222,13 +241,18 @@ def _lost(ports: Ports, seen: DisputeSeen, known: Dispute | None) -> None:
             order_key(order_id),
             put={"cause": CAUSE.value, "lost": order.lost + loss.refunded},
             add={
-                "left": -loss.left,
-                "in_transit": -loss.in_transit,
+                "left": loss.back - loss.left,
+                "in_transit": -loss.in_transit - loss.freed,
                 "refunded": loss.refunded,
-                "borne": loss.refunded - loss.left - loss.in_transit,
+                "borne": loss.refunded - loss.left - loss.in_transit - loss.unborne,
             },
             remove=remove,
-            guards=(at_least("left", loss.left), at_least("in_transit", loss.in_transit), *guards),
+            guards=(
+                at_least("left", max(0, loss.left - loss.back)),
+                at_least("in_transit", loss.in_transit + loss.freed),
+                *((at_least("borne", loss.unborne),) if loss.unborne else ()),
+                *guards,
+            ),
         )
         entry = ledger.dispute_lost(
             order=order_id,
@@ -277,10 +301,16 @@ def _loss(ports: Ports, order: Order, seen: DisputeSeen) -> _Loss:
     for act in _unmade_refunds(ports, order.id):
         _made_by_the_bank(loss, act, seen.id)
     milestones = read_milestones(ports.store, order.id)
-    for milestone in sorted(milestones, key=lambda one: (one.accepted, one.sent > 0, one.number)):
+    for milestone in sorted(milestones, key=_falls_on):
         _share_of(ports, loss, read_situation(ports, order.id, milestone.number))
-    loss.left = min(loss.left, order.left)
+    loss.left = min(loss.left, order.left + loss.back)
     return loss
+
+
+def _falls_on(milestone: Milestone) -> tuple[bool, bool, bool, int]:
+    """What has not begun first, from the last; then work under way; then what was accepted, and what was paid out."""
+    number = int(milestone.number)
+    return milestone.accepted, milestone.sent > 0, not milestone.unbegun, -number if milestone.unbegun else number
 
 
 def _refunds(ports: Ports, order: str) -> list[Act]:
@@ -334,7 +364,7 @@ def _share_of(ports: Ports, loss: _Loss, situation: Situation) -> None:
         return
     if milestone.left_to_send or milestone.stage is not MilestoneStage.CLOSED:
         loss.left += part
-        _add(loss, _unpaid(loss, situation, milestone, part))
+        _add(loss, _unpaid(loss, situation, milestone, part, _given_up(ports, loss, milestone)))
         return
     loss.left += min(part, own_left(milestone))
     claimed = claim_of(situation, milestone, part, CAUSE)
@@ -381,9 +411,36 @@ def _unaccepted(loss: _Loss, situation: Situation, milestone: Milestone, part: i
     )
 
 
-def _unpaid(loss: _Loss, situation: Situation, milestone: Milestone, part: int) -> Change:
+def _given_up(ports: Ports, loss: _Loss, milestone: Milestone) -> int:
+    """Pay that was planned and never sent, or refused for good: it is given up, and planned anew with what is due then.
+
+    It waited for an account, for a second yes, or for the seller; its amount would else leave as if nothing had
+    happened (design: money C 1). Who is asked for an account reads the new amount.
+    """
+    freed = 0
+    for act in acts_of(ports, milestone.order, ActKind.TRANSFER, milestone.number):
+        refused = act.state is ActState.REFUSED
+        if not refused and (act.state is not ActState.PLANNED or act.first_sent is not None):
+            continue
+        freed += act.amount
+        as_read = (equals("state", act.state.value), equals("generation", act.generation))
+        unsent = () if refused else (absent("first_sent"),)
+        loss.writes.append(
+            Change(
+                act_key(act.order, act.id),
+                put={"state": ActState.VOID.value},
+                remove=("due", "due_shard"),
+                guards=(*as_read, *unsent),
+            )
+        )
+    loss.freed += freed
+    loss.unborne += max(0, freed - milestone.held)
+    return freed
+
+
+def _unpaid(loss: _Loss, situation: Situation, milestone: Milestone, part: int, freed: int) -> Change:
     """Accepted, its pay not sent: who bears a part bears it in proportion; what is under way already leaves."""
-    due = milestone.left_to_send
+    due = milestone.left_to_send + freed
     lost = (due - kept_share(situation.offer.policy.bears.on(CAUSE), due)) * part // milestone.held
     bonus = of_bonus(milestone, lost)
     if lost and milestone.engagement is not None:
@@ -392,7 +449,7 @@ def _unpaid(loss: _Loss, situation: Situation, milestone: Milestone, part: int) 
     return Change(
         milestone_key(milestone.order, milestone.number),
         put={"left_to_send": due - lost, "cause": CAUSE.value},
-        add={"refunded": part},
+        add={"refunded": part} | ({"in_transit": -freed} if freed else {}),
         guards=unchanged(milestone),
     )
 
@@ -400,7 +457,10 @@ def _unpaid(loss: _Loss, situation: Situation, milestone: Milestone, part: int) 
 def end_what_is_gone(ports: Ports, order_id: str) -> None:
     """Work that nobody pays for any more is called off: its questions are closed, its people told."""
     order = read_order(ports.store, order_id)
-    if order.paid == 0 or order.refunded < order.paid or order.stage is OrderStage.COMPLETED:
+    if order.paid == 0 or order.stage is OrderStage.COMPLETED:
+        return
+    if order.refunded < order.paid:
+        _end_milestones(ports, order_id)
         return
     try:
         ports.store.write(cancel_writes(ports, cancellable(ports, order_id), by="engine", cause=CAUSE, note=None))
@@ -408,6 +468,17 @@ def end_what_is_gone(ports: Ports, order_id: str) -> None:
         ports.note(over)
         return
     sweep(ports, order_id)
+
+
+def _end_milestones(ports: Ports, order_id: str) -> None:
+    """Of an order that goes on: milestones whose whole share is gone before anybody accepted them."""
+    for milestone in read_milestones(ports.store, order_id):
+        if milestone.accepted or milestone.held > 0 or milestone.refund_in_transit:
+            continue
+        try:
+            cancel_milestone(ports, order_id, milestone.number, by=Role.ENGINE, cause=CAUSE)
+        except (NothingToCancelError, InterruptMetError) as over:
+            ports.note(over)
 
 
 # What the seller decided ------------------------------------------------------------------------------------------
