@@ -51,6 +51,6 @@ def _picture(ports: WiredPorts, request: Request, original: Original) -> dict[st
 def _drawing(words: str) -> str:
     return (
         '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 600 120" width="600" height="120">'
-        '<rect width="600" height="120" fill="#eeeeea"/><text x="300" y="66" font-family="sans-serif" font-size="20" '
+        '<rect width="600" height="120" fill="#eeeeea"/><text x="300" y="66" font-family="sans-serif" font-size="18" '
         f'text-anchor="middle" fill="#444444">{html.escape(words)}</text></svg>'
     )
