@@ -59,6 +59,8 @@ class Kind(StrEnum):
     """The client's bank takes the payment back, or asks about it: the seller answers, or the evidence is sent."""
     QUESTION = "question"
     """Somebody asks, somebody else answers."""
+    MESSAGE = "message"
+    """A client writes to the seller, at any stage and after the end: answered, passed on, or read."""
     COUNTER = "counter"
     """A freelancer would take what is proposed for another pay or date, beyond the offer's band: the seller answers."""
     RATING = "rating"
@@ -76,8 +78,8 @@ class Kind(StrEnum):
         return self in SIDE
 
 
-AFTERWARDS = frozenset({Kind.RATING, Kind.APPEAL})
-"""Side gates about work that is done: nothing that happens to its order ends them."""
+AFTERWARDS = frozenset({Kind.RATING, Kind.APPEAL, Kind.MESSAGE})
+"""Side gates that nothing ends which happens to their order: about work that is done, or what its client wrote."""
 SIDE = AFTERWARDS | {
     Kind.STUCK,
     Kind.LATE,
@@ -93,9 +95,19 @@ SIDE = AFTERWARDS | {
 
 
 GOES_ON = frozenset(
-    {Kind.HOLD, Kind.PAYOUT, Kind.REFUND, Kind.PARK, Kind.STUCK, Kind.DISPUTE, Kind.ONBOARDING, Kind.RATING}
+    {
+        Kind.HOLD,
+        Kind.PAYOUT,
+        Kind.REFUND,
+        Kind.PARK,
+        Kind.STUCK,
+        Kind.DISPUTE,
+        Kind.ONBOARDING,
+        Kind.RATING,
+        Kind.MESSAGE,
+    }
 )
-"""Gates whose clocks run on while an order stands still: money, a bank's own date, trouble of the engine."""
+"""Gates whose clocks run on while an order stands still: money, a bank's own date, trouble of the engine, messages."""
 
 
 class Role(StrEnum):

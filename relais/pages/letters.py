@@ -64,6 +64,7 @@ ASKING = frozenset(
         "more_time",
         "more_time_given",
         "question",
+        "message",
         "counter",
         "rating",
         "appeal",
@@ -238,7 +239,7 @@ def _note(view: LetterView, named: str, lang: str) -> str | None:
     """The words that a mail quotes: of a withdrawal's receipt what was declared, word for word."""
     if named == "withdrawn" and view.role is Role.CLIENT:
         return statement(view.order, view.offer, view.facts, lang, view.frame.zone)
-    quoted = named == "question" or named.startswith("agreement")
+    quoted = named in {"question", "answer"} or named.startswith("agreement")
     return view.note if view.role is not Role.CLIENT or quoted else None
 
 

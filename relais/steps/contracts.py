@@ -74,6 +74,7 @@ def contract(situation: Situation, kind: Kind, link_key: str) -> Gate:
             | Kind.CANCEL_LATE
             | Kind.MORE_TIME
             | Kind.QUESTION
+            | Kind.MESSAGE
             | Kind.COUNTER
             | Kind.DISPUTE
             | Kind.AGREEMENT
@@ -523,7 +524,7 @@ def side_rule(clocks: Clocks, kind: Kind) -> Rule | None:
             return clocks.late
         case Kind.MORE_TIME:
             return clocks.more_time
-        case Kind.QUESTION:
+        case Kind.QUESTION | Kind.MESSAGE:
             return clocks.question
         case Kind.COUNTER:
             return clocks.counter

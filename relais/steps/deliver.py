@@ -34,6 +34,7 @@ from relais.problem import Problem, Typed
 from relais.rows import Write
 from relais.steps.acceptance import give_more_time
 from relais.steps.again import gate_page, may_be_asked, notice, offer_page, order_page
+from relais.steps.asks import PASSED_ON
 from relais.steps.decisions import Answer
 from relais.steps.door import answer
 from relais.steps.forms import (
@@ -100,7 +101,8 @@ if TYPE_CHECKING:
 OFFER_FIELDS = frozenset({"client_kind", "start_now", "ends_when_done", "lang"})
 LEAVING_FIELDS = frozenset({"name", "declare", "sure", "note"})
 ORDER_FIELDS = (
-    frozenset({"nonce", "action", "address", "file", "ready", "milestone", "reopen", "stars"}) | LEAVING_FIELDS
+    frozenset({"nonce", "action", "address", "file", "ready", "milestone", "reopen", "stars", "anyway"})
+    | LEAVING_FIELDS
 )
 ASK_FIELDS = frozenset({"ask", "stops", "anyway"})
 GATE_FIELDS = frozenset({"nonce", "choice", "note", "file", "why"}).union(
@@ -243,6 +245,10 @@ def post_order(ports: Ports, request: Request, order: Order) -> Shown | Response
             return _post_cancel(ports, request, order, typed)
         case "agree":
             return _post_agree(ports, request, order, typed)
+        case "message":
+            from relais.steps.writing import post_on_order  # no other form of the page loads it
+
+            return post_on_order(ports, request, order, typed)
         case _:
             return order_page(ports, order, request, with_problems(typed, Problem("choice_missing", "action")))
 
@@ -509,6 +515,10 @@ def post_gate(ports: Ports, request: Request, opened: OpenedGate) -> Shown | Res
         check_gate_nonce(ports, order, gate, request.first("nonce"))
     except NonceRefusedError:
         return gate_page(ports, opened, typed=with_problems(typed, Problem("nonce_expired")))
+    if gate.id.kind in PASSED_ON and request.form.get("file"):
+        from relais.steps.writing import with_carried  # as files with words are
+
+        typed = with_carried(ports, request, gate, typed)
     if request.first("ask"):
         return _post_ask(ports, request, opened, typed)
     chosen = request.first("choice")
@@ -523,14 +533,28 @@ def post_gate(ports: Ports, request: Request, opened: OpenedGate) -> Shown | Res
         problems += missing
     facts, wrong = besides(ports, order, gate, choice, typed.fields)
     problems += wrong
-    if gate.id.kind is Kind.QUESTION and request.first("anyway") != "yes":
-        problems += _meeting(ports, gate, note)
+    if gate.id.kind in PASSED_ON and choice is Choice.ANSWER:
+        if request.first("anyway") != "yes":
+            problems += _meeting(ports, gate, note)
+        said, unfit = _files_said(ports, request, gate, typed)
+        handed, problems = {"files": said}, problems + unfit
     if problems:
         mark_posted(ports, gate)
         return gate_page(ports, opened, typed=with_problems(typed, *problems))
     kept = keep_text(ports, order.id, f"note-{gate.id}", note) if note else None
     by = gate.owner if gate.role is Role.FREELANCER else gate.role.value
     return _through_the_door(ports, gate, Answer(choice, by, Via.LINK, kept, handed | facts))
+
+
+def _files_said(
+    ports: Ports, request: Request, gate: Gate, typed: Typed
+) -> tuple[list[dict[str, Any]], tuple[Problem, ...]]:
+    """The files that come with words, and what is wrong with them."""
+    if not typed.files:
+        return [], ()
+    from relais.steps.writing import answer_files  # most words come without files
+
+    return answer_files(ports, gate, typed, anyway=request.first("anyway") == "yes")
 
 
 def _points(ports: Ports, order: Order, gate: Gate) -> frozenset[str]:
@@ -567,6 +591,11 @@ def _post_ask(ports: Ports, request: Request, opened: OpenedGate, typed: Typed) 
         return post_counter(
             ports, request, opened, lambda *of: gate_page(ports, opened, typed=with_problems(typed, *of))
         )
+    if asked == Kind.MESSAGE.value:
+        from relais.steps.writing import post_beside  # likewise: no other form loads it
+
+        sent = post_beside(ports, request, opened.order, gate, typed)
+        return redirect(sent) if isinstance(sent, str) else gate_page(ports, opened, typed=with_problems(typed, *sent))
     if gate.id.kind is Kind.ACCEPTANCE:
         if request.first("sure") != "yes":
             # A scanner that presses every button of a page has chosen nothing (promise 4).
@@ -576,14 +605,21 @@ def _post_ask(ports: Ports, request: Request, opened: OpenedGate, typed: Typed) 
         return redirect(f"{gate_path(ports, opened.order, gate)}#more-time")
     problems = note_problems(note, required=True)
     until: datetime | None = None
+    said: list[dict[str, Any]] = []
     if asked == Kind.MORE_TIME.value:
         facts, wrong = read_deadline(situation, typed.fields.get("until", ""))
         problems += wrong
         until = None if wrong else datetime.fromisoformat(facts["until"])
         if until is not None and gate.deadline is not None and until <= gate.deadline:
             problems += (Problem("until_not_later", "until"),)
-    elif request.first("anyway") != "yes":
-        problems += _meeting(ports, gate, note)
+    else:
+        if request.first("anyway") != "yes":
+            problems += _meeting(ports, gate, note, asked)
+        if gate.id.kind in PASSED_ON and request.first("sure") != "yes" and _untouched(ports, gate, note):
+            # The words stand in the form already: a scanner that presses its button has passed nothing on (promise 4).
+            problems += (Problem("pass_on_missing", "note"),)
+        said, unfit = _files_said(ports, request, gate, typed)
+        problems += unfit
     if problems:
         if note.strip():
             # A scanner that presses the button of an empty form is not the owner (decision 0005).
@@ -596,7 +632,7 @@ def _post_ask(ports: Ports, request: Request, opened: OpenedGate, typed: Typed) 
         _by_rule(ports, wished if wished is not None and wished.shown.get("by_rule") else None)
     else:
         digest = kept.rpartition("-")[2]
-        ask(ports, Question(gate, kept, digest, stops=request.first("stops") == "yes"))
+        ask(ports, Question(gate, kept, digest, stops=request.first("stops") == "yes", files=tuple(said)))
     return redirect(f"{gate_path(ports, opened.order, gate)}#thread")
 
 
@@ -607,10 +643,15 @@ def _by_rule(ports: Ports, wished: Gate | None) -> None:
         answer(ports, read_situation(ports, wished.order, wished.id.milestone), wished, given)
 
 
-def _meeting(ports: Ports, gate: Gate, note: str) -> tuple[Problem, ...]:
+def _untouched(ports: Ports, gate: Gate, note: str) -> bool:
+    """Whether a form holds but the words that the seller is to pass on."""
+    return "".join(note.split()) == "".join((ports.files.get_text(gate.shown["text"]) or "").split())
+
+
+def _meeting(ports: Ports, gate: Gate, note: str, asked: str = "") -> tuple[Problem, ...]:
     """What would let people who are hidden from each other meet: told before it is sent."""
     situation = read_situation(ports, gate.order, gate.id.milestone)
-    return tuple(Problem(f"contact_{one.value}", "note") for one in flagged(ports, situation, gate, note))
+    return tuple(Problem(f"contact_{one.value}", "note") for one in flagged(ports, situation, gate, note, asked))
 
 
 def besides(
