@@ -96,7 +96,7 @@ def decided(ports: Ports, situation: Situation, gate: Gate, given: Answer) -> Ca
         case Kind.MESSAGE:
             from relais.steps.writing import message_answered  # likewise
 
-            return message_answered(situation, gate, given)
+            return message_answered(ports, situation, gate, given)
         case Kind.DISPUTE:
             from relais.steps.dispute_gate import dispute_answered  # likewise
 

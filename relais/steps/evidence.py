@@ -17,6 +17,7 @@ from relais.money import format_amount
 from relais.order import ORDER_LEVEL, stamp
 from relais.ports import Ports
 from relais.rows import brief_key
+from relais.steps.lists import with_lists
 from relais.steps.situation import Situation, read_situation
 
 MOST = 20_000
@@ -123,7 +124,7 @@ def _versions(ports: Ports, situation: Situation, gates: list[Gate]) -> Iterator
         if (milestone, int(version)) not in shown:
             continue
         yield f"{row['at']}: version {int(version)} of part {milestone}, shown to the client on their page"
-        for one in row["files"]:
+        for one in with_lists(ports, row)["files"]:
             yield f"  {one['name']}, {one['size']} bytes, SHA-256 {one['sha256']}"
 
 
@@ -136,7 +137,7 @@ def _messages(ports: Ports, order: str) -> Iterator[str]:
     rows = [row for row in ports.store.query(f"O#{order}", "Q#") if row["with"] == Role.CLIENT.value]
     for row in sorted(rows, key=lambda row: (row["at"], row["sk"])):
         yield f"{row['at']}: the {row['by']} wrote: {ports.files.get_text(row['text']) or ''}"
-        for one in row.get("files", ()):
+        for one in with_lists(ports, row).get("files", ()):
             yield f"  {one['name']}, {one['size']} bytes, SHA-256 {one['sha256']}"
 
 

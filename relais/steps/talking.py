@@ -6,7 +6,7 @@ dates stand still: they move by the working time that it took. Design: people se
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -24,10 +24,13 @@ from relais.steps.asks import ANSWER, ASKS_SELLER, PASSED_ON, QUESTION, may_ask,
 from relais.steps.contracts import asked
 from relais.steps.decisions import Answer
 from relais.steps.lateness import promise_moved
+from relais.steps.lists import keep_lists
 from relais.steps.side import Caused
 from relais.steps.situation import Situation, read_freelancer, read_gate, read_shop, sides_of, sides_opened
 
 PASS_BACK = Duration.parse("1 wd")
+Files = Sequence[Mapping[str, Any]]
+"""Files that come with words, as they were uploaded: name, key, size, digest."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -41,7 +44,7 @@ class Question:
     text: str
     digest: str
     stops: bool
-    files: tuple[Mapping[str, Any], ...] = ()
+    files: Files = ()
 
 
 def ask(ports: Ports, asking: Question) -> Gate | None:
@@ -52,7 +55,7 @@ def ask(ports: Ports, asking: Question) -> Gate | None:
     page = asking.page
 
     def words(gate: Gate) -> tuple[Write, ...]:
-        row = said(gate, QUESTION, asking.text, (page.role, page.owner), gate.opened, asking.files)
+        row = said(ports, gate, QUESTION, asking.text, (page.role, page.owner), gate.opened, asking.files)
         return (row, *_waits_for(ports, page, gate))
 
     return open_side(ports, page.order, page.id.milestone, lambda seen: question(ports, seen, asking), words)
@@ -87,10 +90,11 @@ def with_whom(situation: Situation, page: Gate, to: Role) -> str:
 
 
 def said(  # noqa: PLR0917 - a line of the thread is what all of these make
-    gate: Gate, part: str, text: str, by: tuple[Role, str], at: datetime, files: Iterable[Mapping[str, Any]] = ()
+    ports: Ports, gate: Gate, part: str, text: str, by: tuple[Role, str], at: datetime, files: Files = ()
 ) -> Put:
     """A line of the order's thread: who said it, where its words are kept, its files with their digests."""
     role, owner = by
+    kept = keep_lists(ports, gate.order, f"said-{gate.id}", {"files": list(files)}) if files else {}
     row = {
         "v": 1,
         "at": stamp(at),
@@ -99,7 +103,8 @@ def said(  # noqa: PLR0917 - a line of the thread is what all of these make
         "with": gate.shown["with"],
         "text": text,
         "gate": str(gate.id),
-    } | ({"files": kept} if (kept := [dict(one) for one in files]) else {})
+        **kept,
+    }
     return Put(said_key(gate.order, gate.id.milestone, gate.id.ordinal, part), row)
 
 
@@ -121,7 +126,7 @@ def question_answered(ports: Ports, situation: Situation, gate: Gate, given: Ans
     """The answer, or the silence: the thread grows, the dates that stood still move, whoever asked is told."""
     words = (
         (
-            said(gate, ANSWER, given.note, (gate.role, gate.owner), situation.now, given.facts.get("files", ())),
+            said(ports, gate, ANSWER, given.note, (gate.role, gate.owner), situation.now, given.facts.get("files", ())),
             *_back_to_seller(ports, situation, gate),
         )
         if given.choice is Choice.ANSWER and given.note

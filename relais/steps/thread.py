@@ -12,6 +12,7 @@ from relais.pages.views import FileView, Said
 from relais.ports import Ports
 from relais.rows import Row, said_key
 from relais.steps.asks import ANSWER, QUESTION
+from relais.steps.lists import with_lists
 
 
 def passed_back(ports: Ports, gate: Gate) -> str | None:
@@ -39,8 +40,8 @@ def files_passed_back(ports: Ports, gate: Gate) -> tuple[dict[str, Any], ...]:
 
 
 def _files(ports: Ports, gate: Gate, part: str) -> tuple[dict[str, Any], ...]:
-    row = ports.store.get(said_key(gate.order, gate.id.milestone, gate.id.ordinal, part)) or {}
-    return tuple(dict(one) for one in row.get("files", ()))
+    row = ports.store.get(said_key(gate.order, gate.id.milestone, gate.id.ordinal, part))
+    return () if row is None else tuple(dict(one) for one in with_lists(ports, row).get("files", ()))
 
 
 def thread(ports: Ports, order: Order, role: Role, owner: str, together: Mapping[str, str]) -> tuple[Said, ...]:
@@ -80,5 +81,5 @@ def _read(ports: Ports, row: Row, reader: Role) -> Said:
         text=ports.files.get_text(row["text"]) or "",
         answer=row["sk"].endswith(f"#{ANSWER}"),
         to_client=row["with"] == Role.CLIENT.value,
-        files=tuple(fetched(ports, one) for one in row.get("files", ())),
+        files=tuple(fetched(ports, one) for one in with_lists(ports, row).get("files", ())),
     )

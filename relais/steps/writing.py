@@ -31,7 +31,7 @@ from relais.steps.links import gate_path, order_path
 from relais.steps.reach import mark_posted
 from relais.steps.side import Caused
 from relais.steps.situation import ENDED, Situation, read_milestones, read_situation
-from relais.steps.talking import said, unknown_to
+from relais.steps.talking import Files, said, unknown_to
 from relais.steps.texts import keep_text
 from relais.steps.thread import files_asked, files_passed_back
 from relais.web import Request, Response, redirect
@@ -52,7 +52,7 @@ class Message:
 
     page: str
     text: str
-    files: tuple[Mapping[str, Any], ...]
+    files: Files
     about: str
 
 
@@ -120,7 +120,7 @@ def write(ports: Ports, order: str, number: str, one: Message) -> Gate | None:
     """Put a message before the seller, once however often it is sent; nothing where many wait for their answers."""
 
     def words(gate: Gate) -> tuple[Write, ...]:
-        return (said(gate, QUESTION, one.text, (Role.CLIENT, Role.CLIENT.value), gate.opened, one.files),)
+        return (said(ports, gate, QUESTION, one.text, (Role.CLIENT, Role.CLIENT.value), gate.opened, one.files),)
 
     return open_side(ports, order, number, lambda seen: message(ports, seen, one), words)
 
@@ -142,11 +142,11 @@ def message(ports: Ports, situation: Situation, one: Message) -> Gate | None:
     )
 
 
-def message_answered(situation: Situation, gate: Gate, given: Answer) -> Caused:
+def message_answered(ports: Ports, situation: Situation, gate: Gate, given: Answer) -> Caused:
     """The seller's answer, by mail and in the thread; a silence is told as one, what needed no answer is not."""
     if given.choice is Choice.ANSWER and given.note:
         by = (gate.role, gate.owner)
-        words = said(gate, ANSWER, given.note, by, situation.now, given.facts.get("files", ()))
+        words = said(ports, gate, ANSWER, given.note, by, situation.now, given.facts.get("files", ()))
         return Caused(writes=(words,), tells=True)
     return Caused(tells=given.via is Via.CLOCK)
 
