@@ -21,6 +21,8 @@ from relais.rows import Row
 
 GATE_ROW_VERSION = 2
 DUE_SHARDS = 16
+DIGEST_SHARD = "D#00"
+"""Where the clock finds the row of the seller's digest."""
 OWED_AFTER = timedelta(minutes=2)
 """What a commit owes becomes due after this: longer than any function's timeout (design: workflow section 4)."""
 HEARTBEAT = timedelta(hours=25)
@@ -346,6 +348,8 @@ class Gate:
     """When the seller is told that nobody has answered, and may answer for them; nothing once they were told."""
     owes: Mapping[str, int] = field(default_factory=dict)
     due: datetime | None = None
+    digested: bool = False
+    """How its owner hears of it: in the seller's digest, its first mail and its reminders; else by mails of its own."""
     about: str = ""
     """Of a side gate: what it is about. Two openings about the same thing are one."""
     beside: str | None = None
@@ -426,6 +430,7 @@ def gate_row(gate: Gate) -> dict[str, Any]:
         "owes": dict(gate.owes),
         "due": gate.due and stamp(gate.due),
         "due_shard": gate.due and due_shard(gate.order),
+        "digested": gate.digested or None,
         "about": gate.about,
         "beside": gate.beside,
     }
@@ -486,6 +491,7 @@ def gate_from_row(stored: Row) -> Gate:
         tells_seller=instant(row.get("tells_seller")),
         owes=row.get("owes", {}),
         due=instant(row.get("due")),
+        digested=row.get("digested", False),
         about=row.get("about", ""),
         beside=row.get("beside"),
     )

@@ -257,6 +257,7 @@ def bounce_key(address: str) -> Key:
 
 
 SHOP_KEY = Key("SHOP", "SETTINGS")
+DIGEST_KEY = Key("SHOP", "DIGEST")
 CLOCK_KEY = Key("CLOCK", "CLOCK")
 RECONCILER_KEY = Key("RECONCILER", "MARK")
 """How far Stripe's book has been read."""

@@ -26,6 +26,7 @@ class Regime(StrEnum):
 class Shop:
     """Who sells. `sender` is the verified address of all mails, `vat` the mention beside every price.
 
+    `digest`: decisions that have time reach the seller in a mail at 8:30 and 16:30 of working days, else each at once.
     After `half_life` days what happened to a freelancer's score weighs half; `rate_rise`: when a rate rises by itself.
     """
 
@@ -45,6 +46,7 @@ class Shop:
     away: tuple[Away, ...] = ()
     half_life: int = HALF_LIFE_DAYS
     rate_rise: RateRise | None = None
+    digest: bool = False
 
     @property
     def zone(self) -> str:
@@ -76,6 +78,7 @@ class Shop:
             "away": [away.to_row() for away in self.away],
             "half_life": self.half_life,
             **({} if self.rate_rise is None else {"rate_rise": self.rate_rise.to_row()}),
+            **({"digest": True} if self.digest else {}),
         }
 
     @classmethod
@@ -99,4 +102,5 @@ class Shop:
             away=tuple(Away.from_row(away) for away in now["away"]),
             half_life=int(now.get("half_life", HALF_LIFE_DAYS)),
             rate_rise=None if now.get("rate_rise") is None else RateRise.from_row(now["rate_rise"]),
+            digest=bool(now.get("digest", False)),
         )

@@ -657,6 +657,7 @@ class _ShopSheet(_WorkerSheet):
     regime: Regime = Regime.BNC
     score_half_life: Annotated[int, Field(ge=60, le=3650)] = HALF_LIFE_DAYS
     rate_rise: _RateRiseSheet | None = None
+    digest: bool = False
 
     def build(self) -> Shop:
         return Shop(
@@ -676,6 +677,7 @@ class _ShopSheet(_WorkerSheet):
             away=self.away,
             half_life=self.score_half_life,
             rate_rise=None if self.rate_rise is None else self.rate_rise.build(),
+            digest=self.digest,
         )
 
 

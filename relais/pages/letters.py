@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from typing import assert_never
+from typing import TYPE_CHECKING, assert_never
 
 from relais.gate import Kind, Role
 from relais.money import format_amount
@@ -33,6 +33,9 @@ from relais.pages.phrases import (
 )
 from relais.performer import Performer
 from relais.report import Finding
+
+if TYPE_CHECKING:
+    from relais.pages.digest import Item
 
 REMINDER = ".reminder"
 PREHEADER_LENGTH = 120
@@ -133,6 +136,7 @@ class Letter:
     reminded: str | None
     why: str
     own_page: str | None = None
+    cards: tuple[Item, ...] = ()
 
 
 def write(view: AnyLetter) -> Mail:
@@ -141,7 +145,11 @@ def write(view: AnyLetter) -> Mail:
         return _set(view, report(view), "")
     if isinstance(view, AnnouncementView):
         return _set(view, announced(view), view.said.order)
-    return _set(view, compose(view), view.order.id)
+    if isinstance(view, LetterView):
+        return _set(view, compose(view), view.order.id)
+    from relais.pages.digest import digest  # few shops want it
+
+    return _set(view, digest(view), "")
 
 
 def _set(view: AnyLetter, letter: Letter, reference: str) -> Mail:

@@ -33,7 +33,7 @@ from relais.gate import (
 from relais.metrics import Metric
 from relais.order import MilestoneStage, Order, OrderStage, order_from_row, stamp
 from relais.ports import ConditionFailedError, MailRefusedError, Ports
-from relais.rows import Change, Key, Row, address_hash, equals, gate_key, order_key, present
+from relais.rows import DIGEST_KEY, Change, Key, Row, address_hash, equals, gate_key, order_key, present
 from relais.steps import letters
 from relais.steps.acts import SETTLES_WITHIN
 from relais.steps.contracts import counted_anew, terms_put
@@ -147,7 +147,11 @@ def _put_off(ports: Ports, key: Key, row: Row) -> None:
 
 
 def _settle(ports: Ports, key: Key, row: Row) -> None:
-    if key.sk == "ORDER":
+    if key == DIGEST_KEY:
+        from relais.steps.digest import send  # few shops want it
+
+        send(ports, row)
+    elif key.sk == "ORDER":
         _order(ports, order_from_row(row))
     elif key.sk.startswith("G#"):
         _gate(ports, gate_from_row(row))
@@ -519,7 +523,7 @@ def _stay(ports: Ports, situation: Situation, gate: Gate, *, reached: bool = Tru
     if gate.role is Role.ENGINE:
         ports.background.run_act(gate.order, "acts")
         return
-    reminded = reached and gate.role in {Role.SELLER, Role.FREELANCER}
+    reminded = reached and gate.role in {Role.SELLER, Role.FREELANCER} and not gate.digested
     if reminded and _in_hours(_calendar(ports, situation, gate), situation.now):
         ports.mailer.send(letters.reminder(ports, situation, gate))
 
@@ -564,4 +568,11 @@ def _remind(ports: Ports, situation: Situation, gate: Gate) -> None:
         guards=(equals("due", as_read), equals("status", Status.OPEN.value)),
     )
     ports.store.write(claim)
-    ports.mailer.send(letters.reminder(ports, situation, gate))
+    if not gate.digested or _reminds(situation, gate):
+        ports.mailer.send(letters.reminder(ports, situation, gate))
+
+
+def _reminds(situation: Situation, gate: Gate) -> bool:
+    from relais.steps.digest import reminds  # few shops want it
+
+    return reminds(situation, gate)
