@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from relais.calendar import Calendar, Duration, due_after, slot_after
-from relais.gate import DIGEST_SHARD, Gate, Kind, Role, Status, gate_from_row, next_due
+from relais.gate import DIGEST_SHARD, OF_MOVEMENTS, Gate, Kind, Role, Status, gate_from_row, next_due
 from relais.order import stamp
 from relais.pages.digest import Card, DigestView
 from relais.ports import ConditionFailedError, Ports
@@ -31,8 +31,8 @@ BEFOREHAND = Duration.parse("1 wh")
 FALLBACK = timedelta(minutes=15)
 """So long after the digest that should have listed it a gate mails its own letter."""
 MOST_CARDS = 20
-AT_ONCE = frozenset({Kind.LATE, Kind.DISPUTE, Kind.PARK, Kind.STUCK})
-"""Somebody is late, a bank takes money back, or refuses it, or the engine is stuck: never put off."""
+AT_ONCE = OF_MOVEMENTS | {Kind.LATE, Kind.DISPUTE, Kind.PARK, Kind.STUCK}
+"""Somebody is late, a bank takes money back, money waits or is refused, the engine is stuck: never put off."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
