@@ -354,7 +354,10 @@ class Gate:
     reminded: datetime | None = None
     """When the last reminder was claimed."""
     tells_seller: datetime | None = None
-    """When the seller is told that nobody has answered, and may answer for them; nothing once they were told."""
+    """When somebody else is told that nobody has answered, and may answer for its owner; nothing once they were told.
+
+    Of a brief the seller, of a review the second reviewer.
+    """
     owes: Mapping[str, int] = field(default_factory=dict)
     due: datetime | None = None
     digested: bool = False

@@ -26,6 +26,7 @@ class Regime(StrEnum):
 class Shop:
     """Who sells. `sender` is the verified address of all mails, `vat` the mention beside every price.
 
+    `second_reviewer` (`name`, `email`, `lang`) is asked to review where the seller is slow or away.
     `digest`: decisions that have time reach the seller in a mail at 8:30 and 16:30 of working days, else each at once.
     After `half_life` days what happened to a freelancer's score weighs half; `rate_rise`: when a rate rises by itself.
     """
@@ -47,6 +48,7 @@ class Shop:
     half_life: int = HALF_LIFE_DAYS
     rate_rise: RateRise | None = None
     digest: bool = False
+    second_reviewer: Mapping[str, str] | None = None
 
     @property
     def zone(self) -> str:
@@ -79,6 +81,7 @@ class Shop:
             "half_life": self.half_life,
             **({} if self.rate_rise is None else {"rate_rise": self.rate_rise.to_row()}),
             **({"digest": True} if self.digest else {}),
+            **({} if self.second_reviewer is None else {"second_reviewer": dict(self.second_reviewer)}),
         }
 
     @classmethod
@@ -103,4 +106,5 @@ class Shop:
             half_life=int(now.get("half_life", HALF_LIFE_DAYS)),
             rate_rise=None if now.get("rate_rise") is None else RateRise.from_row(now["rate_rise"]),
             digest=bool(now.get("digest", False)),
+            second_reviewer=now.get("second_reviewer"),
         )

@@ -47,6 +47,7 @@ ASKING = frozenset(
         "rework",
         "revision",
         "review",
+        "second_review",
         "acceptance",
         "revised",
         "reopened",
@@ -477,7 +478,7 @@ def _hello(view: LetterView, lang: str) -> str:
         case Role.FREELANCER:
             name = first_name(view.freelancer.name) if view.freelancer else ""
         case Role.SELLER | Role.CLOCK | Role.ENGINE:
-            name = first_name(view.frame.shop.seller)
+            name = first_name(str(view.facts.get("second") or view.frame.shop.seller))
         case _:
             assert_never(view.role)
     return words.say(lang, "mail.hello", name=name) if name else words.say(lang, "mail.hello.nobody")

@@ -341,8 +341,13 @@ def _gate(ports: Ports, gate: Gate) -> None:
 
 
 def _tell_seller(ports: Ports, situation: Situation, gate: Gate) -> None:
-    """The seller may answer for whoever does not: told once, in the seller's hours; claimed, then sent."""
-    key, as_read, shop = gate_key(gate.order, str(gate.id)), stamp(gate.due or situation.now), situation.shop.calendar
+    """Somebody may answer for whoever does not: told once, in the shop's hours; claimed, then sent.
+
+    Of a brief the seller; of a review the second reviewer, also while the seller is away.
+    """
+    away = gate.id.kind is not Kind.REVIEW
+    shop = situation.shop.calendar if away else Calendar(situation.shop.hours)
+    key, as_read = gate_key(gate.order, str(gate.id)), stamp(gate.due or situation.now)
     now = situation.now
     due = now + OWED_AFTER if reminder_due(gate, now) else next_due(gate, now) or now + HEARTBEAT
     if not _in_hours(shop, now):
@@ -355,7 +360,10 @@ def _tell_seller(ports: Ports, situation: Situation, gate: Gate) -> None:
         guards=(equals("due", as_read), equals("status", Status.OPEN.value), present("tells_seller")),
     )
     ports.store.write(claim)
-    ports.mailer.send(letters.fill_in(ports, situation, gate))
+    if gate.id.kind is not Kind.REVIEW:
+        ports.mailer.send(letters.fill_in(ports, situation, gate))
+    elif situation.shop.second_reviewer is not None:
+        ports.mailer.send(letters.second_review(ports, situation, gate))
 
 
 def _after(at: datetime, now: datetime) -> datetime:

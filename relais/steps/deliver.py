@@ -63,16 +63,19 @@ from relais.steps.interrupt import (
 from relais.steps.lateness import ask_more_time, read_deadline, read_late
 from relais.steps.leaving import RightOverError, WorkBegunError, ask_to_end, cancel_unstarted, withdraw
 from relais.steps.links import (
+    SECOND,
     LinkRefusedError,
     NonceRefusedError,
     OpenedGate,
     check_gate_nonce,
     check_order_nonce,
+    check_stand_in_nonce,
     gate_path,
     open_freelancer,
     open_gate_link,
     open_order,
     order_path,
+    stand_in_path,
 )
 from relais.steps.lists import keep_lists
 from relais.steps.picks import PICK_FIELDS, read_pick
@@ -508,7 +511,8 @@ def measured(ports: Ports, keys: tuple[str, ...]) -> tuple[list[dict[str, Any]],
 def post_gate(ports: Ports, request: Request, opened: OpenedGate) -> Shown | Response:
     """An answer to a gate, by its link."""
     order, gate = opened.order, opened.gate
-    if opened.stands_in:
+    second = opened.stands_in and gate.id.kind is Kind.REVIEW
+    if opened.stands_in and not second:
         from relais.steps.stand_in import post_stand_in  # rare: no other answer loads it
 
         return post_stand_in(ports, request, opened)
@@ -518,14 +522,17 @@ def post_gate(ports: Ports, request: Request, opened: OpenedGate) -> Shown | Res
     if gate.status is not Status.OPEN or gate.id.kind is Kind.BRIEF:
         return gate_page(ports, opened)
     try:
-        check_gate_nonce(ports, order, gate, request.first("nonce"))
+        if second:
+            check_stand_in_nonce(ports, gate, request.first("nonce"))
+        else:
+            check_gate_nonce(ports, order, gate, request.first("nonce"))
     except NonceRefusedError:
         return gate_page(ports, opened, typed=with_problems(typed, Problem("nonce_expired")))
     if gate.id.kind in PASSED_ON and request.form.get("file"):
         from relais.steps.writing import with_carried  # as files with words are
 
         typed = with_carried(ports, request, gate, typed)
-    if request.first("ask"):
+    if request.first("ask") and not second:
         return _post_ask(ports, request, opened, typed)
     chosen = request.first("choice")
     if chosen not in {choice.value for choice in gate.choices if choice is not Choice.LAPSED}:
@@ -548,8 +555,9 @@ def post_gate(ports: Ports, request: Request, opened: OpenedGate) -> Shown | Res
         mark_posted(ports, gate)
         return gate_page(ports, opened, typed=with_problems(typed, *problems))
     kept = keep_text(ports, order.id, f"note-{gate.id}", note) if note else None
-    by = gate.owner if gate.role is Role.FREELANCER else gate.role.value
-    return _through_the_door(ports, gate, Answer(choice, by, Via.LINK, kept, handed | facts))
+    by = gate.owner if gate.role is Role.FREELANCER else SECOND if second else gate.role.value
+    path = stand_in_path(ports, gate) if second else ""
+    return _through_the_door(ports, gate, Answer(choice, by, Via.LINK, kept, handed | facts), path)
 
 
 def _files_said(
@@ -717,6 +725,6 @@ def _through_the_door(
     try:
         decided = answer(ports, situation, gate, given, more)
     except (AlreadyAnsweredError, ChoiceNotOfferedError) as late:
-        stands_in = gate.id.kind is Kind.BRIEF and given.by != gate.role.value
+        stands_in = gate.id.kind in {Kind.BRIEF, Kind.REVIEW} and given.by != gate.role.value
         return gate_page(ports, OpenedGate(situation.order, late.gate, stands_in))
     return redirect(path or gate_path(ports, situation.order, decided))

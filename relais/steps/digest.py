@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from relais.calendar import Calendar, Duration, due_after, slot_after
-from relais.gate import DIGEST_SHARD, OF_MOVEMENTS, Gate, Kind, Role, Status, gate_from_row, next_due
+from relais.gate import DIGEST_SHARD, OF_MOVEMENTS, OWED_AFTER, Gate, Kind, Role, Status, gate_from_row, next_due
 from relais.order import stamp
 from relais.pages.digest import Card, DigestView
 from relais.ports import ConditionFailedError, Ports
@@ -51,12 +51,15 @@ def put_off(situation: Situation, gate: Gate) -> Gate:
     if gate.role is not Role.SELLER or gate.id.kind in AT_ONCE:
         return gate
     calendar, now = situation.shop.calendar, situation.now
+    if gate.tells_seller is not None and gate.tells_seller <= now + OWED_AFTER:
+        return gate  # the seller is away: somebody else is asked at once, who may meet the seller's own mail
     slot = next_slot(now, calendar)
     if gate.deadline is not None:
         soon = gate.deadline <= due_after(SOON, now, calendar)
         if soon or gate.deadline <= due_after(BEFOREHAND, slot, calendar):
             return gate
-    return replace(gate, digested=True, owes={}, due=slot + FALLBACK)
+    later = None if gate.tells_seller is None else max(gate.tells_seller, slot + FALLBACK + OWED_AFTER)
+    return replace(gate, digested=True, owes={}, due=slot + FALLBACK, tells_seller=later)
 
 
 def reminds(situation: Situation, gate: Gate) -> bool:

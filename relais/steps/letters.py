@@ -213,6 +213,15 @@ def fill_in(ports: Ports, situation: Situation, gate: Gate) -> LetterView:
     return replace(letter, link=stand_in_link(ports, gate), deadline=None)
 
 
+def second_review(ports: Ports, situation: Situation, gate: Gate) -> LetterView:
+    """The mail that asks the second reviewer, with a link of their own; what the order earns is the seller's alone."""
+    second = situation.shop.second_reviewer or {}
+    letter = _to_seller(ports, situation, "second_review", gate)
+    frame_ = frame(ports, situation, second.get("lang", situation.shop.lang))
+    facts = {**letter.facts, "second": second.get("name", "")}
+    return replace(letter, frame=frame_, to=second.get("email", ""), link=stand_in_link(ports, gate), facts=facts)
+
+
 def unreached(ports: Ports, situation: Situation, gate: Gate, address: str) -> LetterView:
     """The mail that tells the seller of a question whose mail reaches nobody, and how its address is corrected."""
     letter = _to_seller(ports, situation, "unreached", gate)

@@ -66,6 +66,7 @@ from relais.steps.bearings import bearings, typed_part
 from relais.steps.chosen import asked_before, ranking_of
 from relais.steps.forms import file_name
 from relais.steps.links import (
+    SECOND,
     LinkRefusedError,
     OpenedGate,
     freelancer_link,
@@ -505,7 +506,7 @@ def gate_page(
     if gate.status is not Status.OPEN or (gate.id.kind.side and over(ports, situation, gate)):
         return _answered(ports, situation, gate, just_now=just_now, stands_in=opened.stands_in)
     if opened.stands_in:
-        return _stand_in_page(ports, situation, gate, typed)
+        return (_second_page if gate.id.kind is Kind.REVIEW else _stand_in_page)(ports, situation, gate, typed)
     if gate.id.kind is Kind.BRIEF:
         request = Request("GET", order_path(ports, situation.order))
         return order_page(ports, situation.order, request)
@@ -533,6 +534,22 @@ def _stand_in_page(ports: Ports, situation: Situation, gate: Gate, typed: Typed 
         brief=replace(brief, action=path, nonce=nonce, files_action=f"{path}/files"),
         stands_in=True,
         problems=() if typed is None else typed.problems,
+    )
+    return Shown(view, 200 if typed is None else typed.status)
+
+
+def _second_page(ports: Ports, situation: Situation, gate: Gate, typed: Typed | None) -> Shown:
+    """A review for the second reviewer, in their language: what the order earns and whom to ask are the seller's."""
+    path, lang = stand_in_path(ports, gate), gate.shown["second_lang"]
+    view = replace(
+        _gate_view(ports, situation, replace(gate, lang=lang), typed or Typed(status=200)),
+        frame=frame(ports, situation.shop, lang, path),
+        action=path,
+        nonce=stand_in_nonce(ports, gate),
+        asking=(),
+        margin=None,
+        chosen=(),
+        thread=(),
     )
     return Shown(view, 200 if typed is None else typed.status)
 
@@ -792,12 +809,14 @@ def _answered(ports: Ports, situation: Situation, gate: Gate, *, just_now: bool,
     """What was decided; a seller who opened the link of their own learns nobody else's."""
     decision = gate.decision
     owner = gate.owner if gate.role is Role.FREELANCER else gate.role.value
-    yours = decision is not None and decision.by == (Role.SELLER.value if stands_in else owner)
+    second = stands_in and gate.id.kind is Kind.REVIEW
+    lang = gate.shown["second_lang"] if second else situation.shop.lang if stands_in else gate.lang
+    yours = decision is not None and decision.by == (SECOND if second else Role.SELLER.value if stands_in else owner)
     here = stand_in_path(ports, gate) if stands_in else gate_path(ports, situation.order, gate)
     onward = None if stands_in else _next_link(ports, situation, gate)
     coming = onward is None and yours and _begun(ports, situation, gate) is not None
     view = AnsweredView(
-        frame=frame(ports, situation.shop, situation.shop.lang if stands_in else gate.lang, here),
+        frame=frame(ports, situation.shop, lang, here),
         gate=gate,
         offer=situation.offer,
         decision=decision,

@@ -73,6 +73,13 @@ def _of_an_unknown_end(world: World) -> Journey:
     return one
 
 
+def _written(world: World) -> Journey:
+    """An order whose client has written."""
+    one = Journey(world).to_work()
+    write(one)
+    return one
+
+
 def at_every_gate(world: World) -> list[Waiting]:
     """One order at each gate, at the client's last choice as well, and one that is not paid yet.
 
@@ -88,8 +95,6 @@ def at_every_gate(world: World) -> list[Waiting]:
     ask(doubtful, "question")
     ask(answering, "question")
     ask(answering, "question", page="question", sure="yes")
-    wrote = Journey(world).to_work()
-    write(wrote)
     bargaining = Journey(world).to_assign()
     ask(bargaining, "counter", page="proposal", amount="160.00")
     ending, withdrawing, early = Journey(world).to_work(), Journey(world).to_work(), Journey(world).to_assign()
@@ -134,7 +139,7 @@ def at_every_gate(world: World) -> list[Waiting]:
         Kind.CANCEL_LATE: missed,
         Kind.MORE_TIME: wished,
         Kind.QUESTION: doubtful,
-        Kind.MESSAGE: wrote,
+        Kind.MESSAGE: _written(world),
         Kind.COUNTER: bargaining,
         Kind.AGREEMENT: ending,
         Kind.STUCK: stuck,
