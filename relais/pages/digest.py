@@ -11,7 +11,7 @@ from relais.pages.phrases import first_name, part_label
 if TYPE_CHECKING:
     from relais.gate import Gate
     from relais.offer import Offer
-    from relais.pages.letter_views import Frame
+    from relais.pages.frame import Frame
     from relais.pages.letters import Letter
 
 

@@ -18,7 +18,7 @@ from relais.pages.digest import Card, DigestView
 from relais.ports import ConditionFailedError, Ports
 from relais.rows import DIGEST_KEY, Change, Row, absent, address_hash, equals, gate_key
 from relais.shop import Shop
-from relais.steps import letters
+from relais.steps import letters, shown
 from relais.steps.links import gate_link
 from relais.steps.situation import Situation, over, read_shop, read_situation
 
@@ -115,7 +115,7 @@ def _letter(ports: Ports, shop: Shop, listed: list[_Listed], now: datetime) -> D
             gate=one.gate,
             offer=one.situation.offer,
             client=one.situation.order.client_name or one.situation.order.client_email or "",
-            maker="" if (who := letters.maker(ports, one.situation, one.gate)) is None else who.name,
+            maker="" if (who := shown.maker(ports, one.situation, one.gate)) is None else who.name,
             link=gate_link(ports, one.situation.order, one.gate),
             late=one.gate.deadline is not None and one.gate.deadline <= now,
         )
