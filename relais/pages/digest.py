@@ -9,32 +9,8 @@ from relais.pages import words
 from relais.pages.phrases import first_name, part_label
 
 if TYPE_CHECKING:
-    from relais.gate import Gate
-    from relais.offer import Offer
-    from relais.pages.frame import Frame
+    from relais.pages.digest_views import Card, DigestView
     from relais.pages.letters import Letter
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class Card:
-    """One open decision: its gate, with the link behind which it is decided; `late` if its deadline has passed."""
-
-    gate: Gate
-    offer: Offer
-    client: str
-    maker: str
-    link: str
-    late: bool
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class DigestView:
-    """The seller's digest: its cards, most urgent first, and how many `more` decisions wait."""
-
-    frame: Frame
-    to: str
-    cards: tuple[Card, ...]
-    more: int
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from relais.gate import Gate, Role
     from relais.offer import Offer
     from relais.order import Milestone, Order
-    from relais.pages.digest import DigestView
+    from relais.pages.digest_views import DigestView
     from relais.pages.frame import Frame
     from relais.report import Finding
     from relais.roster import Freelancer, Reason

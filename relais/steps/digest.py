@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from relais.calendar import Calendar, Duration, due_after, slot_after
 from relais.gate import DIGEST_SHARD, OF_MOVEMENTS, OWED_AFTER, Gate, Kind, Role, Status, gate_from_row, next_due
 from relais.order import stamp
-from relais.pages.digest import Card, DigestView
+from relais.pages.digest_views import Card, DigestView
 from relais.ports import ConditionFailedError, Ports
 from relais.rows import DIGEST_KEY, Change, Row, absent, address_hash, equals, gate_key
 from relais.shop import Shop
