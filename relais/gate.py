@@ -235,6 +235,7 @@ class Owed(StrEnum):
     START = "start"
     FEE = "fee"
     DISPUTE = "dispute"
+    DEBIT = "debit"
 
 
 class MalformedGateIdError(RelaisError):
