@@ -495,7 +495,7 @@ def _policy_row(policy: Policy) -> Row:
         "speed_bonus": policy.speed_bonus and {"hours": policy.speed_bonus.hours, "amount": policy.speed_bonus.amount},
         "counter_pay": policy.counter_pay,
         "counter_later": _duration_row(policy.counter_later),
-        **({"debits": {"hold": str(policy.debit_hold), "cap": policy.debit_cap}} if policy.debits else {}),
+        **({"debits": [str(policy.debit_hold), policy.debit_cap]} if policy.debits else {}),
     }
 
 
@@ -518,8 +518,8 @@ def _policy(row: Mapping[str, Any]) -> Policy:
         counter_pay=int(row.get("counter_pay", 0)),
         counter_later=_duration(row.get("counter_later")),
         debits=debits is not None,
-        debit_hold=_DEBIT_HOLD if debits is None else Duration.parse(debits["hold"]),
-        debit_cap=DEBIT_CAP if debits is None else int(debits["cap"]),
+        debit_hold=_DEBIT_HOLD if debits is None else Duration.parse(debits[0]),
+        debit_cap=DEBIT_CAP if debits is None else int(debits[1]),
     )
 
 

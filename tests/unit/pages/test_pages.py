@@ -274,7 +274,11 @@ def test_acceptance_offers_what_the_gate_offers_and_counts_the_changes(lang: str
 @pytest.mark.parametrize(
     ("lang", "answer", "then"),
     [
-        ("fr", "Ça ne va pas : remboursez-moi", "290 € par le moyen de paiement utilisé sous 5 à 10 jours ouvrés ; la licence"),
+        (
+            "fr",
+            "Ça ne va pas : remboursez-moi",
+            "290 € par le moyen de paiement utilisé sous 5 à 10 jours ouvrés ; la licence",
+        ),
         ("en", "It isn’t right: refund me", "€290 back the way you paid within 5 to 10 working days; the licence"),
     ],
 )
