@@ -7,6 +7,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from devstack.simulation.world import PUBLIC_URL, World, world_in_memory
 from devstack.stripe_sandbox.disputes import open_dispute
@@ -19,6 +21,7 @@ from relais.steps import late_refund
 from relais.steps.compare import waits_for_bank
 from relais.steps.debits import out
 from tests.support.journey import ANSWERS, CONSENT, Journey, path
+from tests.workflow.test_failures import told
 from tests.workflow.ways_out import cancel
 
 PAYS, REFUSES, TAKES_BACK = "FR1420041010050500013M02606", "FR8420041010050500013M02607", "FR5720041010050500013M02608"
@@ -324,3 +327,26 @@ def test_a_debit_that_is_refunded_and_taken_back_besides_is_booked_as_a_loss(wor
     left = clean(journey)
     assert left["loss.dispute"] == PRICE
     assert journey.order.disputed is None
+
+
+@settings(max_examples=8, deadline=None)
+@given(order=st.permutations(["completed", "async_payment_failed"] * 2), refused=st.booleans())
+def test_the_events_of_a_debit_may_come_in_any_order_and_twice(order: list[str], *, refused: bool) -> None:
+    """Each is a hint to ask Stripe: a late "unpaid" makes nothing pending that has failed, nor undoes what is paid."""
+    with world_in_memory() as world:
+        journey = drafted(world)
+        session = journey.order.session or ""
+        world.sandbox.platform.outbox.switches.drop = True
+        world.pay_page(journey.pay_url, iban=REFUSES if refused else PAYS)
+        world.wall_shift += timedelta(days=5, hours=1).total_seconds()
+        world.settle()
+        for kind in order:
+            named = f"checkout.session.{kind if refused else kind.replace('failed', 'succeeded')}"
+            status = "paid" if named.endswith("succeeded") else "unpaid"
+            event = {"id": "evt_1", "type": named, "livemode": False}
+            told(world, event | {"data": {"object": {"id": session, "payment_status": status}}})
+            world.settle()
+        world.pass_time(minutes=10)
+        assert journey.order.debit == ("failed" if refused else "paid")
+        assert journey.order.stage.value == ("draft" if refused else "brief")
+        assert len([mail for mail in world.mails if mail.to == MARIE]) == 1
