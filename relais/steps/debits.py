@@ -13,7 +13,7 @@ from typing import Any
 from relais.calendar import due_after
 from relais.gate import HEARTBEAT, OWED_AFTER, due_shard
 from relais.metrics import Metric
-from relais.offer import Offer
+from relais.offer import Offer, Text
 from relais.order import ORDER_LEVEL, Debit, Order, OrderStage, stamp
 from relais.ports import ConditionFailedError, MailRefusedError, PaidSession, Ports
 from relais.rows import SHOP_KEY, Change, Guard, Put, Write, debit_key, differs, equals, order_key, session_key
@@ -24,6 +24,11 @@ DEBIT_ROW_VERSION = 1
 CURRENCY = "eur"
 """A SEPA debit moves nothing else (docs.stripe.com/payments/sepa-debit)."""
 METHOD = "sepa_debit"
+CARD_ALONE = Text(
+    fr="Cette commande se paie par carte\u00a0: un prélèvement n’est pas possible pour cette somme en ce moment.",
+    en="This order is paid by card: a direct debit is not possible for this sum at the moment.",
+)
+"""It tells nothing of other orders: whoever types somebody's address could read it."""
 
 
 def takes_debits(offer: Offer) -> bool:
@@ -69,11 +74,7 @@ def counted(order: Order, address: str, until: datetime | None) -> Put:
 
 def said_at_checkout(order: Order) -> str:
     """What stands beside Stripe's button where a debit was wished for and a card alone is taken."""
-    if order.debit is not Debit.NOT_OFFERED:
-        return ""
-    from relais.pages import words  # no other checkout says anything
-
-    return words.say(order.lang, "debit.not_offered")
+    return CARD_ALONE.in_(order.lang) if order.debit is Debit.NOT_OFFERED else ""
 
 
 def booked_with(
