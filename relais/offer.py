@@ -234,6 +234,7 @@ class Policy:
     `debits`: it may be paid by SEPA debit as well as by card, which a bank can take back for eight weeks: so its maker
     is paid `debit_hold` after the debit was paid at the earliest, and who has more out than `debit_cap` (cents) pays by
     card (design: money A 10).
+    `confirm`: from which sum on (minor units) the seller says yes twice before money leaves; None: the usual sum.
     """
 
     promise: int
@@ -254,6 +255,7 @@ class Policy:
     debits: bool = False
     debit_hold: Duration = _DEBIT_HOLD
     debit_cap: int = DEBIT_CAP
+    confirm: int | None = None
 
 
 class OfferStatus(StrEnum):
@@ -496,6 +498,7 @@ def _policy_row(policy: Policy) -> Row:
         "counter_pay": policy.counter_pay,
         "counter_later": _duration_row(policy.counter_later),
         **({"debits": [str(policy.debit_hold), policy.debit_cap]} if policy.debits else {}),
+        "confirm": policy.confirm,
     }
 
 
@@ -520,6 +523,7 @@ def _policy(row: Mapping[str, Any]) -> Policy:
         debits=debits is not None,
         debit_hold=_DEBIT_HOLD if debits is None else Duration.parse(debits[0]),
         debit_cap=DEBIT_CAP if debits is None else int(debits[1]),
+        confirm=_count(row.get("confirm")),
     )
 
 

@@ -498,6 +498,7 @@ class _PolicySheet(_Sheet):
     handed_over: Annotated[int, Field(ge=0, le=100)] = 80
     counter: _CounterSheet = _CounterSheet()
     debits: _DebitsSheet = _DebitsSheet()
+    confirm: _Amount | None = None
 
     def build(self, payment: Sequence[_Payment]) -> Policy:
         return Policy(
@@ -519,6 +520,7 @@ class _PolicySheet(_Sheet):
             debits=_DEBIT in payment,
             debit_hold=self.debits.hold,
             debit_cap=self.debits.cap,
+            confirm=self.confirm,
         )
 
 

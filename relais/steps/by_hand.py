@@ -64,10 +64,15 @@ class DisputeOpenError(RelaisError):
 
 
 def to_pay_by_bank(ports: Ports, order_id: str, act_id: str | None = None) -> Act:
-    """What a bank is to pay now. Raises `DisputeOpenError`, and what `payable_by_bank` raises."""
+    """What a bank is to pay now. Raises `DisputeOpenError`, `UnconfirmedError`, and what `payable_by_bank` raises."""
     if read_order(ports.store, order_id).disputed is not None:
         raise DisputeOpenError(order_id)
-    return payable_by_bank(ports, order_id, act_id)
+    found = payable_by_bank(ports, order_id, act_id)
+    if found.unconfirmed:
+        from relais.steps.confirming import UnconfirmedError, ask_twice  # few acts move so much
+
+        raise UnconfirmedError(order_id, ask_twice(ports, found))
+    return found
 
 
 def payable_by_bank(ports: Ports, order_id: str, act_id: str | None = None) -> Act:

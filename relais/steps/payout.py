@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import Any
 
 from relais import ledger
-from relais.act import Act, ActKind, ActState
+from relais.act import ENDED, Act, ActKind, ActState, is_much, nth
 from relais.announcement import Announcement, Topic
 from relais.errors import RelaisError
 from relais.gate import HEARTBEAT, OWED_AFTER, Choice, Gate, GateId, Kind, Owed, Role, Status, Via, due_shard
@@ -59,6 +59,7 @@ from relais.steps.gates import (
 from relais.steps.inviting import no_more_waiting
 from relais.steps.late_refund import late_acts
 from relais.steps.onboarding import ACCOUNT_NOT_READY, UNPAYABLE, wait_for_account
+from relais.steps.outcomes import settle_unknown
 from relais.steps.readiness import read_recipient
 from relais.steps.reassign import pay_former
 from relais.steps.recipients import look
@@ -140,9 +141,12 @@ def pay(ports: Ports, situation: Situation, gate: Gate) -> None:
 
 
 def _under_way(ports: Ports, gate: Gate) -> bool:
-    """Whether its transfer was committed before: it arrives, and a loss is settled as after a transfer."""
+    """Whether its transfer was sent before: it arrives, and a loss is settled as after a transfer.
+
+    One that was only planned waits with everything else: where the dispute is lost, it is planned anew.
+    """
     acts = acts_of(ports, gate.order, ActKind.TRANSFER, gate.id.milestone)
-    return any(act.state in OPEN_STATES for act in acts)
+    return any(act.state in OPEN_STATES and act.first_sent is not None for act in acts)
 
 
 def _waits(act: Act) -> bool:
@@ -160,14 +164,18 @@ def _act_of(ports: Ports, situation: Situation, gate: Gate) -> Act | None:
     milestone = situation.milestone
     if milestone is None or milestone.engagement is None:
         return None
-    pending = [
-        act for act in acts_of(ports, gate.order, ActKind.TRANSFER, milestone.number) if act.state is not ActState.DONE
-    ]
+    known = acts_of(ports, gate.order, ActKind.TRANSFER, milestone.number)
+    pending = [act for act in known if act.state not in ENDED]
     if pending:
         return _taken_up(ports, situation, milestone, pending[-1])
     if milestone.left_to_send == 0:
         return None
-    return _plan(ports, situation, milestone, gate)
+    before = sum(act.id.partition(".")[0] == _id(gate) for act in known)  # given up: each name is used once
+    return _plan(ports, situation, milestone, gate, before + 1)
+
+
+def _id(gate: Gate) -> str:
+    return f"{ActKind.TRANSFER.value}-{gate.id.milestone}-{gate.id.ordinal:04d}"
 
 
 def _taken_up(ports: Ports, situation: Situation, milestone: Milestone, act: Act) -> Act:
@@ -185,7 +193,7 @@ def _taken_up(ports: Ports, situation: Situation, milestone: Milestone, act: Act
     )
 
 
-def _plan(ports: Ports, situation: Situation, milestone: Milestone, gate: Gate) -> Act | None:
+def _plan(ports: Ports, situation: Situation, milestone: Milestone, gate: Gate, number: int) -> Act | None:
     """Reserve and write the intent; nothing is left to send where its freelancer owes all of it.
 
     What its own share no longer holds is the seller's to bear, by the frozen policy. A milestone never draws on
@@ -196,10 +204,10 @@ def _plan(ports: Ports, situation: Situation, milestone: Milestone, gate: Gate) 
     netted = 0 if maker is None else min(due, maker.owing(situation.order.currency))
     amount = due - netted
     held = min(amount, _own_share(milestone))
-    operation = f"{gate.order}:{ActKind.TRANSFER.value}:{milestone.number}:{gate.id.ordinal}"
+    operation = nth(f"{gate.order}:{ActKind.TRANSFER.value}:{milestone.number}:{gate.id.ordinal}", number)
     act = Act(
         order=gate.order,
-        id=f"{ActKind.TRANSFER.value}-{milestone.number}-{gate.id.ordinal:04d}",
+        id=nth(_id(gate), number),
         kind=ActKind.TRANSFER,
         milestone=milestone.number,
         operation=operation,
@@ -207,6 +215,7 @@ def _plan(ports: Ports, situation: Situation, milestone: Milestone, gate: Gate) 
         currency=situation.order.currency,
         body=_body(ports, situation, milestone, operation, amount),
         tried_at=gate.id.ordinal,
+        unconfirmed=is_much(amount, situation.order.currency, situation.offer.policy.confirm),
     )
     reserves = (
         Change(
@@ -370,6 +379,7 @@ def run_owed(ports: Ports, order_id: str, owed: str) -> None:
     late_acts(ports, order_id)
     settle_refunds(ports, order_id)
     answer_disputes(ports, order_id)
+    settle_unknown(ports, order_id)
 
 
 def run_acts(ports: Ports, order_id: str) -> None:

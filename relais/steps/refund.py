@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from relais import ledger
-from relais.act import Act, ActKind, ActState, act_from_row
+from relais.act import Act, ActKind, ActState, act_from_row, is_much
 from relais.dispute import DisputeState
 from relais.gate import Choice, Gate, GateId, Kind, Status, Via
 from relais.metrics import Metric
@@ -185,6 +185,7 @@ def _plan(ports: Ports, situation: Situation, gate: Gate, amount: int) -> Act:
         currency=order.currency,
         body=refund_body(order.payment_intent or "", amount, operation, order.id),
         tried_at=gate.id.ordinal,
+        unconfirmed=is_much(amount, order.currency, situation.offer.policy.confirm),
     )
     writes: list[Write] = [
         Change(
@@ -353,11 +354,16 @@ def _give_back_stray(ports: Ports, order: Order, act: Act) -> None:
         return
     outcome = send(ports, known)
     if isinstance(outcome, Done):
-        try:
-            ports.store.write(*booked(ports, known, outcome), _pots_change(known))
-        except ConditionFailedError:
-            return
-        ports.counter.count(Metric.STRAY_REFUNDED)
+        stray_given_back(ports, known, outcome)
+
+
+def stray_given_back(ports: Ports, act: Act, outcome: Done) -> None:
+    """Stripe took the refund of a payment that no order asked for: the act, both entries and the order's pots."""
+    try:
+        ports.store.write(*booked(ports, act, outcome), _pots_change(act))
+    except ConditionFailedError:
+        return
+    ports.counter.count(Metric.STRAY_REFUNDED)
 
 
 def _book_stray(ports: Ports, order: Order, act: Act) -> Act | None:

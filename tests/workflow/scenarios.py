@@ -119,7 +119,7 @@ def demo(world: World) -> Journey:
 
 @scenario
 def paid_by_debit(world: World) -> None:
-    """A bank refuses a first debit and pays a second: the order begins with that, and its pay waits until it is safe."""
+    """A bank refuses a first debit, pays a second: the order begins with that, and its pay waits until it is safe."""
     journey = Journey(world)
     form = world.get(f"{PUBLIC_URL}/offer/logo?lang=fr").form("client_kind")
     sent = world.send(form, **CONSENT, payment="sepa_debit", address="marie@gmail.com")
