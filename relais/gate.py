@@ -258,6 +258,7 @@ class Owed(StrEnum):
     START = "start"
     FEE = "fee"
     DISPUTE = "dispute"
+    DEBIT = "debit"
 
 
 class MalformedGateIdError(RelaisError):
