@@ -11,7 +11,7 @@ from relais.announcement import Announcement, Topic
 from relais.errors import RelaisError
 from relais.gate import Choice, Gate, GateId, Kind, Role, Status, Via, gate_from_row
 from relais.offer import RefundCause
-from relais.order import Lost, Milestone
+from relais.order import Lost, Milestone, stamp
 from relais.pages.frame import Frame
 from relais.pages.letter_views import AnnouncementView, LetterView
 from relais.ports import Ports
@@ -20,7 +20,7 @@ from relais.rows import gate_key
 from relais.shop import Shop
 from relais.steps import shown
 from relais.steps.links import freelancer_link, gate_link, order_link, recipient_link, stand_in_link
-from relais.steps.situation import Situation, client_reopens, read_freelancer, read_shop
+from relais.steps.situation import Situation, client_reopens, read_freelancer, read_shop, safe_from
 
 if TYPE_CHECKING:
     from relais.dispute import Dispute
@@ -84,6 +84,8 @@ def told(ports: Ports, situation: Situation, gate: Gate) -> tuple[LetterView, ..
             return (replace(letter, facts=said(gate)),)
         case Kind.QUESTION:
             return _answer_told(ports, situation, gate)
+        case Kind.MESSAGE:
+            return (_message_told(ports, situation, gate),)
         case Kind.COUNTER:
             return (_counter_told(ports, situation, gate),)
         case Kind.AGREEMENT:
@@ -138,8 +140,21 @@ def _answer_told(ports: Ports, situation: Situation, gate: Gate) -> tuple[Letter
         return (replace(told, note=words), *date)
     source = read_one(ports, gate.order, gate.shown["from"])
     asked = source if source is not None and source.status is Status.OPEN else gate
-    letter = _to_seller(ports, situation, key, asked)
+    by_maker = gate.role is Role.FREELANCER
+    letter = _to_seller(ports, situation, f"{key}_of_maker" if by_maker else key, asked)
     return (replace(letter, note=words, link=letter.link if asked.role is Role.SELLER else None),)
+
+
+def _message_told(ports: Ports, situation: Situation, gate: Gate) -> LetterView:
+    """To the client who wrote: the answer, or that it is late and how else we are reached."""
+    words = _note_of(ports, gate)
+    return replace(to_client(ports, situation, "unanswered_message" if words is None else "answer", None), note=words)
+
+
+def _note_of(ports: Ports, gate: Gate) -> str | None:
+    """The words that came with the answer to a gate."""
+    decision = gate.decision
+    return None if decision is None or decision.note is None else ports.files.get_text(decision.note)
 
 
 def _to_maker(ports: Ports, situation: Situation, gate: Gate, key: str) -> LetterView:
@@ -191,6 +206,15 @@ def fill_in(ports: Ports, situation: Situation, gate: Gate) -> LetterView:
     return replace(letter, link=stand_in_link(ports, gate), deadline=None)
 
 
+def second_review(ports: Ports, situation: Situation, gate: Gate) -> LetterView:
+    """The mail that asks the second reviewer, with a link of their own; what the order earns is the seller's alone."""
+    second = situation.shop.second_reviewer or {}
+    letter = _to_seller(ports, situation, "second_review", gate)
+    frame_ = frame(ports, situation, second.get("lang", situation.shop.lang))
+    facts = {**letter.facts, "second": second.get("name", "")}
+    return replace(letter, frame=frame_, to=second.get("email", ""), link=stand_in_link(ports, gate), facts=facts)
+
+
 def unreached(ports: Ports, situation: Situation, gate: Gate, address: str) -> LetterView:
     """The mail that tells the seller of a question whose mail reaches nobody, and how its address is corrected."""
     letter = _to_seller(ports, situation, "unreached", gate)
@@ -216,6 +240,20 @@ def lost(ports: Ports, situation: Situation, lost: Lost) -> LetterView:
     """The mail to a freelancer whose work went to somebody else: why, and what is paid all the same."""
     letter = to_freelancer(ports, situation, read_freelancer(ports.store, lost.freelancer), "lost", None)
     return replace(letter, pay=lost.pay, facts={"why": lost.why})
+
+
+def debit(ports: Ports, situation: Situation) -> tuple[LetterView, ...]:
+    """The mails about a debit: that it takes days, with the link of the order's page; or that the bank refused it."""
+    order = situation.order
+    facts: dict[str, str | int] = {} if order.debit_at is None else {"at": stamp(order.debit_at)}
+    if order.settling:
+        mails: tuple[LetterView, ...] = (to_client(ports, situation, "debit_pending", None),)
+    else:
+        mails = (
+            to_client(ports, situation, "debit_failed", None),
+            _to_seller_of(ports, situation, "debit_failed"),
+        )
+    return tuple(replace(one, facts=facts) for one in mails if one.to)
 
 
 def new_link(ports: Ports, situation: Situation) -> LetterView:
@@ -447,6 +485,7 @@ def to_freelancer(
         freelancer=freelancer,
         pay=None if gate is None else gate.shown.get("pay"),
         pay_by=shown.pay_by(situation),
+        pay_from=safe_from(situation),
         deadline=shown.work_deadline(gate),
         brief=shown.read_brief(ports, situation, freelancer.lang)
         if gate is not None and gate.id.kind in {Kind.PROPOSAL, Kind.WORK}

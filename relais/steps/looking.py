@@ -15,7 +15,15 @@ from relais.rows import Change, deliverable_key, present
 from relais.steps.again import notice
 from relais.steps.forms import check_fields
 from relais.steps.guard import guarded
-from relais.steps.links import NonceRefusedError, check_gate_nonce, gate_path, open_gate_link
+from relais.steps.links import (
+    LinkRefusedError,
+    NonceRefusedError,
+    check_gate_nonce,
+    check_stand_in_nonce,
+    gate_path,
+    open_gate_link,
+    stand_in_path,
+)
 from relais.steps.lists import with_lists
 from relais.web import Request, Response, language, redirect
 
@@ -41,14 +49,21 @@ def _looks(ports: Ports, request: Request) -> Shown | Response:
 
 
 def _post_look(ports: Ports, request: Request, order: str, gate: str, secret: str) -> Response:
-    """Whatever happens leads back to the page: an old or answered one shows itself as it is now."""
+    """Leads back to the page of whoever pressed: an old or answered one shows itself as it is now."""
     check_fields(request, LOOK_FIELDS)
     opened = open_gate_link(ports, order, gate, secret)
-    back = redirect(f"{gate_path(ports, opened.order, opened.gate)}#looked")
-    if opened.gate.id.kind is not Kind.REVIEW or opened.gate.status is not Status.OPEN:
+    if opened.gate.id.kind is not Kind.REVIEW:
+        raise LinkRefusedError
+    second = opened.stands_in
+    path = stand_in_path(ports, opened.gate) if second else gate_path(ports, opened.order, opened.gate)
+    back = redirect(f"{path}#looked")
+    if opened.gate.status is not Status.OPEN:
         return back
     try:
-        check_gate_nonce(ports, opened.order, opened.gate, request.first("nonce"))
+        if second:
+            check_stand_in_nonce(ports, opened.gate, request.first("nonce"))
+        else:
+            check_gate_nonce(ports, opened.order, opened.gate, request.first("nonce"))
     except NonceRefusedError:
         return back
     look_at_links(ports, opened.gate)

@@ -22,6 +22,7 @@ ROUTES = {
     "POST /g/{order}/{gate}/{secret}/links": "check-links",
     "GET /g/{order}/{gate}/{secret}/preview/{file}": "show-preview",
     "HEAD /g/{order}/{gate}/{secret}/preview/{file}": "show-preview",
+    "POST /o/{order}/{secret}/files": "permit-upload",
     "POST /f/{freelancer}/{secret}/pay": "onboard",
     "POST /hooks/stripe": "receive-stripe-event",
     "POST /hooks/stripe/accounts": "receive-account-event",

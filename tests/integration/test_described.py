@@ -95,6 +95,7 @@ def test_handlers_match_the_paths_that_are_described() -> None:
     elsewhere = {
         "/g/{order}/{gate}/{secret}/files",
         "/g/{order}/{gate}/{secret}/links",
+        "/o/{order}/{secret}/files",
         "/f/{freelancer}/{secret}/pay",
         "/hooks/stripe",
         "/hooks/stripe/accounts",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -12,6 +13,7 @@ from devstack.simulation.world import World, world_in_memory
 from relais.link_state import LinkState
 from relais.rows import deliverable_key
 from tests.support.journey import Journey
+from tests.workflow.test_second_reviewer import half_way, link_of, seller_link, to_paul, told
 
 LINKS = ("https://exemple.fr/maquette", "https://exemple.fr/partie", "https://exemple.fr/privé")
 
@@ -73,7 +75,7 @@ def test_only_the_page_of_an_open_review_has_them_looked_at(world: World) -> Non
     journey = to_review(world)
     form, work = button(journey), world.link("work", journey.id)
     before = world.row(deliverable_key(journey.id, "01", 1))
-    world.post(f"{work}/links", {"nonce": form.fields["nonce"]})
+    assert world.post(f"{work}/links", {"nonce": form.fields["nonce"]}).status == 404
     world.post(form.action, {"nonce": "old"})
     assert world.post(form.action, {"nonce": form.fields["nonce"], "links": "http://10.0.0.1/"}).status == 400
     assert world.post(form.action, form.fields, sec_fetch_site="cross-site").status == 403
@@ -81,6 +83,20 @@ def test_only_the_page_of_an_open_review_has_them_looked_at(world: World) -> Non
     journey.answer("review", "approve")
     assert world.send(form).status == 303
     assert (sites(world).asked, world.row(deliverable_key(journey.id, "01", 1))) == ([], before)
+
+
+def test_the_second_reviewer_has_them_looked_at_by_their_own_link(world: World) -> None:
+    """Nothing on their page leads to the seller's."""
+    told(world)
+    journey = to_review(world)
+    half_way(journey)
+    shown = world.get(link_of(to_paul(world)[-1]))
+    own, sellers = urlsplit(shown.form("choice").action).path, urlsplit(seller_link(journey)).path
+    form = next(one for one in shown.forms if one.action.endswith("/links"))
+    assert (form.action, sellers in shown.body) == (f"{own}/links", False)
+    sent = world.send(form)
+    assert (sent.status, sent.location) == (303, f"{own}#looked")
+    assert sites(world).asked == list(LINKS)
 
 
 def test_a_new_version_has_not_been_looked_at(world: World) -> None:
