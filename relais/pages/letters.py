@@ -89,6 +89,7 @@ LEFT = frozenset({"withdrawn", "left", "agreement_grant"})
 SETTLING = frozenset({"settlement", "contested", "unanswered", "settled", "pro_rata"})
 DELIVERED = frozenset(
     {
+        "poor_rating",
         "acceptance",
         "revised",
         "more_time_given",

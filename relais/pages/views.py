@@ -210,7 +210,8 @@ class OrderView:
 class OpenProposal:
     """A proposal among those that are open to a freelancer, with the address and nonce of its own form.
 
-    `pay` in minor units of the order's currency, `due` the working deadline.
+    `pay` in minor units of the order's currency, `due` the working deadline. `countered`: what was asked instead and
+    waits for the seller; the proposal's own time stands still meanwhile.
     """
 
     gate: Gate
@@ -221,6 +222,7 @@ class OpenProposal:
     nonce: str
     pay: int
     due: datetime | None
+    countered: Asking | None = None
 
 
 @dataclass(frozen=True, slots=True, repr=False)
