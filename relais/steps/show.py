@@ -550,6 +550,7 @@ def _second_page(ports: Ports, situation: Situation, gate: Gate, typed: Typed | 
         frame=frame(ports, situation.shop, lang, path),
         action=path,
         nonce=stand_in_nonce(ports, gate),
+        second=True,
         asking=(),
         margin=None,
         chosen=(),
