@@ -32,6 +32,7 @@ from relais.errors import RelaisError
 from relais.gate import Kind, Status
 from relais.offer import RefundCause
 from relais.order import Debit, order_from_row
+from relais.ports import BankSilentError
 from relais.roster import Freelancer
 from relais.rows import gate_key, session_key
 from relais.shop import Shop
@@ -140,7 +141,7 @@ class Season:
         """Whoever meets an error tries again, a little later, then later still."""
         try:
             act()
-        except (OutageError, WorldError, FormNotFoundError, stripe.StripeError):
+        except (OutageError, WorldError, FormNotFoundError, BankSilentError, stripe.StripeError):
             if tried == TRIES_AFTER_TROUBLE:
                 self.violations.append(f"after {tried} tries something could still not be done")
                 return
@@ -523,7 +524,9 @@ def play(seed: str, orders: int, days: int) -> Verdict:
             season.people.setdefault(one.email, Person(one.email, dice.choice(MAKERS), Random(dice.random())))
         season.read_the_book(days)
         season.break_things()
-        season.reconcile()  # from here on Stripe's book is ours to keep: a first look reaches back for days only
+        season.at(
+            season.starts, season.reconcile
+        )  # from here on Stripe's book is ours to keep: a first look reaches back for days only
         for number in range(orders):
             season.at(season.starts + timedelta(days=days) * dice.random(), lambda number=number: season.buy(number))  # type: ignore[misc]
         watched.append(season)
