@@ -13,12 +13,13 @@ from dataclasses import dataclass, replace
 from relais import ledger
 from relais.act import Act, ActKind, ActState, act_from_row
 from relais.announcement import Announcement, Topic
+from relais.charge import Part
 from relais.errors import RelaisError
 from relais.gate import OWED_AFTER, OWED_TRIES, Role, Via, due_shard
 from relais.metrics import Metric
 from relais.money import format_amount
 from relais.offer import RefundCause
-from relais.order import Milestone, MilestoneStage, OrderStage, stamp
+from relais.order import Milestone, MilestoneStage, Order, OrderStage, stamp
 from relais.ports import (
     AnswerUnknownError,
     ConditionFailedError,
@@ -44,6 +45,7 @@ from relais.rows import (
 )
 from relais.steps import letters
 from relais.steps.acts import OPEN_STATES, Done, again, done, intent, looked_at, send
+from relais.steps.charges import drawn, parts_back
 from relais.steps.decisions import bank_puts, entry_put
 from relais.steps.refund import NOT_TAKEN_BACK, booked, frozen, refund_body
 from relais.steps.situation import Situation, kept_share, read_milestones, read_order, read_situation
@@ -116,8 +118,9 @@ def refund_late(
     before = [act_from_row(row) for row in ports.store.query(f"O#{order_id}", prefix)]
     refused = [one for one in before if one.state in {ActState.REFUSED, ActState.UNKNOWN}]
     if refused:
-        again(ports, refused[0], refused[0].body)
-        return Foreseen(number, refused[0].amount, 0, refused[0].currency)
+        for one in refused:
+            again(ports, one, one.body)
+        return Foreseen(number, sum(one.amount for one in refused), 0, refused[0].currency)
     foreseen = _foreseen(situation, amount, cause)
     this = len(before) + 1
     said = {"note": keep_text(ports, order_id, f"refund-{LATE}-{number}-{this}", reason), "cause": cause.value}
@@ -164,17 +167,8 @@ def _decided(
     if milestone is None:
         raise NothingToRefundError(order.id, situation.number, "its work is not accepted and paid")
     amount = foreseen.amount
-    operation = f"{order.id}:{ActKind.REFUND.value}:{LATE}-{milestone.number}:{number}"
-    act = Act(
-        order=order.id,
-        id=f"{ActKind.REFUND.value}-{LATE}-{milestone.number}-{number:04d}",
-        kind=ActKind.REFUND,
-        milestone=milestone.number,
-        operation=operation,
-        amount=amount,
-        currency=order.currency,
-        body=refund_body(order.payment_intent or "", amount, operation, order.id) | {"note": said["note"]},
-    )
+    parts = parts_back(ports.store, order, milestone, amount)
+    acts = [_act(order, milestone.number, part, said["note"], this) for this, part in enumerate(parts, start=number)]
     entry = ledger.refund_after_transfer(
         order=order.id,
         milestone=f"{milestone.number}-{LATE}-{number}",
@@ -198,11 +192,28 @@ def _decided(
         guards=unchanged(milestone),
     )
     return (
-        intent(ports, act),
+        *(intent(ports, act) for act in acts),
+        *drawn(order.id, parts),
         entry_put(entry),
         pots,
         as_read,
         *claim_writes(ports, situation, milestone, foreseen.claimed),
+    )
+
+
+def _act(order: Order, milestone: str, part: Part, note: str, number: int) -> Act:
+    """What goes back to one charge: each has a number of its own."""
+    operation = f"{order.id}:{ActKind.REFUND.value}:{LATE}-{milestone}:{number}"
+    intent_of = "" if part.funding is None else part.funding.payment_intent
+    return Act(
+        order=order.id,
+        id=f"{ActKind.REFUND.value}-{LATE}-{milestone}-{number:04d}",
+        kind=ActKind.REFUND,
+        milestone=milestone,
+        operation=operation,
+        amount=part.amount,
+        currency=order.currency,
+        body=refund_body(intent_of, part.amount, operation, order.id) | {"note": note},
     )
 
 
