@@ -102,7 +102,7 @@ def only_late(ports: Ports, order_id: str) -> bool:
 
 def foresee(ports: Ports, order_id: str, number: str, *, amount: int | None, cause: RefundCause) -> Foreseen:
     """What giving back `amount` (all of it where none is named) comes to. Raises what `refund_late` raises."""
-    return _foreseen(read_situation(ports, order_id, number), amount, cause)
+    return _foreseen(_read(ports, order_id, number), amount, cause)
 
 
 def refund_late(
@@ -113,7 +113,7 @@ def refund_late(
     A refund of it that Stripe refused is asked again instead. Raises `OrderNotFoundError`, `NothingToRefundError`,
     `RefundTooHighError`.
     """
-    situation = read_situation(ports, order_id, number)
+    situation = _read(ports, order_id, number)
     prefix = f"A#{ActKind.REFUND.value}#{LATE}#{number}#"
     before = [act_from_row(row) for row in ports.store.query(f"O#{order_id}", prefix)]
     refused = [one for one in before if one.state in {ActState.REFUSED, ActState.UNKNOWN}]
@@ -129,6 +129,13 @@ def refund_late(
     except ConditionFailedError:
         raise NothingToRefundError(order_id, number, "it moved on a moment ago, so nothing was written") from None
     return foreseen
+
+
+def _read(ports: Ports, order_id: str, number: str) -> Situation:
+    """What a milestone stands at; an order that was never paid has none."""
+    if ports.store.get(milestone_key(order_id, number)) is None:
+        raise NothingToRefundError(order_id, number, "there is no such milestone, or its order was never paid")
+    return read_situation(ports, order_id, number)
 
 
 def _paid_out(milestone: Milestone) -> bool:
