@@ -361,11 +361,11 @@ def _start(run: _Run, watch: "_Watch") -> Started:
     processes.run("bundle", [sys.executable, ROOT / "tools" / "bundle.py", "local"], COMMAND_SECONDS)
     watch.done("the functions' code and layer are built")
     synthesis = processes.start("synth", _synth_command(addresses, run.folder))
-    _await("The local cloud", ministack, f"{addresses.cloud}/_ministack/ready")
+    await_answer("The local cloud", ministack, f"{addresses.cloud}/_ministack/ready")
     watch.done("the local cloud listens")
     processes.run("bootstrap", [CDK, "bootstrap", f"aws://{ACCOUNT}/{REGION}", "--app", "", *QUIET], COMMAND_SECONDS)
     watch.done("it is prepared for deployments (cdk bootstrap)")
-    _await("The Stripe sandbox", sandbox, f"{addresses.stripe}/_sandbox/clock")
+    await_answer("The Stripe sandbox", sandbox, f"{addresses.stripe}/_sandbox/clock")
     _open_accounts(addresses, run.catalog)
     watch.done("the Stripe sandbox listens; the freelancers' accounts are open")
     synthesis.finish(COMMAND_SECONDS)
@@ -444,7 +444,8 @@ def _deploy_command(folder: Path) -> list[str | Path]:
     return [CDK, "deploy", "--all", "--app", folder / "cdk.out", *DEPLOY, *QUIET]
 
 
-def _await(name: str, process: Process, url: str) -> None:
+def await_answer(name: str, process: Process, url: str) -> None:
+    """Wait until a process that was started answers. Raises `NotStartedError`, `ProcessDiedError`."""
     began = time.monotonic()
     while not _answers(url):
         process.check()

@@ -185,6 +185,10 @@ def entry_key(order: str, reference: str) -> Key:
     return Key(f"O#{order}", f"L#{reference}")
 
 
+LISTS = 2
+"""The version of rows that hold what was handed in: the first had every list in itself, however long."""
+
+
 def deliverable_key(order: str, milestone: str, version: int) -> Key:
     """A handed-in version."""
     return Key(f"O#{order}", f"V#{milestone}#{version}")

@@ -32,6 +32,7 @@ from devstack.stripe_sandbox.sandbox import Sandbox
 from devstack.stripe_sandbox.webhooks import Door, Endpoint
 from devstack.stripe_sandbox.wire import Answer
 from devstack.stripe_sandbox.wire import Request as StripeRequest
+from relais import ports as asked
 from relais import wiring
 from relais.adapters import time as adapters_time
 from relais.adapters.keys import PK, SK
@@ -114,6 +115,10 @@ class Machine(Protocol):
         """Nothing outlives the world."""
 
 
+class Engine(Machine, asked.Machine, Protocol):
+    """Both: what steps ask to start and resume executions, and what executes them."""
+
+
 class Clouds(Protocol):
     """Where a world's rows, files and mails are kept."""
 
@@ -133,7 +138,7 @@ class Clouds(Protocol):
 class InMemory:
     """No cloud at all: doubles behind every port but Stripe's, each call of which is announced to `before`."""
 
-    def __init__(self, ports: wiring.WiredPorts, engine: Interpreter, before: Callable[[str], None]) -> None:
+    def __init__(self, ports: wiring.WiredPorts, engine: Engine, before: Callable[[str], None]) -> None:
         self.store, self.files, self.mailer = MemoryStore(), MemoryFiles(), MemoryMailer()
         replace_ports(
             ports,
@@ -413,18 +418,25 @@ def _route(method: str, path: str) -> str:
 
 @contextmanager
 def world_in_memory(
-    start: datetime = MONDAY, before: Callable[[str], None] = lambda _: None, dice: Random | None = None
+    start: datetime = MONDAY,
+    before: Callable[[str], None] = lambda _: None,
+    dice: Random | None = None,
+    engine: Engine | None = None,
 ) -> Iterator[World]:
     """A fresh world without any cloud; `before` is told of every call to the outside and may raise.
+
+    `engine` executes the definition in place of the interpreter.
 
     With `dice` its ids are drawn from them, and the wall's clock shows how much was asked of it: the same dice, the
     same world.
     """
-    engine = Interpreter(json.loads((ROOT / "statemachines" / "order.asl.json").read_text(encoding="utf-8")))
+    executes = engine or Interpreter(
+        json.loads((ROOT / "statemachines" / "order.asl.json").read_text(encoding="utf-8"))
+    )
     with patch.dict(os.environ, ENVIRONMENT), wired() as ports:
-        clouds = InMemory(ports, engine, before)
+        clouds = InMemory(ports, executes, before)
         still: dict[str, Any] = {} if dice is None else {"real": _asked_of(start), "draw": dice.choice}
-        made = World(engine, clouds, start, **still)
+        made = World(executes, clouds, start, **still)
         made.cut = lambda method, path: before(f"Stripe.{method} {path}")
         with played(made):
             yield made

@@ -7,9 +7,10 @@ from datetime import datetime
 from relais.act import Act, act_from_row
 from relais.gate import DUE_SHARDS, Gate, gate_from_row
 from relais.order import Milestone, Order, OrderStage, milestone_from_row, order_from_row
-from relais.ports import Store
+from relais.ports import Ports, Store
 from relais.rows import Key, Row, order_key
 from relais.steps.book import entry_row
+from relais.steps.lists import with_lists
 from relais.steps.situation import read_order
 
 SHARDS = range(DUE_SHARDS)
@@ -50,9 +51,9 @@ def _dossier(store: Store, order: Order) -> Dossier:
     )
 
 
-def deliverables(store: Store, order: str) -> list[Row]:
+def deliverables(ports: Ports, order: str) -> list[Row]:
     """The versions handed in, first to last."""
-    rows = store.query(order_key(order).pk, "V#")
+    rows = [with_lists(ports, row) for row in ports.store.query(order_key(order).pk, "V#")]
     return sorted(rows, key=lambda row: (row["at"], row["sk"]))
 
 

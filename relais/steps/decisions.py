@@ -36,6 +36,7 @@ from relais.performer import Performer
 from relais.ports import Store
 from relais.roster import Freelancer, tally_names, works_name
 from relais.rows import (
+    LISTS,
     Change,
     Check,
     Guard,
@@ -416,7 +417,7 @@ def _withdrawn(situation: Situation, interrupt: Interrupt | None) -> dict[str, i
 def _brief_handed_in(situation: Situation, answer: Answer) -> Effects:
     """Every date is counted from the complete brief: the order is promised when its last milestone is."""
     dates = schedule(situation.offer.plan, situation.now, situation.shop.calendar)
-    kept = Put(brief_key(situation.order.id), {"v": 1, "at": stamp(situation.now), **answer.facts}, guards=())
+    kept = Put(brief_key(situation.order.id), {"v": LISTS, "at": stamp(situation.now), **answer.facts}, guards=())
     return Effects(
         put={"handed_in": stamp(situation.now), "promised": stamp(max(one.promised for one in dates))},
         writes=(kept, *(_dated(situation, one, own) for one, own in zip(situation.milestones, dates, strict=False))),
@@ -730,12 +731,10 @@ def _delivered(situation: Situation, gate: Gate, answer: Answer) -> Effects:
     if milestone is None:
         raise ChoiceNotRoutedError(Kind.WORK, answer.choice)
     version = milestone.version + 1
-    row = {
-        "v": 1,
-        "at": stamp(situation.now),
-        "by": answer.by,
-        "files": list(answer.facts["files"]),
-    } | {name: value for name, value in _besides_files(answer).items() if value}
+    handed = {"note": answer.note, **answer.facts}
+    row = {"v": LISTS, "at": stamp(situation.now), "by": answer.by} | {
+        name: value for name, value in handed.items() if value or name == "files"
+    }
     return Effects(
         put={"version": version} | ({"early": True} if _early(situation, gate, version) else {}),
         writes=(
@@ -743,12 +742,6 @@ def _delivered(situation: Situation, gate: Gate, answer: Answer) -> Effects:
             *_punctual(situation, gate),
         ),
     )
-
-
-def _besides_files(answer: Answer) -> dict[str, Any]:
-    """What a version has besides its files: words, links, and what was found when it was looked at."""
-    facts = answer.facts
-    return {"note": answer.note, "links": list(facts.get("links", ())), "checks": list(facts.get("checks", ()))}
 
 
 def _early(situation: Situation, gate: Gate, version: int) -> bool:

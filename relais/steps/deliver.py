@@ -73,6 +73,7 @@ from relais.steps.links import (
     open_order,
     order_path,
 )
+from relais.steps.lists import keep_lists
 from relais.steps.picks import PICK_FIELDS, read_pick
 from relais.steps.rating import rate
 from relais.steps.reach import mark_posted
@@ -431,7 +432,12 @@ def take_brief(
     order = read_order(ports.store, gate.order)
     answers = {question.key: answer_text(question, fields, order.lang) for question in offer.questions}
     key = keep_text(ports, order.id, "brief", json.dumps(answers, ensure_ascii=False))
-    given = Answer(Choice.HAND_IN, by.value, Via.LINK, facts={"text": key, "files": uploads})
+    given = Answer(
+        Choice.HAND_IN,
+        by.value,
+        Via.LINK,
+        facts={"text": key, **keep_lists(ports, order.id, "brief", {"files": uploads})},
+    )
     return _through_the_door(ports, gate, given, path, more)
 
 
@@ -646,7 +652,9 @@ def handed_in(
     if missing or wrong:
         return {}, (*missing, *wrong)
     found = looked_at(ports, situation, uploads, links)
-    return {"files": uploads, "links": links, "checks": [one.to_row() for one in found]}, required(found, typed)
+    lists: dict[str, list[Any]] = {"files": uploads, "links": list(links), "checks": [one.to_row() for one in found]}
+    untold = required(found, typed)
+    return ({}, untold) if untold else (keep_lists(ports, gate.order, str(gate.id), lists), ())
 
 
 def _why_not(why: str) -> tuple[dict[str, Any], tuple[Problem, ...]]:

@@ -19,6 +19,7 @@ from relais.order import ORDER_LEVEL, stamp
 from relais.ports import Ports
 from relais.rows import brief_key
 from relais.steps.charges import charges_of
+from relais.steps.lists import with_lists
 from relais.steps.situation import Situation, read_situation
 
 MOST = 20_000
@@ -127,7 +128,7 @@ def _versions(ports: Ports, situation: Situation, gates: list[Gate]) -> Iterator
         if (milestone, int(version)) not in shown:
             continue
         yield f"{row['at']}: version {int(version)} of part {milestone}, shown to the client on their page"
-        for one in row["files"]:
+        for one in with_lists(ports, row)["files"]:
             yield f"  {one['name']}, {one['size']} bytes, SHA-256 {one['sha256']}"
 
 

@@ -39,6 +39,7 @@ from relais.steps.deliver import (
 )
 from relais.steps.door import answer
 from relais.steps.forms import note_problems
+from relais.steps.lists import keep_lists
 from relais.steps.settlement import read_amount
 from relais.steps.situation import (
     Situation,
@@ -150,7 +151,8 @@ def fill_in_brief(ports: Ports, order_id: str, answers: Mapping[str, str], *, re
         raise TypedWrongError(problems)
     found = {one.key: answer_text(one, fields, situation.order.lang) for one in situation.offer.questions}
     key = keep_text(ports, order_id, "brief", json.dumps(found, ensure_ascii=False))
-    given = Answer(Choice.HAND_IN, Role.SELLER.value, Via.COMMAND, facts={"text": key, "files": uploads})
+    facts = {"text": key, **keep_lists(ports, order_id, "brief", {"files": uploads})}
+    given = Answer(Choice.HAND_IN, Role.SELLER.value, Via.COMMAND, facts=facts)
     told = deed(ports, situation, What.BRIEF, said, gate=gate, tells=(CLIENT,))
     return answer(ports, situation, gate, given, (told.write,))
 

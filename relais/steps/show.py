@@ -74,6 +74,7 @@ from relais.steps.links import (
     stand_in_nonce,
     stand_in_path,
 )
+from relais.steps.lists import with_lists
 from relais.steps.picks import candidates, own
 from relais.steps.situation import (
     BEFORE_THE_CLIENT,
@@ -227,6 +228,7 @@ def order_page(ports: Ports, order: Order, request: Request, typed: Typed | None
     milestones = () if draft else _milestones(ports, order)
     brief = brief_gate(ports, order)
     waiting = None if draft or brief else client_gate(ports, order, milestones)
+    released = [_handed_in(ports, order.id, one) for one in milestones if _is_released(one)]
     view = OrderView(
         frame=frame(ports, shop, order.lang, path),
         order=order,
@@ -245,8 +247,8 @@ def order_page(ports: Ports, order: Order, request: Request, typed: Typed | None
         address_hint=address_hint(order.client_email or ""),
         address_bounced=order.is_open and bounced(ports, order.client_email or ""),
         answers=() if draft or brief else _answers(ports, order),
-        files=_released(ports, order, milestones),
-        links=_released_links(ports, order, milestones),
+        files=tuple(view for row in released for view in delivered(ports, row, released=True)),
+        links=tuple(link for row in released for link in row.get("links", ())),
         refunded_at=_refunded_at(ports, order, milestones),
         ratable=tuple(one.number for one in milestones if ratable(one)),
         reopens=tuple(
@@ -403,22 +405,6 @@ def _parts(
     return tuple(parts)
 
 
-def _released(ports: Ports, order: Order, milestones: tuple[Milestone, ...]) -> tuple[FileView, ...]:
-    """The final files: those of every milestone that its client accepted."""
-    return tuple(
-        view
-        for milestone in milestones
-        if _is_released(milestone)
-        for view in delivered(ports, order.id, milestone, released=True)
-    )
-
-
-def _released_links(ports: Ports, order: Order, milestones: tuple[Milestone, ...]) -> tuple[str, ...]:
-    """The links that came with them."""
-    rows = (_handed_in(ports, order.id, milestone) for milestone in milestones if _is_released(milestone))
-    return tuple(link for row in rows for link in row.get("links", ()))
-
-
 def _is_released(milestone: Milestone) -> bool:
     accepted = {MilestoneStage.HOLD, MilestoneStage.PAYOUT, MilestoneStage.CLOSED}
     held = milestone.stage in accepted or milestone.parked_from in {"hold", "payout"}
@@ -456,19 +442,17 @@ def _distance(one: str, other: str) -> int:
     return row[-1]
 
 
-def delivered(ports: Ports, order: str, milestone: Milestone, *, released: bool) -> tuple[FileView, ...]:
-    """The files of the last version; images can be previewed, the rest is fetched only where it is released."""
-    if not milestone.version:
-        return ()
-    row = ports.store.get(deliverable_key(order, milestone.number, milestone.version))
-    return () if row is None else tuple(_file_view(ports, one, released=released) for one in row["files"])
+def delivered(ports: Ports, handed: Mapping[str, Any], *, released: bool) -> tuple[FileView, ...]:
+    """The files of a version; images can be previewed, the rest is fetched only where it is released."""
+    return tuple(_file_view(ports, one, released=released) for one in handed.get("files", ()))
 
 
 def _handed_in(ports: Ports, order: str, milestone: Milestone | None) -> Mapping[str, Any]:
-    """The row of the last version, or nothing."""
+    """The last version, or nothing."""
     if milestone is None or not milestone.version:
         return {}
-    return ports.store.get(deliverable_key(order, milestone.number, milestone.version)) or {}
+    row = ports.store.get(deliverable_key(order, milestone.number, milestone.version))
+    return {} if row is None else with_lists(ports, row)
 
 
 def _file_view(ports: Ports, file: Mapping[str, Any], *, released: bool) -> FileView:
@@ -539,7 +523,8 @@ def _gate_view(ports: Ports, situation: Situation, gate: Gate, typed: Typed) -> 
     released = seller or situation.offer.policy.release is Release.FILES or (milestone is not None and milestone.had)
     looks = gate.id.kind in {Kind.REVIEW, Kind.ACCEPTANCE, Kind.REFUND_REQUEST, Kind.SETTLEMENT}
     before = gate.id.kind is Kind.WORK and milestone is not None and milestone.version > 0
-    handed = _handed_in(ports, order.id, milestone) if looks else {}
+    files = _handed_in(ports, order.id, milestone) if looks or before else {}
+    handed = files if looks else {}
     links = tuple(handed.get("links", ()))
     return GateView(
         frame=frame(ports, situation.shop, gate.lang, path),
@@ -556,9 +541,7 @@ def _gate_view(ports: Ports, situation: Situation, gate: Gate, typed: Typed) -> 
         deadline=letters.work_deadline(gate) if maker or gate.id.kind is Kind.WORK else situation.promised,
         brief=letters.read_brief(ports, situation, gate.lang) if reads_brief else (),
         brief_files=_brief_files(ports, order) if reads_brief else (),
-        files=delivered(ports, order.id, milestone, released=released or before)
-        if (looks or before) and milestone
-        else (),
+        files=delivered(ports, files, released=released or before),
         uploaded=tuple(_uploaded(ports, key) for key in typed.files),
         delivery_note=ports.files.get_text(handed["note"]) if seller and "note" in handed else None,
         links=links if released else (),
@@ -723,7 +706,7 @@ def _proposal(ports: Ports, gate: Gate) -> OpenProposal:
 
 def _brief_files(ports: Ports, order: Order) -> tuple[FileView, ...]:
     row = ports.store.get(brief_key(order.id))
-    return () if row is None else tuple(_file_view(ports, one, released=True) for one in row.get("files", []))
+    return () if row is None else delivered(ports, with_lists(ports, row), released=True)
 
 
 def _margin(situation: Situation) -> int | None:

@@ -188,7 +188,7 @@ def _order_document(ports: OperatorPorts, dossier: Dossier, times: Times, *, nam
         "milestones": [_milestone_document(one, times) for one in dossier.milestones],
         "gates": [_gate_document(one, times) for one in dossier.gates],
         "acts": [_act_document(one, times) for one in dossier.acts],
-        "deliverables": [_deliverable_document(one, times) for one in deliverables(ports.store, order.id)],
+        "deliverables": [_deliverable_document(one, times) for one in deliverables(ports, order.id)],
         "by_hand": [_deed_document(done, times) for done in deeds_of(ports, order.id)],
     }
 
