@@ -30,7 +30,10 @@ LOOK_AFTER = timedelta(minutes=15)
 NEVER_MADE_AFTER = timedelta(hours=24)
 """What no list shows so long after its last sending was never made (design: money section C 5)."""
 A_PERSON_DECIDES = 1_000
-"""From this many euros (dollars, thousands of yen) on no machine says that a movement was never made."""
+"""From this many euros (dollars, hundreds of yen) on no machine says that a movement was never made, and the seller
+says yes twice where the offer names no other sum (`policy.confirm`)."""
+NOT_CONFIRMED = "not_confirmed"
+"""Why an act is refused to which the seller said no when they were asked a second time."""
 
 
 class ActKind(StrEnum):
@@ -49,6 +52,12 @@ class ActState(StrEnum):
     DONE = "done"
     REFUSED = "refused"
     UNKNOWN = "unknown"
+    VOID = "void"
+    """Given up before anything was sent, or after a definitive refusal: what is due by now is planned anew."""
+
+
+ENDED = frozenset({ActState.DONE, ActState.VOID})
+"""Nothing of it is under way or waits any more."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -78,6 +87,8 @@ class Act:
     """The reference of the bank transfer by which somebody made it outside Stripe."""
     tried_at: int = 0
     """The ordinal of the gate that sent it last: what ended badly is sent again only if a park lies between."""
+    unconfirmed: bool = False
+    """Whether it moves so much that the seller has to say yes a second time before it is sent."""
 
     @property
     def idempotency_key(self) -> str:
@@ -87,10 +98,25 @@ class Act:
 
 def is_large(act: Act) -> bool:
     """Whether it moves so much that only a person may say it was never made."""
+    return is_much(act.amount, act.currency)
+
+
+def is_much(amount: int, currency: str, least: int | None = None) -> bool:
+    """Whether a sum is at least what an offer's policy names, else `A_PERSON_DECIDES`; both in minor units."""
+    return amount >= (usual_least(currency) if least is None else least)
+
+
+def nth(name: str, number: int) -> str:
+    """The name of one of several acts of one gate: the first is named as if it were alone, so names never change."""
+    return name if number == 1 else f"{name}.{number}"
+
+
+def usual_least(currency: str) -> int:
+    """`A_PERSON_DECIDES` in minor units of a currency."""
     from relais.money import exponent  # the webhook plans acts, and never asks this
 
-    digits = exponent(act.currency)
-    return act.amount >= A_PERSON_DECIDES * (10**digits if digits else 100)
+    digits = exponent(currency)
+    return A_PERSON_DECIDES * (10**digits if digits else 100)
 
 
 def act_row(act: Act) -> dict[str, Any]:
@@ -114,6 +140,7 @@ def act_row(act: Act) -> dict[str, Any]:
         "tries": act.tries or None,
         "looked": act.looked and stamp(act.looked),
         "tried_at": act.tried_at,
+        "unconfirmed": act.unconfirmed or None,
     }
     return {name: value for name, value in row.items() if value is not None}
 
@@ -141,4 +168,5 @@ def act_from_row(stored: Row) -> Act:
         by_hand=row.get("by_hand"),
         looked=instant(row.get("looked")),
         tried_at=row.get("tried_at", 0),
+        unconfirmed=row.get("unconfirmed", False),
     )

@@ -69,6 +69,10 @@ class Kind(StrEnum):
     """Pay waits for an account: its freelancer opens it, or gives Stripe what is missing. Nobody answers it here."""
     AGREEMENT = "agreement"
     """The client asks to end what has begun: the seller agrees, or doesn't."""
+    CONFIRM = "confirm"
+    """So much money is about to leave that the seller is asked a second time: send it, or keep it."""
+    OUTCOME = "outcome"
+    """Nobody knows whether a movement was made that no state waits for: the seller looks at Stripe, and says."""
 
     @property
     def side(self) -> bool:
@@ -88,13 +92,24 @@ SIDE = AFTERWARDS | {
     Kind.DISPUTE,
     Kind.AGREEMENT,
     Kind.ONBOARDING,
+    Kind.CONFIRM,
+    Kind.OUTCOME,
 }
 """Side gates: a question beside the way, without a token and without a step of the definition (design: workflow 1)."""
 
 
-GOES_ON = frozenset(
-    {Kind.HOLD, Kind.PAYOUT, Kind.REFUND, Kind.PARK, Kind.STUCK, Kind.DISPUTE, Kind.ONBOARDING, Kind.RATING}
-)
+OF_MOVEMENTS = frozenset({Kind.CONFIRM, Kind.OUTCOME})
+"""Side gates about one movement of money: they matter as long as it waits for them, wherever its order has gone."""
+GOES_ON = OF_MOVEMENTS | {
+    Kind.HOLD,
+    Kind.PAYOUT,
+    Kind.REFUND,
+    Kind.PARK,
+    Kind.STUCK,
+    Kind.DISPUTE,
+    Kind.ONBOARDING,
+    Kind.RATING,
+}
 """Gates whose clocks run on while an order stands still: money, a bank's own date, trouble of the engine."""
 
 
@@ -162,7 +177,10 @@ class Choice(StrEnum):
     REFUSE = "refuse"
     ANSWER = "answer"
     SEND = "send"
-    """The evidence of a dispute goes to the bank."""
+    """The evidence of a dispute goes to the bank; money that was kept for a second yes leaves."""
+    MADE = "made"
+    """A movement that nobody knew of was made: Stripe shows it."""
+    NEVER_MADE = "never_made"
     APPEAL = "appeal"
     KEEP = "keep"
     STRIKE = "strike"

@@ -228,6 +228,7 @@ class Policy:
     supplied once it stands before the client for their yes, in percent: what is still owed of it are its changes.
     `counter_pay` (percent) and `counter_later` are the band within which a freelancer's counter-proposal is taken by
     rule: at most so much more pay, at most so much later; nothing where the offer does not say (design: people 5).
+    `confirm`: from which sum on (minor units) the seller says yes twice before money leaves; None: the usual sum.
     """
 
     promise: int
@@ -245,6 +246,7 @@ class Policy:
     handed_over: int = 80
     counter_pay: int = 0
     counter_later: Duration | None = None
+    confirm: int | None = None
 
 
 class OfferStatus(StrEnum):
@@ -486,6 +488,7 @@ def _policy_row(policy: Policy) -> Row:
         "speed_bonus": policy.speed_bonus and {"hours": policy.speed_bonus.hours, "amount": policy.speed_bonus.amount},
         "counter_pay": policy.counter_pay,
         "counter_later": _duration_row(policy.counter_later),
+        "confirm": policy.confirm,
     }
 
 
@@ -506,6 +509,7 @@ def _policy(row: Mapping[str, Any]) -> Policy:
         handed_over=int(row.get("handed_over", 80)),
         counter_pay=int(row.get("counter_pay", 0)),
         counter_later=_duration(row.get("counter_later")),
+        confirm=_count(row.get("confirm")),
     )
 
 

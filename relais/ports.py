@@ -274,6 +274,12 @@ class Payments(Protocol):
     def accept_dispute(self, dispute: str, key: str) -> None:
         """Accept a dispute: it is lost for good. Raises what a transfer raises."""
 
+    def listed(self, kind: str, body: dict[str, Any], since: datetime) -> list[Sent]:
+        """What Stripe's lists show beside an act of this kind, whoever made it, oldest first. Raises what `made` does.
+
+        Every refund of its payment, every reversal of its transfer, every transfer to its account since an instant.
+        """
+
     def made(self, kind: str, body: dict[str, Any], since: datetime) -> list[Sent]:
         """What Stripe's lists show that this operation (`metadata.op`) has made since an instant, oldest first.
 

@@ -32,7 +32,7 @@ TIMEOUT_SECONDS = 20
 _NOT_BEGUN = frozenset({409, 429})
 _NOT_ALLOWED = frozenset({401, 403})
 _OUR_MISTAKE = "idempotency_error"
-_OURS = frozenset({"session", "transfer", "account", "wanted", "note", "charged"})
+_OURS = frozenset({"session", "transfer", "account", "wanted", "note", "charged", "borne"})
 """What a body keeps for us: named elsewhere in the call, or not at all."""
 
 
@@ -175,6 +175,10 @@ class StripePayments:
 
     def made(self, kind: str, body: dict[str, Any], since: datetime) -> list[Sent]:
         """Look an operation up: every page of the lists that must show it, never the search (design: money C 5)."""
+        return [one for one in self.listed(kind, body, since) if one.operation == body["metadata"]["op"]]
+
+    def listed(self, kind: str, body: dict[str, Any], since: datetime) -> list[Sent]:
+        """Every page of the lists that must show an operation, with whatever they show besides."""
         created: Any = {"gte": int(since.timestamp())}
         v1 = self._stripe.v1
 
@@ -189,7 +193,7 @@ class StripePayments:
             by_group = v1.transfers.list(asked | {"transfer_group": body["transfer_group"]}).auto_paging_iter()
             return [*by_account, *by_group]
 
-        found = {one.id: one for one in _once(listed) if _operation(one) == body["metadata"]["op"]}
+        found = {one.id: one for one in _once(listed)}
         return [_sent(one) for one in sorted(found.values(), key=lambda one: int(one.created))]
 
 

@@ -468,6 +468,7 @@ class _PolicySheet(_Sheet):
     trial: _Amount | None = None
     handed_over: Annotated[int, Field(ge=0, le=100)] = 80
     counter: _CounterSheet = _CounterSheet()
+    confirm: _Amount | None = None
 
     def build(self) -> Policy:
         return Policy(
@@ -486,6 +487,7 @@ class _PolicySheet(_Sheet):
             handed_over=self.handed_over,
             counter_pay=self.counter.pay,
             counter_later=self.counter.later,
+            confirm=self.confirm,
         )
 
 

@@ -19,7 +19,7 @@ from typing import Any, assert_never
 from botocore.exceptions import ClientError
 
 from relais import ledger
-from relais.act import ActState
+from relais.act import NOT_CONFIRMED, ActState
 from relais.adapters import secrets
 from relais.cli.bank import bank_of
 from relais.cli.commands.secrets import KEY_PREFIXES, Name, holds, read_secret
@@ -549,12 +549,14 @@ def _ailments(stack: Stack, dossier: Dossier) -> Iterator[tuple[str, str]]:
     yield from _given_up(order, dossier.gates, stack.ports.now())
     for act in dossier.acts:
         match act.state:
+            case ActState.REFUSED if act.why == NOT_CONFIRMED:
+                yield f"{act.id}: you kept the {act.kind} back", f"decide how to go on; {show}"
             case ActState.REFUSED:
                 yield f"{act.id}: Stripe refused the {act.kind} ({act.why})", f"mend the cause, answer the park; {show}"
             case ActState.UNKNOWN:
                 yield (
                     f"{act.id}: nobody knows whether the {act.kind} was made ({act.why})",
-                    f"look for {act.operation} at Stripe, then answer the park; {show}",
+                    f"look for {act.operation} at Stripe, then answer what was asked of you; {show}",
                 )
             case ActState.PLANNED | ActState.SENDING:
                 if act.first_sent is not None and stack.ports.wall() - act.first_sent >= ACT_LATE:
@@ -562,7 +564,7 @@ def _ailments(stack: Stack, dossier: Dossier) -> Iterator[tuple[str, str]]:
                         f"{act.id}: sent an hour ago, its end is not known",
                         f"see relais-{stack.stage}-run-act; {show}",
                     )
-            case ActState.DONE:
+            case ActState.DONE | ActState.VOID:
                 pass
             case _:
                 assert_never(act.state)

@@ -34,7 +34,7 @@ def waits_of(order: Order, gates: tuple[Gate, ...], acts: tuple[Act, ...], now: 
     if order.stage is OrderStage.DRAFT:
         return (_checkout(order),)
     waits = [of_gate(gate, now) for gate in gates if gate.status is Status.OPEN]
-    waits += [_act(act) for act in acts if act.state in {ActState.PLANNED, ActState.SENDING}]
+    waits += [_act(act) for act in acts if act.state in {ActState.PLANNED, ActState.SENDING} and not act.unconfirmed]
     if not waits and order.is_open:
         waits.append(_engine(order))
     return tuple(sorted(waits, key=lambda wait: (wait.until is None, wait.until or now, wait.kind)))
@@ -93,6 +93,8 @@ def waiting_for(kind: Kind) -> tuple[Role, ...]:
             return (Role.CLIENT, Role.FREELANCER)
         case Kind.ACCEPTANCE | Kind.SETTLEMENT | Kind.HOLD | Kind.PAYOUT | Kind.ONBOARDING:
             return (Role.FREELANCER,)
+        case Kind.CONFIRM | Kind.OUTCOME:
+            return (Role.CLIENT, Role.FREELANCER)
         case Kind.PARK:
             return (Role.CLIENT, Role.FREELANCER)
         case _:
@@ -106,6 +108,8 @@ def otherwise(gate: Gate) -> str:
             return "the engine tries again; nothing is decided"
         case Default.STAY if gate.id.kind is Kind.ONBOARDING:
             return "the pay waits: reminders go on every week, and the seller may pay by bank"
+        case Default.STAY if gate.id.kind is Kind.CONFIRM:
+            return "no money leaves without a yes: reminders go on every working day"
         case Default.STAY:
             return "nothing is decided: reminders go on every working day, and the seller is told"
         case Default.AGAIN if gate.role is Role.CLOCK:
@@ -130,6 +134,8 @@ def otherwise(gate: Gate) -> str:
             return "the proposal stays as it is, and its freelancer is told until when it can be taken"
         case Default.REFUSE:
             return "the date stays what it is, and whoever asked is told"
+        case Default.SEND if gate.id.kind is Kind.CONFIRM:
+            return "the refund leaves: it is owed to the client"
         case Default.SEND:
             return "the evidence that is kept of the order is sent to the client's bank"
         case Default.GRANT:

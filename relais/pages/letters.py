@@ -69,6 +69,11 @@ ASKING = frozenset(
         "appeal",
         "onboarding",
         "agreement",
+        "confirm_transfer",
+        "confirm_refund",
+        "outcome_refund",
+        "outcome_transfer",
+        "outcome_reversal",
     }
 )
 """The mails that put a question: they say until when and what silence means. The others tell."""
@@ -541,6 +546,7 @@ def _seller_facts(view: LetterView, named: str) -> list[tuple[str, str]]:
         ("client", view.order.client_name or view.order.client_email or ""),
         ("by", view.freelancer.name if view.freelancer else ""),
         *_countered(view, named),
+        *_confirming(view, named),
         ("address", str(view.facts.get("address", "")) if unreached else ""),
         ("phone", phone),
         ("price", words.money(view.order.price, view.order.currency, lang) if named == "paid" else ""),
@@ -562,6 +568,22 @@ def _countered(view: LetterView, named: str) -> list[tuple[str, str]]:
         ("offered", _pay_and_date(view, "was_pay", "was")),
         ("countered", _pay_and_date(view, "pay", "deadline")),
         ("margin", margin),
+    ]
+
+
+def _confirming(view: LetterView, named: str) -> list[tuple[str, str]]:
+    """Of a sum that waits for a second yes: what was paid in, out and back so far, and until when the law wants it."""
+    if named not in {"confirm_transfer", "confirm_refund"}:
+        return []
+    currency, lang = view.order.currency, view.frame.lang
+    why = str(view.facts.get("why", ""))
+    reason = f"confirm.why.{why}" if words.has(f"confirm.why.{why}") else f"cause.{why}"
+    return [
+        ("why", words.say(lang, reason) if words.has(reason) else ""),
+        ("confirm_paid", words.money(view.order.paid, currency, lang)),
+        ("confirm_sent", words.money(int(view.facts.get("sent", 0)), currency, lang)),
+        ("confirm_back", words.money(int(view.facts.get("refunded", 0)), currency, lang)),
+        ("confirm_legal", _stated(view, "legal", "day")),
     ]
 
 

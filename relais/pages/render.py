@@ -100,6 +100,8 @@ GIVEN: Mapping[Kind, tuple[Choice, ...]] = {
     Kind.RATING: (Choice.APPEAL,),
     Kind.APPEAL: (Choice.KEEP, Choice.STRIKE),
     Kind.AGREEMENT: (Choice.GRANT, Choice.REFUSE),
+    Kind.CONFIRM: (Choice.SEND, Choice.KEEP),
+    Kind.OUTCOME: (Choice.MADE, Choice.NEVER_MADE),
 }
 """The answers that a person gives, in the order in which they are shown; a gate offers those of them that it routes."""
 
@@ -486,12 +488,21 @@ def _gate_facts(view: GateView) -> dict[str, Any]:
         "checked": tuple(one for at, one in enumerate(view.offer.checks) if not view.ticked or at in view.ticked),
         "lacking": any(one.key in LACKING for one in view.problems),
         "park_why": park_reason(view.gate.shown.get("why"), lang),
+        "confirm_from": _confirm_from(view, lang) if kind is Kind.CONFIRM else "",
         "dispute_why": dispute_reason(view.gate.shown.get("reason"), lang),
         "candidates": tuple(_candidate(one, view, lang) for one in view.candidates),
         "declines": tuple(DeclineWhy),
         "other_side": _other_side(view),
         "counter": next((one for one in view.asking if one.kind is Kind.COUNTER and one.waiting), None),
     }
+
+
+def _confirm_from(view: GateView, lang: str) -> str:
+    """From which sum on the seller is asked a second time."""
+    from relais.act import usual_least  # no other gate's page is about so much money
+
+    least, currency = view.offer.policy.confirm, view.order.currency
+    return words.money(usual_least(currency) if least is None else least, currency, lang)
 
 
 def _other_side(view: GateView) -> str:

@@ -9,6 +9,7 @@ again under the same key.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -49,6 +50,8 @@ BEFORE_FIRST = timedelta(seconds=300)
 OPEN_STATES = frozenset({ActState.PLANNED, ActState.SENDING})
 NEVER_AGAIN = frozenset({"idempotency_error", "answer_differs"})
 """Answers of which only a person can say what they mean: a bug of ours, or somebody else's hand."""
+OF_THE_WAY = re.compile(r"(transfer|refund)-[0-9]{2}-[0-9]{4,6}([.][0-9]+)?")
+"""The ids of acts that a gate of the workflow plans and waits for."""
 NOT_FOUND = "not_found"
 """Why a large act is a person's to decide: no list shows it a day after it was sent."""
 
@@ -119,7 +122,7 @@ def again(ports: Ports, act: Act, body: Mapping[str, Any]) -> Act:
             fresh = replace(act, generation=act.generation + 1, first_sent=None, tries=0, looked=None)
         case ActState.UNKNOWN:
             fresh = act
-        case ActState.PLANNED | ActState.SENDING | ActState.DONE:
+        case ActState.PLANNED | ActState.SENDING | ActState.DONE | ActState.VOID:
             return act
         case _:
             assert_never(act.state)
@@ -135,6 +138,11 @@ def send(ports: Ports, act: Act) -> Outcome:
     An answer that was lost is no end: the same call follows under the same key, and when that has grown too old to be
     used Stripe is looked through (design: money section C 4, C 5).
     """
+    if act.unconfirmed and act.first_sent is None:
+        from relais.steps.confirming import ask_twice  # few acts move so much
+
+        ask_twice(ports, act)
+        return Later()
     if _key_too_old(ports, act):
         return _look_up(ports, act)
     if act.first_sent is None and (since := _restored(ports, act)) is not None:
@@ -355,13 +363,25 @@ def _believe(act: Act, sent: Sent) -> None:
         raise AnswerUnknownError("answer_differs")
 
 
+def beside_the_way(act: Act) -> bool:
+    """Whether no gate of the workflow waits for it, which would park: its name says so."""
+    return OF_THE_WAY.fullmatch(act.id) is None
+
+
+def _looked_after(act: Act, state: ActState) -> bool:
+    if state is ActState.UNKNOWN:
+        return beside_the_way(act)
+    return act.kind is ActKind.REVERSAL and state is ActState.REFUSED
+
+
 def _end(ports: Ports, act: Act, state: ActState, why: str) -> Ended:
     ports.store.write(
         Change(
             act_key(act.order, act.id),
             put={"state": state.value, "why": why},
-            # What could not be taken back stays owed: until that is written down the clock keeps looking.
-            remove=() if act.kind is ActKind.REVERSAL and state is ActState.REFUSED else ("due", "due_shard"),
+            # What could not be taken back stays owed, and of what nobody knows somebody has to be asked: until that is
+            # written down the clock keeps looking.
+            remove=() if _looked_after(act, state) else ("due", "due_shard"),
             guards=(differs("state", ActState.DONE.value), equals("generation", act.generation)),
         )
     )

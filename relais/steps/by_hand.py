@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from relais import ledger
-from relais.act import Act, ActKind, ActState, act_from_row
+from relais.act import ENDED, Act, ActKind, ActState, act_from_row
 from relais.bank import Movement
 from relais.errors import RelaisError
 from relais.gate import AlreadyAnsweredError, Choice, Kind, Status, Via, gate_from_row
@@ -65,10 +65,15 @@ class DisputeOpenError(RelaisError):
 
 
 def to_pay_by_bank(ports: Ports, order_id: str, act_id: str | None = None) -> Act:
-    """What a bank is to pay now. Raises `DisputeOpenError`, and what `payable_by_bank` raises."""
+    """What a bank is to pay now. Raises `DisputeOpenError`, `UnconfirmedError`, and what `payable_by_bank` raises."""
     if read_order(ports.store, order_id).disputed is not None:
         raise DisputeOpenError(order_id)
-    return payable_by_bank(ports, order_id, act_id)
+    found = payable_by_bank(ports, order_id, act_id)
+    if found.unconfirmed:
+        from relais.steps.confirming import UnconfirmedError, ask_twice  # few acts move so much
+
+        raise UnconfirmedError(order_id, ask_twice(ports, found))
+    return found
 
 
 def payable_by_bank(ports: Ports, order_id: str, act_id: str | None = None) -> Act:
@@ -166,7 +171,7 @@ def _go_on(ports: Ports, act: Act) -> None:
         situation = read_situation(ports, act.order, act.milestone)
         payout = find_gate(ports, situation, Kind.PAYOUT)
         others = acts_of(ports, act.order, ActKind.TRANSFER, act.milestone)
-        if any(one.state is not ActState.DONE for one in others):  # other charges bear a part
+        if any(one.state not in ENDED for one in others):  # other charges bear a part
             ports.background.run_act(act.order, "acts")
             return
         if payout is not None and payout.status is Status.OPEN:

@@ -51,11 +51,6 @@ def drawn(order: str, parts: tuple[Part, ...]) -> tuple[Change, ...]:
     )
 
 
-def nth(name: str, number: int) -> str:
-    """The name of an act's part: the first is named as if it were alone, so that names never change."""
-    return name if number == 1 else f"{name}.{number}"
-
-
 def charged_writes(charge: Charge, milestone: Milestone, *, price: int, cost: int) -> tuple[Write, ...]:
     """A later charge is booked (row 1), its sum is the order's, and what it pays for is its milestone's.
 

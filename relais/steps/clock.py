@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 
-from relais.act import LEASE_SECONDS, Act, ActState, act_from_row
+from relais.act import LEASE_SECONDS, NOT_CONFIRMED, Act, ActState, act_from_row
 from relais.calendar import Calendar, Duration, due_after, next_working_instant, within_working_hours
 from relais.gate import (
     DUE_SHARDS,
@@ -164,7 +164,10 @@ def _settle(ports: Ports, key: Key, row: Row) -> None:
     elif key.sk.startswith("A#"):
         _watch_act(ports, act_from_row(row))
         waits = SETTLES_WITHIN if row["state"] == ActState.DONE.value else timedelta(seconds=2 * LEASE_SECONDS)
-        _claim(ports, key, row["due"], ports.now() + waits)
+        if row.get("why") == NOT_CONFIRMED and row["state"] == ActState.REFUSED.value:
+            ports.store.write(Change(key, remove=("due", "due_shard"), guards=(equals("due", row["due"]),)))
+        else:
+            _claim(ports, key, row["due"], ports.now() + waits)
         ports.background.run_act(key.pk.removeprefix("O#"), "acts")
 
 
@@ -301,6 +304,9 @@ def _gate(ports: Ports, gate: Gate) -> None:
     situation = read_situation(ports, gate.order, gate.id.milestone)
     if gate.id.kind.side and over(ports, situation, gate):
         withdraw_side(ports, gate)
+        return
+    if gate.id.kind is Kind.CONFIRM and default_choice(gate) is not None and _over(gate, situation.now):
+        _silence(ports, situation, gate)  # what is owed to a client waits for nobody whom no mail reaches
         return
     owed = Owed.MAIL.value in gate.owes or (person_owned(gate) and not gate.mailed)
     if owed and not (gate.posted and _tries(gate, Owed.MAIL) >= OWED_TRIES):
@@ -526,10 +532,10 @@ def _stay(ports: Ports, situation: Situation, gate: Gate, *, reached: bool = Tru
 
 def _asked_again(ports: Ports, situation: Situation, gate: Gate) -> datetime:
     """When whoever is late hears of it again; pay that waits too long for an account is an alarm (people 5b)."""
+    if "alarm" in gate.shown and overdue(gate, situation.now):
+        ports.counter.count(Metric.PAY_OVERDUE)
     if gate.id.kind is not Kind.ONBOARDING:
         return due_after(ASK_AGAIN, situation.now, situation.shop.calendar)
-    if overdue(gate, situation.now):
-        ports.counter.count(Metric.PAY_OVERDUE)
     return told_again(gate, situation.now)
 
 

@@ -32,6 +32,8 @@ MOST_REQUESTS = 3
 """So often one delivery may be asked back before the right to it; then the seller and the mediator are spoken to."""
 ONBOARDING_RULE = Rule.parse("7 d; 1 d, 3 d, 6 d")
 """Until when whoever is owed something should be payable; then the seller is told, who may pay by bank (people 5b)."""
+CONFIRM_RULE = Rule.parse("3 wd; 1 wd, 2 wd")
+"""A second yes to money that leaves: well within what the law leaves for pay and for refunds (decision 0026)."""
 UNANSWERED_RULE = Rule.parse("5 wd; 2 wd")
 """What a client has to choose in whose request the seller left unanswered; then all goes back (people 5b)."""
 AFTER_SENT_BACK = Duration.parse("1 wd")
@@ -80,6 +82,8 @@ def contract(situation: Situation, kind: Kind, link_key: str) -> Gate:
             | Kind.RATING
             | Kind.APPEAL
             | Kind.ONBOARDING
+            | Kind.CONFIRM
+            | Kind.OUTCOME
         ):
             raise NoStateWaitsError(kind)
         case _:
@@ -535,6 +539,10 @@ def side_rule(clocks: Clocks, kind: Kind) -> Rule | None:
             return ONBOARDING_RULE
         case Kind.AGREEMENT:
             return clocks.agreement
+        case Kind.CONFIRM:
+            return CONFIRM_RULE
+        case Kind.OUTCOME:
+            return PARK_RULE
         case _:
             return None
 

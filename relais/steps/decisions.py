@@ -262,6 +262,8 @@ def effects(situation: Situation, gate: Gate, answer: Answer) -> Effects:
             | Kind.RATING
             | Kind.APPEAL
             | Kind.ONBOARDING
+            | Kind.CONFIRM
+            | Kind.OUTCOME
         ):
             raise ChoiceNotRoutedError(gate.id.kind, answer.choice)
         case _:

@@ -104,7 +104,7 @@ ORDER_FIELDS = (
     frozenset({"nonce", "action", "address", "file", "ready", "milestone", "reopen", "stars"}) | LEAVING_FIELDS
 )
 ASK_FIELDS = frozenset({"ask", "stops", "anyway"})
-GATE_FIELDS = frozenset({"nonce", "choice", "note", "file", "why"}).union(
+GATE_FIELDS = frozenset({"nonce", "choice", "note", "file", "why", "stripe_id"}).union(
     PICK_FIELDS, ASK_FIELDS, SETTLEMENT_FIELDS, HANDING_IN_FIELDS
 )
 CHECKOUT_FIELDS = frozenset({"nonce"})
@@ -632,6 +632,10 @@ def besides(
             return _why_not(typed.get("why", ""))
         case Kind.LATE:
             return read_late(ports, gate, choice, typed)
+        case Kind.OUTCOME:
+            from relais.steps.outcomes import read_outcome  # rare, and about money: no other answer loads it
+
+            return read_outcome(choice, typed)
         case Kind.REFUND_REQUEST:
             return read_settlement(read_situation(ports, order.id, gate.id.milestone), choice, typed)
         case _:

@@ -44,6 +44,7 @@ from relais.rows import (
     order_key,
 )
 from relais.steps import letters
+from relais.steps.acts import acts_of
 from relais.steps.asking import open_side
 from relais.steps.charges import charges_of, drawn, own_funding
 from relais.steps.contracts import asked
@@ -219,9 +220,17 @@ class _Loss:
     writes: list[Write] = field(default_factory=list)
     left: int = 0
     in_transit: int = 0
+    freed: int = 0
+    """What of the pay waited unsent and is given up; `unborne` is what of it the seller would have borne."""
+    unborne: int = 0
     refunded: int = 0
     unearned: int = 0
     owed: int = 0
+
+    @property
+    def back(self) -> int:
+        """What of the pay that is given up the order holds again."""
+        return self.freed - self.unborne
 
 
 def _lost(ports: Ports, seen: DisputeSeen, known: Dispute | None) -> None:
@@ -244,12 +253,16 @@ def _lost(ports: Ports, seen: DisputeSeen, known: Dispute | None) -> None:
             order_key(order_id),
             put={"cause": CAUSE.value, "lost": order.lost + loss.refunded},
             add={
-                "left": -loss.left,
-                "in_transit": -loss.in_transit,
+                "left": loss.back - loss.left,
+                "in_transit": -loss.in_transit - loss.freed,
                 "refunded": loss.refunded,
-                "borne": loss.refunded - loss.left - loss.in_transit,
+                "borne": loss.refunded - loss.left - loss.in_transit - loss.unborne,
             },
-            guards=(at_least("left", loss.left), at_least("in_transit", loss.in_transit)),
+            guards=(
+                at_least("left", max(0, loss.left - loss.back)),
+                at_least("in_transit", loss.in_transit + loss.freed),
+                *((at_least("borne", loss.unborne),) if loss.unborne else ()),
+            ),
         )
         entry = ledger.dispute_lost(
             order=order_id,
@@ -304,7 +317,7 @@ def _loss(ports: Ports, order: Order, seen: DisputeSeen) -> _Loss:
     milestones = read_milestones(ports.store, order.id)
     for milestone in sorted(milestones, key=lambda one: (one.accepted, one.sent > 0, one.number)):
         _share_of(ports, loss, read_situation(ports, order.id, milestone.number), later, seen)
-    loss.left = min(loss.left, order.left)
+    loss.left = min(loss.left, order.left + loss.back)
     return loss
 
 
@@ -365,7 +378,7 @@ def _share_of(ports: Ports, loss: _Loss, situation: Situation, paid: tuple[Charg
         return
     if milestone.left_to_send or milestone.stage is not MilestoneStage.CLOSED:
         loss.left += part
-        _add(loss, _unpaid(loss, situation, milestone, part))
+        _add(loss, _unpaid(loss, situation, milestone, part, _given_up(ports, loss, milestone)))
         return
     loss.left += min(part, own_left(milestone))
     claimed = claim_of(situation, milestone, part, CAUSE)
@@ -412,9 +425,43 @@ def _unaccepted(loss: _Loss, situation: Situation, milestone: Milestone, part: i
     )
 
 
-def _unpaid(loss: _Loss, situation: Situation, milestone: Milestone, part: int) -> Change:
+def _given_up(ports: Ports, loss: _Loss, milestone: Milestone) -> int:
+    """Pay that was planned and never sent, or refused for good: it is given up, and planned anew with what is due then.
+
+    It waited for an account, for a second yes, or for the seller; its amount would else leave as if nothing had
+    happened (design: money C 1). Who is asked for an account reads the new amount.
+    """
+    freed = 0
+    for act in acts_of(ports, milestone.order, ActKind.TRANSFER, milestone.number):
+        refused = act.state is ActState.REFUSED
+        if not refused and (act.state is not ActState.PLANNED or act.first_sent is not None):
+            continue
+        freed += act.amount
+        loss.unborne += _borne(act, milestone)
+        as_read = (equals("state", act.state.value), equals("generation", act.generation))
+        unsent = () if refused else (absent("first_sent"),)
+        loss.writes.append(
+            Change(
+                act_key(act.order, act.id),
+                put={"state": ActState.VOID.value},
+                remove=("due", "due_shard"),
+                guards=(*as_read, *unsent),
+            )
+        )
+    loss.freed += freed
+    return freed
+
+
+def _borne(act: Act, milestone: Milestone) -> int:
+    """What of a planned pay the seller would have borne; one of an older release says so by its amount alone."""
+    if "borne" in act.body:
+        return act.amount if act.body["borne"] else 0
+    return max(0, act.amount - milestone.held)
+
+
+def _unpaid(loss: _Loss, situation: Situation, milestone: Milestone, part: int, freed: int) -> Change:
     """Accepted, its pay not sent: who bears a part bears it in proportion; what is under way already leaves."""
-    due = milestone.left_to_send
+    due = milestone.left_to_send + freed
     lost = (due - kept_share(situation.offer.policy.bears.on(CAUSE), due)) * part // milestone.held
     bonus = of_bonus(milestone, lost)
     if lost and milestone.engagement is not None:
@@ -423,7 +470,7 @@ def _unpaid(loss: _Loss, situation: Situation, milestone: Milestone, part: int) 
     return Change(
         milestone_key(milestone.order, milestone.number),
         put={"left_to_send": due - lost, "cause": CAUSE.value},
-        add={"refunded": part},
+        add={"refunded": part} | ({"in_transit": -freed} if freed else {}),
         guards=unchanged(milestone),
     )
 

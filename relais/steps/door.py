@@ -97,6 +97,14 @@ def decided(ports: Ports, situation: Situation, gate: Gate, given: Answer) -> Ca
             from relais.steps.dispute_gate import dispute_answered  # likewise
 
             return dispute_answered(situation, gate, given)
+        case Kind.CONFIRM:
+            from relais.steps.confirming import confirm_answered  # likewise
+
+            return confirm_answered(ports, gate, given)
+        case Kind.OUTCOME:
+            from relais.steps.outcomes import outcome_answered  # likewise
+
+            return outcome_answered(ports, gate, given)
         case Kind.RATING:
             return rating_answered(ports, situation, gate, given)
         case Kind.APPEAL:

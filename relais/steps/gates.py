@@ -527,9 +527,9 @@ def answer_token(ports: Ports, gate: Gate, token: str) -> None:
 
 def park_act(ports: Ports, situation: Situation, gate: Gate, act: Act) -> None:
     """Hand an act that ended badly to the seller: the milestone (or the order) parks."""
-    from relais.act import ActState  # gates of people never move money
+    from relais.act import NOT_CONFIRMED, ActState  # gates of people never move money
 
-    state = "refused" if act.state is ActState.REFUSED else "unknown"
+    state = "kept" if act.why == NOT_CONFIRMED else "refused" if act.state is ActState.REFUSED else "unknown"
     answer(
         ports, situation, gate, Answer(Choice.PARK, "engine", Via.ENGINE, facts={"why": f"{act.kind.value}_{state}"})
     )

@@ -8,10 +8,11 @@ rest is a receivable on them, netted from what they are paid later and told each
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from relais import ledger
-from relais.act import Act, ActKind, ActState, act_from_row
+from relais.act import Act, ActKind, ActState, act_from_row, is_much
 from relais.announcement import Announcement, Topic
 from relais.charge import Part
 from relais.errors import RelaisError
@@ -116,7 +117,10 @@ def refund_late(
     situation = _read(ports, order_id, number)
     prefix = f"A#{ActKind.REFUND.value}#{LATE}#{number}#"
     before = [act_from_row(row) for row in ports.store.query(f"O#{order_id}", prefix)]
-    refused = [one for one in before if one.state in {ActState.REFUSED, ActState.UNKNOWN}]
+    if any(one.state is ActState.UNKNOWN for one in before):
+        why = "nobody knows whether a refund of it was made: answer what was asked of you about it first"
+        raise NothingToRefundError(order_id, number, why)
+    refused = [one for one in before if one.state is ActState.REFUSED]
     if refused:
         for one in refused:
             again(ports, one, one.body)
@@ -175,7 +179,11 @@ def _decided(
         raise NothingToRefundError(order.id, situation.number, "its work is not accepted and paid")
     amount = foreseen.amount
     parts = parts_back(ports.store, order, milestone, amount)
-    acts = [_act(order, milestone.number, part, said["note"], this) for this, part in enumerate(parts, start=number)]
+    much = is_much(amount, order.currency, situation.offer.policy.confirm)
+    acts = [
+        replace(_act(order, milestone.number, part, said["note"], this), unconfirmed=much)
+        for this, part in enumerate(parts, start=number)
+    ]
     entry = ledger.refund_after_transfer(
         order=order.id,
         milestone=f"{milestone.number}-{LATE}-{number}",
@@ -319,10 +327,14 @@ def _owes(freelancer: str, currency: str, amount: int) -> Change:
 
 def late_acts(ports: Ports, order_id: str) -> None:
     """Go on with what is asked back of an order, then with its late refunds. Asked any number of times."""
+    refunds = [act_from_row(row) for row in ports.store.query(f"O#{order_id}", f"A#{ActKind.REFUND.value}#{LATE}#")]
+    waits = {act.milestone for act in refunds if act.unconfirmed and act.state is not ActState.DONE}
     for row in ports.store.query(f"O#{order_id}", f"A#{ActKind.REVERSAL.value}#"):
-        _take_back(ports, act_from_row(row), row)
-    for row in ports.store.query(f"O#{order_id}", f"A#{ActKind.REFUND.value}#{LATE}#"):
-        _give_back(ports, act_from_row(row))
+        claim = act_from_row(row)
+        if claim.milestone not in waits or claim.state is not ActState.PLANNED or claim.amount:
+            _take_back(ports, claim, row)
+    for act in refunds:
+        _give_back(ports, act)
 
 
 def _take_back(ports: Ports, act: Act, row: Row) -> None:
@@ -335,7 +347,7 @@ def _take_back(ports: Ports, act: Act, row: Row) -> None:
         return
     outcome = send(ports, known)
     if isinstance(outcome, Done):
-        _taken_back(ports, known, outcome)
+        taken_back(ports, known, outcome)
         return
     ended = ports.store.get(act_key(act.order, act.id)) or {}
     if ended.get("state") == ActState.REFUSED.value:
@@ -352,6 +364,9 @@ def _amount_read(ports: Ports, act: Act) -> Act | None:
         there = ports.payments.spendable(str(act.body["account"]), act.currency)
     except (AnswerUnknownError, TryAgainError, MovementRefusedError) as error:
         ports.note(error)
+        fresh = Change(act_key(act.order, act.id), put=looked_at(ports, act.order), guards=(equals("amount", 0),))
+        with suppress(ConditionFailedError):
+            ports.store.write(fresh)
         return None
     part = max(0, min(wanted, there))
     if not part:
@@ -400,7 +415,8 @@ def _stays_owed(ports: Ports, act: Act, amount: int) -> None:
         return
 
 
-def _taken_back(ports: Ports, act: Act, outcome: Done) -> None:
+def taken_back(ports: Ports, act: Act, outcome: Done) -> None:
+    """Stripe took a reversal: the act, both entries, and the pots of order and milestone in one transaction."""
     now, maker = ports.now(), str(act.body["metadata"]["freelancer"])
     entry = ledger.reversed_transfer(
         order=act.order, op=act.operation, amount=act.amount, currency=act.currency, freelancer=maker, at=now
@@ -443,8 +459,12 @@ def _give_back(ports: Ports, act: Act) -> None:
     if act.state not in OPEN_STATES:
         return
     outcome = send(ports, act)
-    if not isinstance(outcome, Done):
-        return
+    if isinstance(outcome, Done):
+        given_back(ports, act, outcome)
+
+
+def given_back(ports: Ports, act: Act, outcome: Done) -> None:
+    """Stripe took a refund after the pay: the act with the mail that it owes, both entries, and the pots."""
     mail = {"owes_mail": 0, "due": stamp(ports.now()), "due_shard": due_shard(act.order)}
     ended, *others = booked(ports, act, outcome)
     if not isinstance(ended, Change):

@@ -114,7 +114,7 @@ def _counter_told(ports: Ports, situation: Situation, gate: Gate) -> LetterView:
 
 def maker(ports: Ports, situation: Situation, gate: Gate) -> Freelancer | None:
     """Whom the seller reads about: who does the work, or would do it on other terms."""
-    if gate.id.kind is not Kind.COUNTER:
+    if gate.id.kind not in {Kind.COUNTER, Kind.CONFIRM, Kind.OUTCOME} or not gate.shown.get("maker"):
         return situation.freelancer
     return read_freelancer(ports.store, gate.shown["maker"])
 
@@ -339,6 +339,8 @@ def _opening_key(ports: Ports, situation: Situation, gate: Gate) -> str:
         return {"part": "settlement", "contest": "contested"}.get(gate.shown["proposal"], "unanswered")
     if gate.id.kind is Kind.DISPUTE:
         return "inquiry" if gate.shown["stage"] == "inquiry" else "dispute"
+    if gate.id.kind in {Kind.CONFIRM, Kind.OUTCOME}:
+        return f"{gate.id.kind.value}_{gate.shown['stage']}"
     if gate.id.kind is Kind.LATE:
         return "work_late"
     if gate.id.kind is Kind.CANCEL_LATE:

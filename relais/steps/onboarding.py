@@ -42,7 +42,7 @@ def _onboarding(ports: Ports, payout: Gate, situation: Situation) -> Gate | None
     milestone, maker = situation.milestone, situation.freelancer
     if milestone is None or maker is None or not maker.kind.paid:
         return None
-    since = _accepted_at(ports, payout)
+    since = accepted_at(ports, payout.order, payout.id.milestone) or payout.opened
     return asked(
         situation,
         Kind.ONBOARDING,
@@ -60,10 +60,10 @@ def _onboarding(ports: Ports, payout: Gate, situation: Situation) -> Gate | None
     )
 
 
-def _accepted_at(ports: Ports, payout: Gate) -> datetime:
-    """From when the legal clock counts: the hold opened with the acceptance."""
-    rows = ports.store.query(f"O#{payout.order}", f"G#{payout.id.milestone}#{Kind.HOLD.value}#")
-    return max((gate.opened for gate in map(gate_from_row, rows)), default=payout.opened)
+def accepted_at(ports: Ports, order: str, number: str) -> datetime | None:
+    """From when the legal clock counts: the hold opened with the acceptance; nothing where there was none."""
+    rows = ports.store.query(f"O#{order}", f"G#{number}#{Kind.HOLD.value}#")
+    return max((gate.opened for gate in map(gate_from_row, rows)), default=None)
 
 
 def overdue(gate: Gate, now: datetime) -> bool:

@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import Any
 
 from relais import ledger
-from relais.act import Act, ActKind, ActState
+from relais.act import ENDED, Act, ActKind, ActState, is_much, nth
 from relais.announcement import Announcement, Topic
 from relais.charge import Part, charge_key, paid_from
 from relais.errors import RelaisError
@@ -53,7 +53,7 @@ from relais.steps.acts import (
     refuse,
     send,
 )
-from relais.steps.charges import charges_of, funding_of, nth
+from relais.steps.charges import charges_of, funding_of
 from relais.steps.contracts import contract
 from relais.steps.decisions import Answer, Effects, bank_puts, entry_put, not_interrupted
 from relais.steps.disputes import answer_disputes, dispute_told
@@ -74,6 +74,7 @@ from relais.steps.gates import (
 from relais.steps.inviting import no_more_waiting
 from relais.steps.late_refund import late_acts
 from relais.steps.onboarding import ACCOUNT_NOT_READY, UNPAYABLE, wait_for_account
+from relais.steps.outcomes import settle_unknown
 from relais.steps.readiness import read_recipient
 from relais.steps.reassign import pay_former
 from relais.steps.recipients import look
@@ -163,9 +164,12 @@ def _part_paid(ports: Ports, situation: Situation, gate: Gate, act: Act, *, last
 
 
 def _under_way(ports: Ports, gate: Gate) -> bool:
-    """Whether its transfer was committed before: it arrives, and a loss is settled as after a transfer."""
+    """Whether its transfer was sent before: it arrives, and a loss is settled as after a transfer.
+
+    One that was only planned waits with everything else: where the dispute is lost, it is planned anew.
+    """
     acts = acts_of(ports, gate.order, ActKind.TRANSFER, gate.id.milestone)
-    return any(act.state in OPEN_STATES for act in acts)
+    return any(act.state in OPEN_STATES and act.first_sent is not None for act in acts)
 
 
 def _waits(act: Act) -> bool:
@@ -183,18 +187,22 @@ def _acts_of(ports: Ports, situation: Situation, gate: Gate) -> list[Act]:
     milestone = situation.milestone
     if milestone is None or milestone.engagement is None:
         return []
-    pending = _pending(ports, gate)
+    known = acts_of(ports, gate.order, ActKind.TRANSFER, milestone.number)
+    pending = _pending(known)
     if pending:
         return [_taken_up(ports, situation, milestone, act) for act in pending]
     if milestone.left_to_send == 0:
         return []
-    return _plan(ports, situation, milestone, gate)
+    before = sum(act.id.partition(".")[0] == _id(gate) for act in known)  # given up: each name is used once
+    return _plan(ports, situation, milestone, gate, before + 1)
 
 
-def _pending(ports: Ports, gate: Gate) -> list[Act]:
-    """Its milestone's transfers that are not made."""
-    acts = acts_of(ports, gate.order, ActKind.TRANSFER, gate.id.milestone)
-    return [act for act in acts if act.state is not ActState.DONE]
+def _id(gate: Gate) -> str:
+    return f"{ActKind.TRANSFER.value}-{gate.id.milestone}-{gate.id.ordinal:04d}"
+
+
+def _pending(acts: list[Act]) -> list[Act]:
+    return [act for act in acts if act.state not in ENDED]
 
 
 def _taken_up(ports: Ports, situation: Situation, milestone: Milestone, act: Act) -> Act:
@@ -210,7 +218,7 @@ def _taken_up(ports: Ports, situation: Situation, milestone: Milestone, act: Act
     return again(ports, replace(act, tried_at=situation.ordinal), _body_again(ports, situation, milestone, act))
 
 
-def _plan(ports: Ports, situation: Situation, milestone: Milestone, gate: Gate) -> list[Act]:
+def _plan(ports: Ports, situation: Situation, milestone: Milestone, gate: Gate, first: int) -> list[Act]:
     """Reserve and write the intents; nothing is left to send where its freelancer owes all of it.
 
     Each charge of the milestone bears a part, the oldest first, by an act of its own (design: money A 4). What its own
@@ -223,7 +231,11 @@ def _plan(ports: Ports, situation: Situation, milestone: Milestone, gate: Gate) 
     amount = due - netted
     held = min(amount, milestone.held)
     parts = paid_from(amount, funding_of(ports.store, situation.order, milestone))
-    acts = [_act(ports, situation, gate, part, number) for number, part in enumerate(parts, start=1)]
+    much = is_much(amount, situation.order.currency, situation.offer.policy.confirm)
+    acts = [
+        replace(_act(ports, situation, gate, part, number), unconfirmed=much)
+        for number, part in enumerate(parts, start=first)
+    ]
     reserves: tuple[Write, ...] = (
         Change(
             order_key(gate.order),
@@ -242,15 +254,17 @@ def _plan(ports: Ports, situation: Situation, milestone: Milestone, gate: Gate) 
         ),
         *(intent(ports, act) for act in acts[1:]),
     )
-    kept = _netted(situation, maker, gate, netted) if maker is not None and netted else ()
+    kept = _netted(situation, maker, gate, netted, first) if maker is not None and netted else ()
     if not acts:
         ports.store.write(*reserves, *kept)
         return []
     planned = plan(ports, acts[0], *reserves, *kept)
-    return [planned] if len(acts) == 1 else _pending(ports, gate)
+    if len(acts) == 1:
+        return [planned]
+    return _pending(acts_of(ports, gate.order, ActKind.TRANSFER, milestone.number))
 
 
-def _operation(gate: Gate, number: int = 1) -> str:
+def _operation(gate: Gate, number: int) -> str:
     return nth(f"{gate.order}:{ActKind.TRANSFER.value}:{gate.id.milestone}:{gate.id.ordinal}", number)
 
 
@@ -259,23 +273,23 @@ def _act(ports: Ports, situation: Situation, gate: Gate, part: Part, number: int
     charge = "" if part.funding is None else part.funding.charge
     return Act(
         order=gate.order,
-        id=nth(f"{ActKind.TRANSFER.value}-{gate.id.milestone}-{gate.id.ordinal:04d}", number),
+        id=nth(_id(gate), number),
         kind=ActKind.TRANSFER,
         milestone=gate.id.milestone,
         operation=operation,
         amount=part.amount,
         currency=situation.order.currency,
-        body=_body(ports, situation, operation, part.amount, charge),
+        body=_body(ports, situation, operation, part.amount, charge) | {"borne": part.funding is None},
         tried_at=gate.id.ordinal,
     )
 
 
-def _netted(situation: Situation, maker: Freelancer, gate: Gate, amount: int) -> tuple[Write, ...]:
+def _netted(situation: Situation, maker: Freelancer, gate: Gate, amount: int, number: int) -> tuple[Write, ...]:
     """What a freelancer owes is kept of their pay, booked, and told to them (row 11; minor units)."""
     currency = situation.order.currency
     entry = ledger.netted(
         order=gate.order,
-        op=_operation(gate),
+        op=_operation(gate, number),
         amount=amount,
         currency=currency,
         freelancer=maker.key,
@@ -318,7 +332,8 @@ def _body_again(ports: Ports, situation: Situation, milestone: Milestone, act: A
     """The same for another generation; one planned by an older release was borne by the order's own charge."""
     former = situation.order.charge or "" if act.amount <= milestone.held else ""
     charge = str(act.body.get("charged", former))
-    return _body(ports, situation, act.operation, act.amount, charge)
+    borne = {name: act.body[name] for name in ("borne",) if name in act.body}
+    return _body(ports, situation, act.operation, act.amount, charge) | borne
 
 
 def _source(ports: Ports, charge: str) -> str:
@@ -416,6 +431,7 @@ def run_owed(ports: Ports, order_id: str, owed: str) -> None:
     late_acts(ports, order_id)
     settle_refunds(ports, order_id)
     answer_disputes(ports, order_id)
+    settle_unknown(ports, order_id)
 
 
 def run_acts(ports: Ports, order_id: str) -> None:

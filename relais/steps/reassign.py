@@ -7,7 +7,7 @@ lost it is told why, and paid what the frozen policy says. Design: workflow sect
 from __future__ import annotations
 
 from relais import ledger
-from relais.act import Act, ActKind, ActState
+from relais.act import Act, ActKind, ActState, is_much
 from relais.errors import RelaisError
 from relais.gate import Choice, Gate, GateId, Status, Via, gate_from_row
 from relais.metrics import Metric
@@ -113,6 +113,7 @@ def _plan(ports: Ports, situation: Situation, milestone: Milestone, lost: Lost) 
             "description": f"Relais {order.id} {milestone.number}",
             "metadata": {"op": operation, "order": order.id, "freelancer": freelancer.key},
         },
+        unconfirmed=is_much(lost.pay, order.currency, situation.offer.policy.confirm),
     )
     plan(ports, act, Change(order_key(order.id), add={"in_transit": lost.pay, "borne": lost.pay}))
 
@@ -131,7 +132,7 @@ def pay_former(ports: Ports, order_id: str) -> None:
         planned = _to_account(ports, act) if waits or not act.first_sent else act
         outcome = None if planned is None else send(ports, planned)
         if isinstance(outcome, Done):
-            _paid(ports, act, outcome)
+            paid_former(ports, act, outcome)
 
 
 def _to_account(ports: Ports, act: Act) -> Act | None:
@@ -149,7 +150,8 @@ def _to_account(ports: Ports, act: Act) -> Act | None:
     return again(ports, act, dict(act.body) | {"destination": recipient.account})
 
 
-def _paid(ports: Ports, act: Act, outcome: Done) -> None:
+def paid_former(ports: Ports, act: Act, outcome: Done) -> None:
+    """Stripe took a transfer to somebody who lost the work: the act, both entries and the order's pots."""
     now = ports.now()
     freelancer = str(act.body["metadata"]["freelancer"])
     business = ledger.transferred(

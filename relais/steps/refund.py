@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from relais import ledger
-from relais.act import Act, ActKind, ActState, act_from_row
+from relais.act import ENDED, Act, ActKind, ActState, act_from_row, is_much, nth
 from relais.charge import Part
 from relais.dispute import DisputeState
 from relais.gate import Choice, Gate, GateId, Kind, Status, Via
@@ -35,7 +35,7 @@ from relais.steps.acts import (
     settled,
     unsettled,
 )
-from relais.steps.charges import drawn, nth, parts_back
+from relais.steps.charges import drawn, parts_back
 from relais.steps.contracts import contract
 from relais.steps.decisions import Answer, Effects, bank_puts, entry_put
 from relais.steps.gates import GateCall, answer, answer_token, create, fence, keep_token, park_act, resume_decided
@@ -162,7 +162,7 @@ def _pending(ports: Ports, gate: Gate) -> list[Act]:
     return [
         act
         for act in acts_of(ports, gate.order, ActKind.REFUND, gate.id.milestone)
-        if act.state is not ActState.DONE and not act.body.get("session")
+        if act.state not in ENDED and not act.body.get("session")
     ]
 
 
@@ -205,7 +205,8 @@ def _plan(ports: Ports, situation: Situation, gate: Gate, amount: int) -> list[A
     """
     order, milestone = situation.order, situation.milestone
     parts = parts_back(ports.store, order, milestone, amount)
-    acts = [_act(order, gate, part, number) for number, part in enumerate(parts, start=1)]
+    much = is_much(amount, order.currency, situation.offer.policy.confirm)
+    acts = [replace(_act(order, gate, part, number), unconfirmed=much) for number, part in enumerate(parts, start=1)]
     writes: list[Write] = [
         Change(
             order_key(order.id),
@@ -392,11 +393,16 @@ def _give_back_stray(ports: Ports, order: Order, act: Act) -> None:
         return
     outcome = send(ports, known)
     if isinstance(outcome, Done):
-        try:
-            ports.store.write(*booked(ports, known, outcome), _pots_change(known))
-        except ConditionFailedError:
-            return
-        ports.counter.count(Metric.STRAY_REFUNDED)
+        stray_given_back(ports, known, outcome)
+
+
+def stray_given_back(ports: Ports, act: Act, outcome: Done) -> None:
+    """Stripe took the refund of a payment that no order asked for: the act, both entries and the order's pots."""
+    try:
+        ports.store.write(*booked(ports, act, outcome), _pots_change(act))
+    except ConditionFailedError:
+        return
+    ports.counter.count(Metric.STRAY_REFUNDED)
 
 
 def _book_stray(ports: Ports, order: Order, act: Act) -> Act | None:

@@ -14,6 +14,7 @@ from typing import Any
 
 from relais.gate import (
     AFTERWARDS,
+    OF_MOVEMENTS,
     OWED_AFTER,
     Decision,
     Gate,
@@ -98,8 +99,8 @@ def closing_writes(situation: Situation, gate: Gate, answer: Answer, caused: Cau
 
 def standing(situation: Situation, gate: Gate) -> tuple[Write, ...]:
     """As a condition of a transaction: that the gate matters still (`moot` says it of what was read)."""
-    if gate.id.kind in AFTERWARDS:
-        return ()
+    if gate.id.kind in AFTERWARDS | OF_MOVEMENTS:
+        return ()  # of a movement, its own row says so in the same transaction
     if gate.id.kind is Kind.STUCK:
         return (Check(situation.key, (equals("run", int(gate.about)),)),)
     if gate.id.kind is Kind.DISPUTE:

@@ -9,7 +9,7 @@ from typing import Any
 
 from relais.calendar import Calendar, due_after
 from relais.errors import RelaisError
-from relais.gate import AFTERWARDS, GOES_ON, Choice, Gate, GateId, Kind, Status, gate_from_row
+from relais.gate import AFTERWARDS, GOES_ON, OF_MOVEMENTS, Choice, Gate, GateId, Kind, Status, gate_from_row
 from relais.offer import FreelancerPaid, Offer, OfferStatus, RefundCause
 from relais.order import (
     ORDER_LEVEL,
@@ -26,7 +26,17 @@ from relais.order import (
 from relais.performer import Performer
 from relais.ports import Ports, Store
 from relais.roster import Freelancer
-from relais.rows import SHOP_KEY, Key, bounce_key, freelancer_key, gate_key, milestone_key, offer_key, order_key
+from relais.rows import (
+    SHOP_KEY,
+    Key,
+    act_key,
+    bounce_key,
+    freelancer_key,
+    gate_key,
+    milestone_key,
+    offer_key,
+    order_key,
+)
 from relais.shop import Shop
 from relais.withdrawal import WHOLE
 
@@ -316,7 +326,7 @@ def sides_opened(situation: Situation) -> int:
 
 def moot(situation: Situation, gate: Gate) -> bool:
     """Whether an open side gate matters no more: what it belongs to ended, was interrupted, or has gone on."""
-    if gate.id.kind in AFTERWARDS:
+    if gate.id.kind in AFTERWARDS | OF_MOVEMENTS:
         return False
     if gate.id.kind is Kind.STUCK:
         return not situation.order.is_open or gate.about != str(situation.order.run)
@@ -333,6 +343,11 @@ def over(ports: Ports, situation: Situation, gate: Gate) -> bool:
     """The same, as rows say it: of several who were asked at once one may be out while the others are waited for."""
     if moot(situation, gate):
         return True
+    if gate.id.kind in OF_MOVEMENTS:
+        act = ports.store.get(act_key(gate.order, gate.about.partition(" ")[0]))
+        if act is None or gate.id.kind is Kind.OUTCOME:
+            return act is None or act["state"] != "unknown"
+        return not act.get("unconfirmed") or act["state"] not in {"planned", "refused"}
     beside = None if gate.beside is None else GateId.parse(gate.beside)
     if beside is None or beside.kind is not Kind.PROPOSAL:
         return False

@@ -6,14 +6,17 @@ from dataclasses import dataclass
 
 from devstack.simulation.world import World
 from devstack.stripe_sandbox.disputes import open_dispute
+from relais.act import Act, ActKind, ActState, act_row
 from relais.gate import Kind
-from relais.rows import Change, Key
+from relais.rows import SHOP_KEY, Change, Key, Put, act_key, offer_key
 from relais.steps import runs
 from relais.steps.links import stand_in_link
+from relais.steps.outcomes import settle_unknown
+from relais.steps.refund import refund_body
 from tests.support.journey import ANSWERS, Journey
 from tests.workflow.leaving import ask_to_end
 from tests.workflow.scenarios import broken
-from tests.workflow.ways_out import to_refund_right
+from tests.workflow.ways_out import cancel, to_refund_right
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,37 @@ def ask(journey: Journey, asked: str, page: str = "work", **fields: str) -> None
     forms = journey.world.get(journey.world.link(page, journey.id)).forms
     form = next(form for form in forms if form.fields.get("ask") == asked)
     assert journey.world.send(form, note="Une raison", **fields).status == 303
+
+
+def asking_from(world: World, least: int) -> None:
+    """The offer on sale asks for a second yes from this sum on."""
+    window = world.row(SHOP_KEY)["offers"]
+    key = offer_key("logo", next(one["version"] for one in window if one["slug"] == "logo"))
+    row = world.row(key)
+    world.ports.store.write(Change(key, put={"policy": {**row["policy"], "confirm": least}}))
+
+
+def _of_an_unknown_end(world: World) -> Journey:
+    """An order with a refund of a second payment that was sent, and nobody knows what became of it."""
+    one = Journey(world).to_work()
+    operation = f"{one.id}:stray:00:cs_second"
+    body = refund_body(one.order.payment_intent or "", 29_000, operation, one.id) | {"session": "cs_second"}
+    act = Act(
+        order=one.id,
+        id="refund-00-cs_second",
+        kind=ActKind.REFUND,
+        milestone="00",
+        operation=operation,
+        amount=29_000,
+        currency="eur",
+        body=body,
+        state=ActState.UNKNOWN,
+        why="answer_differs",
+    )
+    world.ports.store.write(Put(act_key(one.id, act.id), act_row(act)))
+    settle_unknown(world.ports, one.id)
+    world.pass_time(minutes=3)
+    return one
 
 
 def at_every_gate(world: World) -> list[Waiting]:
@@ -75,7 +109,15 @@ def at_every_gate(world: World) -> list[Waiting]:
         form = world.get(one.page).form("stars")
         assert world.send(form, stars="2", note="Trop simple.", action="rate").status == 303
     appealed.answer("rating", "appeal", "Le brief demandait cela.")
+    unknown = _of_an_unknown_end(world)
+    asking_from(world, 10_000)
+    confirming = Journey(world).to_assign()
+    cancel(confirming)
+    world.pass_time(minutes=10)
+    asking_from(world, 100_000)
     reached = {
+        Kind.CONFIRM: confirming,
+        Kind.OUTCOME: unknown,
         Kind.DISPUTE: disputed,
         Kind.RATING: rated,
         Kind.APPEAL: appealed,

@@ -140,7 +140,7 @@ def test_a_transfer_that_was_never_made_follows_under_a_fresh_key_a_day_later(wo
 
 def test_of_a_large_one_only_a_person_says_that_it_was_never_made(world: World) -> None:
     """Stripe does not promise that its lists are complete: a mistake of this size is not a machine's to make."""
-    with patch("relais.act.A_PERSON_DECIDES", 100):
+    with patch("relais.steps.acts.is_large", return_value=True):
         journey = Journey(world).to_hold()
         fault(world, FaultKind.LOSE_REQUEST, times=1_000)
         world.pass_time(days=7)

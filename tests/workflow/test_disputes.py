@@ -21,6 +21,7 @@ from relais.ledger import BankTransaction, Entry
 from relais.offer import RefundCause
 from relais.order import ORDER_LEVEL
 from relais.ports import ConditionFailedError, MovementRefusedError
+from relais.rows import SHOP_KEY, Change, offer_key
 from relais.steps import by_hand, evidence, gates, late_refund, payout
 from relais.steps.by_hand import DisputeOpenError
 from relais.steps.decisions import Answer
@@ -28,6 +29,7 @@ from relais.steps.late_refund import NothingToRefundError
 from relais.steps.links import order_link
 from relais.steps.situation import read_situation
 from tests.support.journey import Journey
+from tests.workflow.onboardings import onboard, without_account
 from tests.workflow.ways_out import cancel
 
 PRICE, PAY = 29_000, 13_000
@@ -483,3 +485,45 @@ def _plays(dies_at: int | None) -> int:
         assert journey.order.disputed is None, dies_at
         clean(journey)
     return count
+
+
+def bearing(world: World, keeps: str) -> None:
+    """What a freelancer keeps of their pay by the offer's policy when a client changes their mind."""
+    version = next(one["version"] for one in world.row(SHOP_KEY)["offers"] if one["slug"] == "logo")
+    key = offer_key("logo", version)
+    policy = world.row(key)["policy"]
+    bears = {**policy["bears"], "change_of_mind": keeps}
+    world.ports.store.write(Change(key, put={"policy": {**policy, "bears": bears}}))
+
+
+@pytest.mark.parametrize(("lost", "pay"), [(None, PAY // 2), (14_500, PAY - PAY // 4)], ids=["all of it", "a half"])
+def test_pay_that_waits_for_an_account_is_less_where_a_dispute_is_lost_meanwhile(
+    world: World, lost: int | None, pay: int
+) -> None:
+    """What waits unsent is given up and planned anew with what is due by then: the policy binds as in any refund."""
+    bearing(world, "half")
+    without_account(world)
+    journey = Journey(world).to_hold()
+    world.pass_time(days=9)
+    assert (journey.stage, journey.order.in_transit) == ("payout", PAY)
+    verdict(journey, disputed(journey, lost), "lost")
+    assert journey.milestone.left_to_send + journey.milestone.in_transit == pay
+    onboard(world)
+    world.pass_time(days=9)
+    assert (journey.order.stage.value, journey.order.sent) == ("completed", pay)
+    assert [one["amount"] for one in world.transfers()] == [pay]
+    order = journey.order
+    assert (order.left, order.borne) == ((0, pay) if lost is None else (PRICE - lost - pay, 0))
+    clean(journey)
+
+
+def test_pay_that_waits_and_keeps_all_of_it_by_the_terms_is_paid_whole(world: World) -> None:
+    """The sample shop's terms name no share for a change of mind: they are paid in full, by the seller."""
+    without_account(world)
+    journey = Journey(world).to_hold()
+    world.pass_time(days=9)
+    verdict(journey, disputed(journey), "lost")
+    onboard(world)
+    world.pass_time(days=9)
+    assert (journey.order.sent, journey.order.borne, len(world.transfers())) == (PAY, PAY, 1)
+    clean(journey)

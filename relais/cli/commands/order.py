@@ -374,6 +374,7 @@ def _act_document(act: Act, times: Times) -> dict[str, Any]:
         "first_sent": times.iso(act.first_sent),
         "last_sent": times.iso(act.last_sent),
         "why": act.why,
+        "waits_for_a_second_yes": act.unconfirmed,
     }
 
 
@@ -950,7 +951,7 @@ def pay_by_bank(  # noqa: PLR0917 - Typer reads options from parameters
 ) -> None:
     """Show a code that a banking app pays: what Stripe refused to move, as a SEPA transfer. Nothing is written.
 
-    Afterwards record it with `relais order paid-by-bank`.
+    Afterwards record it with `relais order paid-by-bank`. A large sum asks you for a second yes by mail first.
     """
     found = by_hand.to_pay_by_bank(Stack(stage).ports, tidy(order), act)
     remittance = f"Relais {found.order}"

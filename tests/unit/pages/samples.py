@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import product
+from typing import Any
 
 from relais.calendar import Away, Hours
 from relais.checks import Check, Found
@@ -286,6 +287,8 @@ OWNERS = {
     Kind.APPEAL: (Role.SELLER, "seller", Default.STAY),
     Kind.ONBOARDING: (Role.FREELANCER, FREELANCER.key, Default.STAY),
     Kind.AGREEMENT: (Role.SELLER, "seller", Default.REFUSE),
+    Kind.CONFIRM: (Role.SELLER, "seller", Default.STAY),
+    Kind.OUTCOME: (Role.SELLER, "seller", Default.STAY),
 }
 ROUTED = {
     Kind.BRIEF: (Choice.HAND_IN,),
@@ -325,6 +328,8 @@ ROUTED = {
     Kind.APPEAL: (Choice.KEEP, Choice.STRIKE),
     Kind.ONBOARDING: (),
     Kind.AGREEMENT: (Choice.GRANT, Choice.REFUSE),
+    Kind.CONFIRM: (Choice.SEND, Choice.KEEP),
+    Kind.OUTCOME: (Choice.MADE, Choice.NEVER_MADE),
 }
 ASKED = (
     Kind.PROPOSAL,
@@ -344,12 +349,24 @@ ASKED = (
     Kind.DISPUTE,
     Kind.RATING,
     Kind.APPEAL,
+    Kind.CONFIRM,
+    Kind.OUTCOME,
 )
 FOUND = tuple(Found(check, ok, "3", "2") for check in Check for ok in (False, True))
 BEARINGS = tuple(Bearing(cause, PAY, PRICE - PAY) for cause in (RefundCause.BRIEF_NOT_MET, RefundCause.SELLER_FAULT))
-NOTELESS = {Kind.PICK, Kind.PARK, Kind.STUCK, Kind.LATE, Kind.CANCEL_LATE, Kind.MORE_TIME, Kind.APPEAL}
+NOTELESS = {
+    Kind.PICK,
+    Kind.PARK,
+    Kind.STUCK,
+    Kind.LATE,
+    Kind.CANCEL_LATE,
+    Kind.MORE_TIME,
+    Kind.APPEAL,
+    Kind.CONFIRM,
+    Kind.OUTCOME,
+}
 """The kinds that have a page of their own."""
-SHOWN: dict[Kind, dict[str, str | int]] = {
+SHOWN: dict[Kind, dict[str, Any]] = {
     Kind.SETTLEMENT: {"amount": 6_000, "proposal": "part"},
     Kind.LATE: {"missed": "2026-11-30T16:00:00+00:00"},
     Kind.ONBOARDING: {"pay": 13_000, "alarm": "2026-12-20T17:00:00+00:00", "legal": "2026-12-30T17:00:00+00:00"},
@@ -363,6 +380,23 @@ SHOWN: dict[Kind, dict[str, str | int]] = {
     Kind.RATING: {"stars": 4, "weight": 1000, "text": "texts/x/rating"},
     Kind.APPEAL: {"stars": 2, "weight": 1000, "maker": FREELANCER.key, "text": "texts/x/appeal"},
     Kind.AGREEMENT: {"text": "texts/x/agreement"},
+    Kind.OUTCOME: {
+        "stage": "refund",
+        "amount": 6_000,
+        "operation": "K7Q2M8RD4TZX:refund:late-01:1",
+        "seen": [{"id": "re_3NMGNVZDFEnT08hyFqMP9YBpW", "amount": 6_000}],
+        "wrong": "re_3NMGNVZDFEnT08hyFqMP9YBpX",
+    },
+    Kind.CONFIRM: {
+        "stage": "transfer",
+        "amount": 130_000,
+        "maker": FREELANCER.key,
+        "why": "accepted",
+        "sent": 0,
+        "refunded": 0,
+        "alarm": "2026-12-20T17:00:00+00:00",
+        "legal": "2026-12-30T17:00:00+00:00",
+    },
     Kind.COUNTER: {
         "maker": FREELANCER.key,
         "was_pay": 13_000,
@@ -454,6 +488,11 @@ LETTERS = (
     "agreement_grant",
     "agreement_refuse",
     "agreement_unanswered",
+    "confirm_transfer",
+    "confirm_refund",
+    "outcome_refund",
+    "outcome_transfer",
+    "outcome_reversal",
     "withdrawn",
     "left",
     "pro_rata",

@@ -161,6 +161,7 @@ def test_acceptance_says_when_silence_is_a_yes() -> None:
 def test_every_gate_says_what_silence_means_and_promises_nothing_that_is_not_there(lang: str, kind: Kind) -> None:
     """Promise 3: every wait is a contract. Reopening does not exist yet; refunds are named only where they come."""
     of_its_kind = {(Kind.REFUND, Default.STAY), (Kind.REFUND_REQUEST, Default.LAPSE), (Kind.SETTLEMENT, Default.TAKE)}
+    of_its_kind.add((Kind.CONFIRM, Default.SEND))
     for default, dated in product(Default, (True, False)):
         gate = replace(samples.gate(kind, lang), default=default)
         said = words.contract(gate if dated else replace(gate, deadline=None), lang, samples.ZONE)
