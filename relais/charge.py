@@ -9,7 +9,7 @@ can touch what was paid for another. Amounts are minor units of the order's curr
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -121,11 +121,23 @@ def fundings(held: int, own: Funding, charges: Iterable[Charge]) -> tuple[Fundin
     return (*((first,) if first.left > 0 else ()), *later)
 
 
-def paid_from(due: int, fundings: Sequence[Funding]) -> tuple[Part, ...]:
-    """Split what a freelancer is due over the charges, oldest first; what they do not hold the seller bears."""
-    parts = _spread(due, fundings)
+def paid_from(due: int, fundings: Sequence[Funding], sent: int = 0) -> tuple[Part, ...]:
+    """Split what a freelancer is due over the charges, oldest first; what they do not hold the seller bears.
+
+    What was `sent` before has used them in the same order.
+    """
+    parts = _spread(due, _unused(sent, fundings))
     rest = due - sum(part.amount for part in parts)
     return (*parts, *((Part(None, rest),) if rest > 0 else ()))
+
+
+def _unused(sent: int, fundings: Iterable[Funding]) -> tuple[Funding, ...]:
+    found, rest = [], sent
+    for one in fundings:
+        used = min(rest, one.left)
+        rest -= used
+        found.append(replace(one, left=one.left - used))
+    return tuple(found)
 
 
 def given_back_to(amount: int, fundings: Sequence[Funding]) -> tuple[Part, ...]:

@@ -138,8 +138,11 @@ def pay(ports: Ports, situation: Situation, gate: Gate) -> None:
     if not acts:
         answer(ports, situation, gate, Answer(Choice.NOTHING_DUE, "engine", Via.ENGINE))
         return
+    left = len(acts)
     for act in acts:
-        if not _part_paid(ports, situation, gate, act, last=act is acts[-1]):
+        if _part_paid(ports, situation, gate, act, last=left == 1):
+            left -= 1
+        elif not act.unconfirmed:  # the seller is asked about each part, and may say yes to the later one first
             return
 
 
@@ -229,8 +232,8 @@ def _plan(ports: Ports, situation: Situation, milestone: Milestone, gate: Gate, 
     maker = situation.freelancer
     netted = 0 if maker is None else min(due, maker.owing(situation.order.currency))
     amount = due - netted
-    held = min(amount, milestone.held)
-    parts = paid_from(amount, funding_of(ports.store, situation.order, milestone))
+    parts = paid_from(amount, funding_of(ports.store, situation.order, milestone), milestone.sent)
+    held = min(sum(part.amount for part in parts if part.funding is not None), situation.order.left)
     much = is_much(amount, situation.order.currency, situation.offer.policy.confirm)
     acts = [
         replace(_act(ports, situation, gate, part, number), unconfirmed=much)

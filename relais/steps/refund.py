@@ -71,8 +71,11 @@ def give_back(ports: Ports, situation: Situation, gate: Gate) -> None:
     if not acts:
         answer(ports, situation, gate, Answer(_outcome(situation), "engine", Via.ENGINE), _unwound(ports, situation))
         return
+    left = len(acts)
     for act in acts:
-        if not _part_given_back(ports, situation, gate, act, last=act is acts[-1]):
+        if _part_given_back(ports, situation, gate, act, last=left == 1):
+            left -= 1
+        elif not act.unconfirmed:  # the seller is asked about each part, and may say yes to the later one first
             return
 
 

@@ -13,6 +13,7 @@ from relais.charge import (
     Charge,
     Funding,
     NotChargedError,
+    Part,
     charge_from_row,
     charge_key,
     charge_row,
@@ -44,6 +45,25 @@ def test_a_freelancers_pay_is_split_whole_and_no_charge_bears_more_than_it_holds
     borne = [part for part in parts if part.funding is None]
     assert sum(part.amount for part in borne) == max(0, due - sum(one.left for one in given_))
     assert len({part.funding.name for part in parts if part.funding}) == len(parts) - len(borne)
+
+
+@given(FUNDINGS, st.integers(0, 200_000), st.integers(0, 200_000))
+def test_what_is_paid_in_two_goes_takes_no_more_of_a_charge_than_in_one(
+    given_: tuple[Funding, ...], sent: int, due: int
+) -> None:
+    """What was sent before has used the oldest: nothing of a charge is drawn on twice."""
+
+    def drawn(*parts: Part) -> dict[str, int]:
+        found: dict[str, int] = {}
+        for part in parts:
+            name = "" if part.funding is None else part.funding.name
+            found[name] = found.get(name, 0) + part.amount
+        return found
+
+    at_once = drawn(*paid_from(sent + due, given_))
+    held = sum(one.left for one in given_)
+    if sent <= held:
+        assert drawn(*paid_from(sent, given_), *paid_from(due, given_, sent)) == at_once
 
 
 @given(FUNDINGS, st.integers(1, 400_000))

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from devstack.simulation.pages import Form
 from devstack.simulation.world import World, world_in_memory
 from devstack.stripe_sandbox.disputes import decide, open_dispute
 from devstack.stripe_sandbox.faults import Fault, FaultKind
@@ -18,6 +19,7 @@ from relais.offer import RefundCause
 from relais.steps import interrupt, late_refund
 from relais.steps.charges import charges_of
 from relais.steps.evidence import pack
+from relais.steps.links import gate_link
 from relais.steps.situation import read_situation
 from tests.support.charged import charge_more
 from tests.support.journey import Journey
@@ -208,4 +210,47 @@ def test_two_disputes_of_one_order_are_both_asked_about_and_thaw_one_after_the_o
     assert journey.order.disputed is None
     finish(journey)
     assert journey.order.stage.value == "completed"
+    books(world)
+
+
+def confirm(journey: Journey, which: int) -> Form:
+    """The form of a question whether so much money shall leave: the first, or the newest."""
+    asked = [gate for gate in journey.gates if gate.id.kind is Kind.CONFIRM]
+    gate = asked[0 if which == 1 else -1]
+    return journey.world.get(gate_link(journey.world.ports, journey.order, gate)).form("choice")
+
+
+def test_a_yes_to_the_later_part_alone_does_not_end_the_payout(world: World) -> None:
+    """Both parts are asked about at once; the gate is answered when none is left, in whatever order they leave."""
+    top_up(world.sandbox.platform, 400_000)
+    journey, _ = two_charges(world, price=400_000, cost=280_000)
+    finish(journey)
+    world.send(confirm(journey, -1), choice="send")
+    world.pass_time(minutes=2)
+    assert ([one["amount"] for one in world.transfers()], journey.stage) == ([PAY + 280_000 - PRICE], "payout")
+    world.send(confirm(journey, 1), choice="send")
+    world.pass_time(days=2)
+    assert (journey.order.stage.value, journey.milestone.sent) == ("completed", PAY + 280_000)
+    books(world)
+
+
+def test_pay_that_is_planned_anew_draws_on_no_charge_twice(world: World) -> None:
+    """One part had left when a bank took the second charge: what is still due is the seller's, and nothing sticks."""
+    top_up(world.sandbox.platform, 400_000)
+    journey, more = two_charges(world, price=400_000, cost=280_000)
+    finish(journey)
+    world.send(confirm(journey, 1), choice="send")  # so much is asked about twice, each part by itself
+    world.pass_time(minutes=2)
+    assert [one["amount"] for one in world.transfers()] == [PRICE]
+    found = open_dispute(world.sandbox.platform, world.sandbox.platform.get("charge", more.charge))
+    world.settle()
+    decide(world.sandbox.platform, found, "lost")
+    world.settle()
+    world.pass_time(hours=3)
+    world.send(confirm(journey, -1), choice="send")
+    world.pass_time(days=2)
+    order, milestone = journey.order, journey.milestone
+    assert (order.stage.value, order.left, order.in_transit, order.refunded) == ("completed", 0, 0, 400_000)
+    assert milestone.sent == order.sent == sum(one["amount"] for one in world.transfers()) == PAY + 280_000
+    assert order.paid + order.borne == order.sent + order.refunded
     books(world)
