@@ -38,11 +38,12 @@ def serve_preview(event: dict[str, Any]) -> dict[str, Any]:
 
 
 def _picture(ports: WiredPorts, request: Request, original: Original) -> dict[str, Any]:
+    file, lang = original
     try:
-        body, kind = reduced(original.body), "image/jpeg"
+        body, kind = reduced(file), "image/jpeg"
     except PictureUnreadableError as unreadable:
         ports.note(unreadable)
-        body, kind = _drawing(say(original.lang, "file.no_preview")).encode(), "image/svg+xml"
+        body, kind = _drawing(say(lang, "file.no_preview")).encode(), "image/svg+xml"
     headers = SAFE | {"content-type": kind, "cache-control": KEPT}
     told = "" if request.method == "HEAD" else base64.b64encode(body).decode()
     return http.response(Response(200, told, headers)) | {"isBase64Encoded": True}

@@ -6,8 +6,6 @@ The original stays where it is until then: what leaves is smaller, and marked in
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from relais.errors import RelaisError
 from relais.gate import Gate, Kind, Status
 from relais.ports import Ports
@@ -23,12 +21,8 @@ SHOWS = frozenset({Kind.ACCEPTANCE, Kind.SETTLEMENT})
 """The client's gates whose page shows the work before it is theirs."""
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Original:
-    """What a preview is made of, and the language of who looks at it."""
-
-    body: bytes
-    lang: str
+Original = tuple[bytes, str]
+"""What a preview is made of, and the language of who looks at it. No class: every page loads this module."""
 
 
 class NoPreviewError(RelaisError):
@@ -66,4 +60,4 @@ def _original(ports: Ports, gate: Gate, number: int) -> Original:
     if number >= len(files) or not has_preview(files[number]["name"], files[number]["size"]):
         raise NoPreviewError
     file = files[number]
-    return Original(ports.files.read(file["key"], file.get("upload", "")), gate.lang)
+    return ports.files.read(file["key"], file.get("upload", "")), gate.lang
