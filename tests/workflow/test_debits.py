@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -15,12 +16,14 @@ from devstack.simulation.world import PUBLIC_URL, World, world_in_memory
 from devstack.stripe_sandbox.disputes import open_dispute
 from devstack.stripe_sandbox.payments import top_up
 from relais import ledger
+from relais.calendar import Duration
 from relais.ledger import BankTransaction, Entry
 from relais.offer import RefundCause
 from relais.rows import REPORT_KEY, debit_key, session_key
-from relais.steps import late_refund
+from relais.steps import late_refund, shown
 from relais.steps.compare import waits_for_bank
 from relais.steps.debits import out
+from relais.steps.situation import read_situation, safe_from
 from tests.support.journey import ANSWERS, CONSENT, Journey, path
 from tests.workflow.test_failures import told
 from tests.workflow.ways_out import cancel
@@ -234,6 +237,9 @@ def test_the_pay_of_a_debit_waits_until_it_is_safe_and_the_proposal_says_so(worl
     journey.deliver()
     journey.answer("review", "approve")
     journey.answer("acceptance", "accept")
+    seen = read_situation(world.ports, journey.id, "01")
+    longer = replace(seen.offer, policy=replace(seen.offer.policy, debit_hold=Duration.parse("60 d")))
+    assert shown.pay_by(replace(seen, offer=longer)) == safe_from(replace(seen, offer=longer)) != shown.pay_by(seen)
     hold = journey.open_gate
     assert hold.deadline is not None
     assert paid_at + timedelta(days=14) <= hold.deadline <= paid_at + timedelta(days=18)
