@@ -72,6 +72,8 @@ DECIDED_AFTER = timedelta(days=30)
 LEAVES = 0.08
 """How often a client changes their mind some day, and looks for a way out of the order."""
 MORE_TIME, REOPENED, RATED, APPEALED = 0.15, 0.5, 0.5, 0.4
+ASKS, WRITES, PASSES_ON = 0.06, 0.08, 0.3
+"""How often somebody asks before they answer, a client writes, and the seller passes on what was written."""
 TRIES_AFTER_TROUBLE = 9
 WAY_OUT = re.compile(r'\?(withdraw=1|cancel=1|agree=\d\d)"')
 GATE = re.compile(r"/g/[0-9a-z]{12}/")
@@ -261,6 +263,8 @@ class Season:
         form = next((one for one in forms if "choice" in one.names), None)
         if form is None:
             return  # answered, by them or by somebody else
+        if self._asked(person, forms):
+            return  # the mail that answers it, or a reminder, brings them back
         longer = next((one for one in forms if one.fields.get("ask") == "more_time" and "note" not in one.names), None)
         if longer is not None and self.dice.random() < MORE_TIME:
             for _ in person.sends("more_time", ["more_time"]):
@@ -278,6 +282,27 @@ class Season:
         filled = {sent: self._filled(form, sent) for sent in drawn}
         for sent in drawn:
             _shown(self.world.send(form, choice=sent, **filled[sent]))
+
+    def _asked(self, person: Person, forms: list[Form]) -> bool:
+        """Ask from a page instead of answering: a question, a message, or what was written passed on."""
+        form = next((one for one in forms if one.fields.get("ask") in {"question", "message"}), None)
+        if form is None:
+            return False
+        passes = "sure" in form.names
+        if self.dice.random() > (PASSES_ON if passes else ASKS):
+            return False
+        words = {"sure": "yes"} if passes else {"note": f"{NOTE} {self.dice.randrange(1000)}"}
+        sent = [_shown(self.world.send(form, **words)) for _ in person.sends("ask", ["ask"])]
+        return any(one.status == HTTPStatus.SEE_OTHER for one in sent)
+
+    def _wrote(self, person: Person, page: Page) -> None:
+        """Write to the seller from the order's page."""
+        form = next((one for one in page.forms if one.fields.get("action") == "message"), None)
+        if form is None or person.gone or self.dice.random() > WRITES:
+            return
+        words = f"{NOTE} {self.dice.randrange(1000)}"
+        for _ in person.sends("message", ["message"]):
+            _shown(self.world.send(form, note=words))
 
     def _paid_by_bank(self, link: str) -> bool:
         """What Stripe refuses again and again, the seller's bank pays in the end: the park's page says how."""
@@ -321,6 +346,7 @@ class Season:
     def _brief(self, person: Person, link: str) -> None:
         """The order's page: the brief, while it waits."""
         page = _shown(self.world.get(link))
+        self._wrote(person, page)
         reopening = next((one for one in page.forms if "reopen" in one.names), None)
         if reopening is not None and not person.gone and self.dice.random() < REOPENED:
             for _ in person.sends("reopen", ["reopen"]):
