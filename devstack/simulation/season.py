@@ -32,6 +32,7 @@ from relais.errors import RelaisError
 from relais.gate import Kind, Status
 from relais.offer import RefundCause
 from relais.order import Debit, order_from_row
+from relais.ports import BankSilentError
 from relais.roster import Freelancer
 from relais.rows import gate_key, session_key
 from relais.shop import Shop
@@ -139,7 +140,7 @@ class Season:
         """Whoever meets an error tries again, a little later, then later still."""
         try:
             act()
-        except (OutageError, WorldError, FormNotFoundError, stripe.StripeError):
+        except (OutageError, WorldError, FormNotFoundError, stripe.StripeError, BankSilentError):
             if tried == TRIES_AFTER_TROUBLE:
                 self.violations.append(f"after {tried} tries something could still not be done")
                 return
