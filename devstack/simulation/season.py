@@ -73,6 +73,7 @@ DECIDED_AFTER = timedelta(days=30)
 LEAVES = 0.08
 """How often a client changes their mind some day, and looks for a way out of the order."""
 MORE_TIME, REOPENED, RATED, APPEALED = 0.15, 0.5, 0.5, 0.4
+BACK_AFTER = timedelta(days=1)
 ASKS, WRITES, PASSES_ON = 0.06, 0.08, 0.3
 """How often somebody asks before they answer, a client writes, and the seller passes on what was written."""
 TRIES_AFTER_TROUBLE = 9
@@ -140,7 +141,7 @@ class Season:
         """Whoever meets an error tries again, a little later, then later still."""
         try:
             act()
-        except (OutageError, WorldError, FormNotFoundError, stripe.StripeError, BankSilentError):
+        except (OutageError, WorldError, FormNotFoundError, BankSilentError, stripe.StripeError):
             if tried == TRIES_AFTER_TROUBLE:
                 self.violations.append(f"after {tried} tries something could still not be done")
                 return
@@ -265,7 +266,8 @@ class Season:
         if form is None:
             return  # answered, by them or by somebody else
         if self._asked(person, forms):
-            return  # the mail that answers it, or a reminder, brings them back
+            self.at(self.world.now() + BACK_AFTER, self._answering(person, link))  # the page still waits for them
+            return
         longer = next((one for one in forms if one.fields.get("ask") == "more_time" and "note" not in one.names), None)
         if longer is not None and self.dice.random() < MORE_TIME:
             for _ in person.sends("more_time", ["more_time"]):
