@@ -524,9 +524,6 @@ def play(seed: str, orders: int, days: int) -> Verdict:
             season.people.setdefault(one.email, Person(one.email, dice.choice(MAKERS), Random(dice.random())))
         season.read_the_book(days)
         season.break_things()
-        season.at(
-            season.starts, season.reconcile
-        )  # from here on Stripe's book is ours to keep: a first look reaches back for days only
         for number in range(orders):
             season.at(season.starts + timedelta(days=days) * dice.random(), lambda number=number: season.buy(number))  # type: ignore[misc]
         watched.append(season)
