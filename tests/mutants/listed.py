@@ -184,8 +184,8 @@ DISPUTED = (
     Mutant(
         "a dispute freezes nothing",
         DISPUTES,
-        'put={"disputed": seen.id, "dispute_stage": seen.state.value},',
-        'put={"dispute_stage": seen.state.value},',
+        'put = {"disputed": first, "dispute_stage": standing[first]} |',
+        'put = {"dispute_stage": standing[first]} |',
         (f"{WORKFLOW}test_disputes.py::test_a_dispute_freezes_the_pay_and_a_won_one_lets_it_go",),
     ),
     Mutant(
