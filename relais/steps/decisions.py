@@ -264,6 +264,7 @@ def effects(situation: Situation, gate: Gate, answer: Answer) -> Effects:
             | Kind.ONBOARDING
             | Kind.CONFIRM
             | Kind.OUTCOME
+            | Kind.FRAUD_WARNING
         ):
             raise ChoiceNotRoutedError(gate.id.kind, answer.choice)
         case _:

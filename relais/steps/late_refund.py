@@ -124,7 +124,8 @@ def refund_late(
         return Foreseen(number, refused[0].amount, 0, refused[0].currency)
     foreseen = _foreseen(situation, amount, cause)
     this = len(before) + 1
-    said = {"note": keep_text(ports, order_id, f"refund-{LATE}-{number}-{this}", reason), "cause": cause.value}
+    note = keep_text(ports, order_id, f"refund-{LATE}-{number}-{this}", reason) if reason else ""
+    said = {"note": note, "cause": cause.value}
     try:
         ports.store.write(*_decided(ports, situation, foreseen, said, this))
     except ConditionFailedError:

@@ -42,6 +42,7 @@ from relais.steps.acts import OPEN_STATES, Done, Ended, Later, Outcome, acts_of,
 from relais.steps.contracts import contract
 from relais.steps.decisions import Answer, Effects, bank_puts, entry_put, not_interrupted
 from relais.steps.disputes import answer_disputes, dispute_told
+from relais.steps.fraud import give_back_warned, warned
 from relais.steps.gates import (
     GateCall,
     StageMismatchError,
@@ -359,7 +360,7 @@ def _due(ports: Ports, order: str, after: timedelta) -> dict[str, str]:
 def run_owed(ports: Ports, order_id: str, owed: str) -> None:
     """Do what an order owes that needs Stripe: book its card fee, or go on with its acts.
 
-    Of a dispute its own id is given: which order it is about only Stripe knows.
+    Of a dispute or a warning its own id is given: which order it is about only Stripe knows.
     """
     if owed == Owed.FEE.value:
         book_fee(ports, order_id)
@@ -367,6 +368,10 @@ def run_owed(ports: Ports, order_id: str, owed: str) -> None:
     if owed == Owed.DISPUTE.value:
         dispute_told(ports, order_id)
         return
+    if owed == Owed.WARNING.value:
+        warned(ports, order_id)
+        return
+    give_back_warned(ports, order_id)
     run_acts(ports, order_id)
     refund_gates(ports, order_id)
     pay_former(ports, order_id)

@@ -330,6 +330,8 @@ def moot(situation: Situation, gate: Gate) -> bool:
         return False
     if gate.id.kind is Kind.STUCK:
         return not situation.order.is_open or gate.about != str(situation.order.run)
+    if gate.id.kind is Kind.FRAUD_WARNING:
+        return situation.order.disputed is not None or situation.order.refunded >= situation.order.paid
     if gate.id.kind is Kind.DISPUTE:
         return _decided_already(situation.order, gate)
     if interrupted(situation) or situation.order.stage in UNWOUND:
