@@ -1,4 +1,4 @@
-"""What mails are given to show, and what surrounds pages and mails alike.
+"""What mails are given to show.
 
 Apart from the views of pages: who writes mails and shows nothing is spared their cost at every cold start.
 
@@ -20,25 +20,9 @@ if TYPE_CHECKING:
     from relais.gate import Gate, Role
     from relais.offer import Offer
     from relais.order import Milestone, Order
+    from relais.pages.frame import Frame
     from relais.report import Finding
     from relais.roster import Freelancer, Reason
-    from relais.shop import Shop
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class Frame:
-    """What surrounds every page and mail: shop, language, zone, public address, the page's own path.
-
-    `other_lang` is the address of the same page in the other language, where there is one.
-    """
-
-    shop: Shop
-    lang: str
-    zone: str
-    home: str
-    path: str
-    now: datetime
-    other_lang: str | None = None
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -20,7 +20,7 @@ from relais.gate import GOES_ON, Choice, DeclineWhy, Gate, GateId, Kind, Role, V
 from relais.offer import Disclosure, Offer, OfferStatus, RefundCause, Review
 from relais.order import Milestone, MilestoneStage, Order, OrderStage
 from relais.pages import words
-from relais.pages.letter_views import Frame
+from relais.pages.frame import Frame
 from relais.pages.phrases import (
     bears_in_words,
     dispute_reason,
@@ -489,6 +489,7 @@ def _gate_facts(view: GateView) -> dict[str, Any]:
         "checked": tuple(one for at, one in enumerate(view.offer.checks) if not view.ticked or at in view.ticked),
         "lacking": any(one.key in LACKING for one in view.problems),
         "park_why": park_reason(view.gate.shown.get("why"), lang),
+        "park_by_bank": str(view.gate.shown.get("why")).endswith("_refused"),
         "confirm_from": _confirm_from(view, lang) if kind is Kind.CONFIRM else "",
         "dispute_why": dispute_reason(view.gate.shown.get("reason"), lang),
         "candidates": tuple(_candidate(one, view, lang) for one in view.candidates),

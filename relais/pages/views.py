@@ -28,7 +28,7 @@ from relais.checks import Found
 from relais.gate import Choice, Decision, Gate, Kind, Role
 from relais.offer import Offer, RefundCause
 from relais.order import Milestone, MilestoneStage, Order
-from relais.pages.letter_views import Frame
+from relais.pages.frame import Frame
 from relais.problem import Problem
 from relais.roster import Freelancer, Reason
 

@@ -14,7 +14,8 @@ from relais import ledger
 from relais.act import ActKind, ActState, act_from_row
 from relais.metrics import Metric
 from relais.order import instant, is_order_id, stamp
-from relais.pages.letter_views import Frame, ReportView
+from relais.pages.frame import Frame
+from relais.pages.letter_views import ReportView
 from relais.ports import BankSilentError, ConditionFailedError, MailRefusedError, Ports, Store
 from relais.report import MOST_KEPT, Finding, FindingKind, booked_in_stripe, findings
 from relais.rows import REPORT_KEY, SHOP_KEY, Put, Row

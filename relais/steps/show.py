@@ -25,7 +25,7 @@ from relais.order import (
     milestone_from_row,
     unstarted,
 )
-from relais.pages.letter_views import Frame
+from relais.pages.frame import Frame
 from relais.pages.views import (
     AnsweredView,
     Asking,
@@ -50,7 +50,7 @@ from relais.roster import Freelancer
 from relais.rows import brief_key, deliverable_key, gate_key
 from relais.schedule import schedule
 from relais.shop import Shop
-from relais.steps import letters
+from relais.steps import shown
 from relais.steps.asks import counters_of, may_ask, refused, spent, waiting_of
 from relais.steps.bearings import bearings, typed_part
 from relais.steps.chosen import asked_before, ranking_of
@@ -350,7 +350,7 @@ def _uploaded(ports: Ports, key: str) -> FileView:
 def _answers(ports: Ports, order: Order) -> tuple[tuple[str, str], ...]:
     if order.handed_in is None:
         return ()
-    return letters.read_brief(ports, read_situation(ports, order.id, "00"), order.lang)
+    return shown.read_brief(ports, read_situation(ports, order.id, "00"), order.lang)
 
 
 def client_gate(ports: Ports, order: Order, milestones: tuple[Milestone, ...]) -> Gate | None:
@@ -535,11 +535,11 @@ def _gate_view(ports: Ports, situation: Situation, gate: Gate, typed: Typed) -> 
         nonce=gate_nonce(ports, order, gate),
         files_action=f"{path}/files" if gate.id.kind is Kind.WORK else None,
         milestone=milestone,
-        freelancer=maker_row or letters.maker(ports, situation, gate),
+        freelancer=maker_row or shown.maker(ports, situation, gate),
         pay=gate.shown.get("pay") if maker else None,
-        pay_by=letters.pay_by(situation) if maker else None,
-        deadline=letters.work_deadline(gate) if maker or gate.id.kind is Kind.WORK else situation.promised,
-        brief=letters.read_brief(ports, situation, gate.lang) if reads_brief else (),
+        pay_by=shown.pay_by(situation) if maker else None,
+        deadline=shown.work_deadline(gate) if maker or gate.id.kind is Kind.WORK else situation.promised,
+        brief=shown.read_brief(ports, situation, gate.lang) if reads_brief else (),
         brief_files=_brief_files(ports, order) if reads_brief else (),
         files=delivered(ports, files, released=released or before),
         uploaded=tuple(_uploaded(ports, key) for key in typed.files),
@@ -548,19 +548,19 @@ def _gate_view(ports: Ports, situation: Situation, gate: Gate, typed: Typed) -> 
         withheld=0 if released else len(links),
         ticked=tuple(handed.get("ticked", ())),
         found=tuple(Found.from_row(one) for one in handed.get("checks", ())) if seller else (),
-        note=letters.last_note(ports, situation)
+        note=shown.last_note(ports, situation)
         if gate.id.kind in {Kind.WORK, *SETTLED}
         else _words(ports, gate, "text"),
         thread=_thread(ports, order, () if milestone is None else (milestone,), gate.role, gate.owner),
         asking=asking_of(ports, situation, gate),
         rating=_words(ports, gate, "rating_text"),
-        reasons=letters.reasons(gate),
+        reasons=shown.reasons(gate),
         margin=gate.shown.get("margin", _margin(situation)) if seller else None,
         candidates=candidates(ports, situation.offer) if gate.id.kind is Kind.PICK else (),
         chosen=ranking_of(ports, situation) if gate.id.kind is Kind.REVIEW else (),
         own=own(ports) if gate.id.kind in {Kind.PICK, Kind.LATE} else None,
         asked=asked_before(ports, situation) if gate.id.kind is Kind.PICK else (),
-        others=letters.other_proposals(maker_row, gate) if maker_row else 0,
+        others=shown.other_proposals(maker_row, gate) if maker_row else 0,
         room=max(0, maker_row.capacity - maker_row.in_hand) if maker_row else 0,
         own_page=freelancer_link(ports, maker_row) if maker_row else None,
         refund=_refund_shown(situation, gate),
@@ -700,7 +700,7 @@ def _proposal(ports: Ports, gate: Gate) -> OpenProposal:
         action=gate_path(ports, order, gate),
         nonce=gate_nonce(ports, order, gate),
         pay=int(gate.shown["pay"]),
-        due=letters.work_deadline(gate),
+        due=shown.work_deadline(gate),
     )
 
 
@@ -768,7 +768,7 @@ def _paid_all_the_same(situation: Situation, gate: Gate) -> int | None:
         return None
     planned = milestone.refunded or milestone.refund_in_transit
     cancelled = decision is not None and decision.choice is Choice.CANCELLED
-    return letters.kept(milestone) if planned and cancelled else None
+    return shown.kept(milestone) if planned and cancelled else None
 
 
 def _next_link(ports: Ports, situation: Situation, gate: Gate) -> str | None:

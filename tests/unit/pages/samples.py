@@ -25,7 +25,8 @@ from relais.offer import (
     Text,
 )
 from relais.order import Engagement, Milestone, MilestoneStage, Order, OrderStage
-from relais.pages.letter_views import Frame, LetterView
+from relais.pages.frame import Frame
+from relais.pages.letter_views import LetterView
 from relais.pages.render import Page
 from relais.pages.views import (
     AnsweredView,

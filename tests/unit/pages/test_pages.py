@@ -645,6 +645,14 @@ def test_why_something_stopped_is_said_in_words(lang: str) -> None:
     assert park_reason("new_cause", lang) == park_reason(None, lang)
 
 
+@pytest.mark.parametrize("lang", LANGS)
+def test_what_stripe_refused_can_be_paid_by_the_bank(lang: str) -> None:
+    """Who only finds "try again" presses it for ever: Stripe never refunds what a bank has taken back in part."""
+    for why, told in (("refund_refused", True), ("transfer_refused", True), ("exhausted", False)):
+        parked = samples.gate_view(lang, Kind.PARK, gate=replace(samples.gate(Kind.PARK, lang), shown={"why": why}))
+        assert (f"relais order pay-by-bank {samples.ORDER.id}" in show(parked).words) is told
+
+
 def test_who_decided_is_told_without_telling_names() -> None:
     """It says what and when; the key of whoever pressed is nobody's business."""
     for name, view in samples.answered_pages("fr"):
