@@ -258,6 +258,7 @@ class Owed(StrEnum):
     FEE = "fee"
     DISPUTE = "dispute"
     WARNING = "warning"
+    DEBIT = "debit"
 
 
 class MalformedGateIdError(RelaisError):

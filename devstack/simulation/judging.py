@@ -115,6 +115,8 @@ def _end(one: Dossier) -> str:
 
 
 def _stuck(one: Dossier) -> Iterator[str]:
+    if one.order.settling:
+        yield f"order {one.order.id} waits for a debit that no bank answers"
     if one.order.is_open:
         yield f"order {one.order.id} never ended: {_where(one)}"
         return

@@ -31,7 +31,7 @@ from devstack.stripe_sandbox.payments import top_up
 from relais.errors import RelaisError
 from relais.gate import Kind, Status
 from relais.offer import RefundCause
-from relais.order import order_from_row
+from relais.order import Debit, order_from_row
 from relais.roster import Freelancer
 from relais.rows import gate_key, session_key
 from relais.shop import Shop
@@ -60,6 +60,14 @@ SEASON_FAULTS = {"calls lost": 0.002, "functions dying": 0.0015}
 CANCELLED, REASSIGNED, DECLINED, ABANDONED = 0.04, 0.03, 0.05, 0.04
 DISPUTED, LATE_REFUND, INQUIRED = 0.04, 0.04, 0.25
 """How often a bank takes a payment back, a seller refunds what was paid out, and a dispute begins as a question."""
+DEBITED, PAYS_AFTER_ALL = 0.15, 0.7
+"""How often a client wishes to pay by debit, and how often one whose bank refused it pays all the same."""
+ACCOUNTS: Mapping[str, float] = {
+    "FR1420041010050500013M02606": 16,
+    "FR8420041010050500013M02607": 4,
+    "FR5720041010050500013M02608": 1,
+}
+"""Of those who do: a bank pays, refuses, or pays and takes it back, each so often."""
 DECIDED_AFTER = timedelta(days=30)
 LEAVES = 0.08
 """How often a client changes their mind some day, and looks for a way out of the order."""
@@ -324,10 +332,17 @@ class Season:
             for _ in person.sends("rate", ["rate"]):
                 _shown(self.world.send(rating, stars=stars, note=NOTE, action="rate"))
             return
+        paying = next((one for one in page.forms if one.action.endswith("/checkout")), None)
+        if paying is not None and not person.gone:
+            self._pay_again(person, paying)
+            return
         form = next((one for one in page.forms if any(name.startswith("q_") for name in one.names)), None)
         if form is None or person.gone:
             return
         answers: dict[str, str | list[str]] = {name: NOTE for name in form.names if name.startswith("q_")}
+        if "ready" not in form.names:  # a debit is under way: answers are kept, and handed in once it is paid
+            _shown(self.world.send(form, **answers, action="save"))
+            return
         for _ in person.sends("hand_in", ["hand_in"]):
             _shown(self.world.send(form, **answers, ready="yes", action="hand_in"))
 
@@ -345,6 +360,8 @@ class Season:
         form = _shown(page).form("client_kind")
         consent = {"start_now": "yes", "ends_when_done": "yes"}
         kind = self.dice.choice(("consumer", "business"))
+        if self.dice.random() < DEBITED:
+            consent |= {"payment": "sepa_debit", "address": person.address}
         answer = _shown(self.world.send(form, client_kind=kind, **consent))
         session = urlsplit(answer.location).path.rpartition("/")[2]
         order = str(self.world.row(session_key(session))["order"])
@@ -356,8 +373,7 @@ class Season:
         self.at(self.world.now() + timedelta(minutes=4), lambda: self._pay(person, answer.location, order))
 
     def _pay(self, person: Person, url: str, order: str) -> None:
-        self.world.pay_page(url, GOOD_CARD, person.address)
-        self.world.settle()
+        self._pay_page(person, url, order)
         if (after := person.opens_after()) is not None:
             self.at(self.world.now() + after, lambda: self._after_payment(person, order))
         if self.dice.random() < CANCELLED:
@@ -370,6 +386,23 @@ class Season:
             self.at(self._some_day() + timedelta(days=30), lambda: self._refund_late(order))
         if self.dice.random() < LEAVES:
             self.at(self._some_day(), lambda: self._leave(person, order))
+
+    def _pay_page(self, person: Person, url: str, order: str) -> None:
+        """By card, or by debit where the page takes one."""
+        by_debit = order_from_row(self.world.order_row(order)).debit is Debit.OFFERED
+        iban = self.dice.choices(list(ACCOUNTS), list(ACCOUNTS.values()))[0] if by_debit else None
+        self.world.pay_page(url, GOOD_CARD, person.address, iban)
+        self.world.settle()
+
+    def _pay_again(self, person: Person, form: Form) -> None:
+        """The bank refused a debit: some press the button that the order's page has again."""
+        if self.dice.random() > PAYS_AFTER_ALL:
+            return
+        for _ in person.sends("checkout", ["checkout"]):
+            answer = _shown(self.world.send(form))
+        url = answer.location
+        if "/c/pay/" in url:
+            self._pay_page(person, url, form.action.split("/")[-3])
 
     def _after_payment(self, person: Person, order: str) -> None:
         """The page that the payment returns to."""
@@ -462,6 +495,7 @@ def play(seed: str, orders: int, days: int) -> Verdict:
             season.people.setdefault(one.email, Person(one.email, dice.choice(MAKERS), Random(dice.random())))
         season.read_the_book(days)
         season.break_things()
+        season.reconcile()  # from here on Stripe's book is ours to keep: a first look reaches back for days only
         for number in range(orders):
             season.at(season.starts + timedelta(days=days) * dice.random(), lambda number=number: season.buy(number))  # type: ignore[misc]
         watched.append(season)

@@ -32,7 +32,7 @@ class Wait:
 def waits_of(order: Order, gates: tuple[Gate, ...], acts: tuple[Act, ...], now: datetime) -> tuple[Wait, ...]:
     """What an order waits for now, most urgent first; after its end, what is said of it."""
     if order.stage is OrderStage.DRAFT:
-        return (_checkout(order),)
+        return (_debit(order) if order.settling else _checkout(order),)
     waits = [of_gate(gate, now) for gate in gates if gate.status is Status.OPEN]
     waits += [_act(act) for act in acts if act.state in {ActState.PLANNED, ActState.SENDING} and not act.unconfirmed]
     if not waits and order.is_open:
@@ -162,6 +162,25 @@ def _checkout(order: Order) -> Wait:
         choices=(),
         default="expires",
         otherwise="the checkout expires; the same link opens another one",
+        reached=None,
+    )
+
+
+def _debit(order: Order) -> Wait:
+    """A bank answers when it likes, within days; the clock asks Stripe each day."""
+    return Wait(
+        gate=None,
+        kind="debit",
+        milestone=None,
+        who=Role.ENGINE,
+        owner="bank",
+        waiting=(Role.CLIENT, Role.SELLER),
+        since=order.debit_at,
+        until=order.due,
+        reminders=(),
+        choices=(),
+        default="stay",
+        otherwise="Stripe is asked each day what the client's bank has answered; nothing starts before",
         reached=None,
     )
 

@@ -33,6 +33,7 @@ class LetterView:
     freelancer: accepted, will be paid), `reduced` (to the freelancer: a part was given back, `pay` is what is left),
     `settled` (to the client: a part was given back, the rest is accepted), `settlement`, `contested`, `unanswered` (to
     the client: what the seller proposes on a refund request, `facts` hold its `amount`), `paid`, `completed`,
+    `debit_pending`, `debit_failed` (what the bank said of a debit, `at` in `facts`),
     `onboarding` (to the freelancer: `pay` waits for their account), `unpaid` (to the seller, of the same),
     `parked`, `late`, `pick`, `stuck`, `taken` (to the
     freelancer: another was faster), `lost` (to the freelancer whose work goes on without them: `facts` hold `why`),
@@ -56,6 +57,7 @@ class LetterView:
     freelancer: Freelancer | None = None
     pay: int | None = None
     pay_by: datetime | None = None
+    pay_from: datetime | None = None
     deadline: datetime | None = None
     brief: tuple[tuple[str, str], ...] = ()
     note: str | None = None

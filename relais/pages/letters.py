@@ -322,6 +322,8 @@ def _after_lead(view: LetterView, named: str) -> tuple[str, ...]:
             seen = view.milestone is not None and view.milestone.version > 0
             said = ("order.refund.arrives", *(("order.refund.licence",) if seen else ()), "order.refund.nothing")
             return tuple(words.say(lang, key) for key in said)
+        case "brief", Role.CLIENT if view.order.by_debit:
+            return (words.say(lang, "debit.paid", price=words.money(view.order.price, view.order.currency, lang)),)
         case "proposal", Role.FREELANCER if view.others:
             others = words.say(lang, "own.others", count=view.others)
             return (f"{others} {words.say(lang, 'own.room', count=view.room)}",)
@@ -599,6 +601,8 @@ def _pay_and_date(view: LetterView, pay: str, date: str) -> str:
 def _terms(view: LetterView, lang: str) -> tuple[str, ...]:
     policy, offer = view.offer.policy, view.offer
     paid = words.say(lang, "bind.paid", hold=words.duration(offer.clocks.hold_spoken, lang))
+    if view.pay_from is not None:
+        paid += " " + words.say(lang, "bind.paid_from", date=_short(view, view.pay_from, "day"))
     if view.pay_by is not None:
         paid += " " + words.say(lang, "bind.paid_by", date=_short(view, view.pay_by, "day"))
     rights = (words.say(lang, "bind.rights", rights=offer.rights.in_(lang)),) if offer.rights else ()

@@ -367,6 +367,8 @@ def order_state(view: OrderView) -> str:
     back = money_back(view)
     match view.order.stage:
         case OrderStage.DRAFT:
+            if view.brief is not None:  # a debit is under way, and may be answered meanwhile
+                return "brief"
             to_pay = "to_pay" if view.checkout_action else "unpayable"
             return "confirming" if view.confirming else to_pay
         case OrderStage.PAID:

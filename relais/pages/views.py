@@ -70,9 +70,12 @@ class OfferView:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class BriefView:
-    """Screen B, inside the order's page: the brief to fill in, what was saved, until when, what it starts."""
+    """Screen B, inside the order's page: the brief to fill in, what was saved, until when, what it starts.
 
-    gate: Gate
+    Without a gate the order is not paid yet, a debit is under way: answers are kept, nothing is handed in.
+    """
+
+    gate: Gate | None
     action: str
     nonce: str
     files_action: str
@@ -309,6 +312,7 @@ class GateView:
     freelancer: Freelancer | None = None
     pay: int | None = None
     pay_by: datetime | None = None
+    pay_from: datetime | None = None
     deadline: datetime | None = None
     brief: tuple[tuple[str, str], ...] = ()
     brief_files: tuple[FileView, ...] = ()

@@ -206,7 +206,11 @@ def _order(ports: Ports, order: Order) -> None:
         return
     if order.owes_mail is not None:
         _claim_of_order(ports, order, "owes_mail", order.owes_mail, as_read)
-        tell_completed(ports, order)
+        _tell(ports, order)
+        return
+    if order.settling and order.session is not None:
+        _claim(ports, key, as_read, now + HEARTBEAT)
+        ports.background.run_act(order.session, Owed.DEBIT.value)
         return
     if order.owes_address is not None:
         _claim_of_order(ports, order, "owes_address", order.owes_address, as_read)
@@ -246,6 +250,16 @@ def _order(ports: Ports, order: Order) -> None:
         roll_over(ports, order)
     elif forgotten(ports, order):
         next_run(ports, order, "nobody is asked for what it waits for")
+
+
+def _tell(ports: Ports, order: Order) -> None:
+    """The last mails of an order; of one that is not paid, what the bank said of its debit."""
+    if order.stage is not OrderStage.DRAFT:
+        tell_completed(ports, order)
+        return
+    from relais.steps.debits import tell_debit  # a debit is rare: no other tick loads it
+
+    tell_debit(ports, order)
 
 
 def _paused_until(order: Order) -> datetime | None:

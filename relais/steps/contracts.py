@@ -16,7 +16,7 @@ from relais.offer import Clocks, Release
 from relais.order import Engagement, Milestone, stamp
 from relais.roster import Freelancer, Ranked, Standing
 from relais.steps.decisions import working_dates
-from relais.steps.situation import Situation
+from relais.steps.situation import Situation, safe_from
 from relais.withdrawal import right_until
 
 PARK_RULE = Rule.parse("1 wd; half")
@@ -441,6 +441,9 @@ def _hold(situation: Situation, link_key: str) -> Gate:
     if engaged.engagement.by_hand:
         wait = Duration.parse("0 wh")  # nobody is to be paid (design: people 5b, hold)
     until = due_after(wait, situation.now, situation.shop.calendar)
+    safe = None if engaged.engagement.by_hand else safe_from(situation)
+    if safe is not None:
+        until = max(until, safe)  # a debit's bank may take it back: not before some days by policy (money A 10)
     withdraws = right_until(situation.order, (engaged.milestone,), situation.now)
     if withdraws is not None and not engaged.milestone.refunded:
         until = max(until, withdraws)  # never before an open right of withdrawal ends (design: people 5b)

@@ -98,7 +98,7 @@ if TYPE_CHECKING:
     from relais.steps.show import Shown
 
 
-OFFER_FIELDS = frozenset({"client_kind", "start_now", "ends_when_done", "lang"})
+OFFER_FIELDS = frozenset({"client_kind", "start_now", "ends_when_done", "lang", "payment", "address"})
 LEAVING_FIELDS = frozenset({"name", "declare", "sure", "note"})
 ORDER_FIELDS = (
     frozenset({"nonce", "action", "address", "file", "ready", "milestone", "reopen", "stars"}) | LEAVING_FIELDS
@@ -107,6 +107,7 @@ ASK_FIELDS = frozenset({"ask", "stops", "anyway"})
 GATE_FIELDS = frozenset({"nonce", "choice", "note", "file", "why", "stripe_id"}).union(
     PICK_FIELDS, ASK_FIELDS, SETTLEMENT_FIELDS, HANDING_IN_FIELDS
 )
+CARD, DEBIT = "card", "sepa_debit"
 CHECKOUT_FIELDS = frozenset({"nonce"})
 STARS = frozenset("12345")
 FILES = frozenset({"file"})
@@ -191,11 +192,13 @@ def order_offer(ports: Ports, request: Request, slug: str) -> Shown | Response:
     """The offer's button: an order of this visitor's own, then the hosted checkout."""
     check_fields(request, OFFER_FIELDS)
     lang = language(request)
-    problems = _consent_problems(request)
+    problems = _consent_problems(request) + _payment_problems(request)
     if problems:
         return offer_page(ports, slug, lang, problems, request.typed())
     consumer = request.first("client_kind") == "consumer"
-    order = draft(ports, slug, lang, consumer=consumer, express=consumer)  # both boxes were asked for above
+    debit_of = request.first("address") if request.first("payment") == DEBIT else None
+    # Both boxes of a consumer were asked for above.
+    order = draft(ports, slug, lang, consumer=consumer, express=consumer, debit_of=debit_of)
     return redirect(checkout(ports, order))
 
 
@@ -205,6 +208,16 @@ def _consent_problems(request: Request) -> tuple[Problem, ...]:
         return (Problem("kind_missing", "client_kind"),)
     missing = kind == "consumer" and not (request.first("start_now") and request.first("ends_when_done"))
     return (Problem("consent_missing", "start_now"),) if missing else ()
+
+
+def _payment_problems(request: Request) -> tuple[Problem, ...]:
+    """How it is paid: by card where nothing is said. Debits are counted by their client's address (money A 10)."""
+    means = request.first("payment") or CARD
+    if means not in {CARD, DEBIT}:
+        return (Problem("payment_missing", "payment"),)
+    if means == DEBIT and not _is_address(request.first("address")):
+        return (Problem("address_invalid", "address"),)
+    return ()
 
 
 def go_to_checkout(ports: Ports, request: Request, order: Order) -> Shown | Response:
@@ -380,6 +393,8 @@ def _post_brief(
     ports: Ports, request: Request, order: Order, offer: Offer, typed: Typed, *, hand_in: bool
 ) -> Shown | Response:
     gate = brief_gate(ports, order)
+    if gate is None and order.settling:
+        return _keep_answers(ports, request, order, typed)
     if gate is None:
         return redirect(order_path(ports, order))
     return take_brief(
@@ -393,6 +408,26 @@ def _post_brief(
         again=lambda wrong: order_page(ports, order, request, wrong),
         hand_in=hand_in,
     )
+
+
+def _keep_answers(ports: Ports, request: Request, order: Order, typed: Typed) -> Shown | Response:
+    """The client answers while their debit is under way: it is kept; the brief is handed in once the order is paid."""
+    fields = _brief_answers(typed)
+    problems = _brief_too_long(fields)
+    if problems:
+        return order_page(ports, order, request, with_problems(typed, *problems))
+    save_brief(ports, order.id, fields, ())
+    return redirect(f"{order_path(ports, order)}?saved=1")
+
+
+def _brief_answers(typed: Typed) -> dict[str, str]:
+    return {key: value for key, value in typed.fields.items() if key.startswith(("q_", "skip_"))}
+
+
+def _brief_too_long(fields: Mapping[str, str]) -> tuple[Problem, ...]:
+    if sum(len(value) for value in fields.values()) <= BRIEF_LIMIT:
+        return ()
+    return (Problem("brief_too_long", None, {"limit": BRIEF_LIMIT}),)
 
 
 def take_brief(
@@ -412,9 +447,9 @@ def take_brief(
 
     `again` shows the page with what is wrong.
     """
-    fields = {key: value for key, value in typed.fields.items() if key.startswith(("q_", "skip_"))}
-    if sum(len(value) for value in fields.values()) > BRIEF_LIMIT:
-        return again(with_problems(typed, Problem("brief_too_long", None, {"limit": BRIEF_LIMIT})))
+    fields = _brief_answers(typed)
+    if too_long := _brief_too_long(fields):
+        return again(with_problems(typed, *too_long))
     if len(typed.files) > offer.max_files:
         return again(with_problems(typed, too_many(offer)))
     save_brief(ports, gate.order, fields, typed.files)

@@ -300,6 +300,8 @@ def _loss(ports: Ports, order: Order, seen: DisputeSeen) -> _Loss:
         return loss  # a payment that no order asked for: its order keeps what it has
     for act in _unmade_refunds(ports, order.id):
         _made_by_the_bank(loss, act, seen.id)
+    if order.refunded >= order.paid:
+        return loss  # a debit that was refunded and is taken back besides: all of it is lost (design: money A 1)
     milestones = read_milestones(ports.store, order.id)
     for milestone in sorted(milestones, key=_falls_on):
         _share_of(ports, loss, read_situation(ports, order.id, milestone.number))

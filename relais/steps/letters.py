@@ -11,7 +11,7 @@ from relais.announcement import Announcement, Topic
 from relais.errors import RelaisError
 from relais.gate import Choice, Gate, GateId, Kind, Role, Status, Via, gate_from_row
 from relais.offer import RefundCause
-from relais.order import Lost, Milestone
+from relais.order import Lost, Milestone, stamp
 from relais.pages.frame import Frame
 from relais.pages.letter_views import AnnouncementView, LetterView
 from relais.ports import Ports
@@ -20,7 +20,7 @@ from relais.rows import gate_key
 from relais.shop import Shop
 from relais.steps import shown
 from relais.steps.links import freelancer_link, gate_link, order_link, recipient_link, stand_in_link
-from relais.steps.situation import Situation, client_reopens, read_freelancer, read_shop
+from relais.steps.situation import Situation, client_reopens, read_freelancer, read_shop, safe_from
 
 if TYPE_CHECKING:
     from relais.dispute import Dispute
@@ -216,6 +216,20 @@ def lost(ports: Ports, situation: Situation, lost: Lost) -> LetterView:
     """The mail to a freelancer whose work went to somebody else: why, and what is paid all the same."""
     letter = to_freelancer(ports, situation, read_freelancer(ports.store, lost.freelancer), "lost", None)
     return replace(letter, pay=lost.pay, facts={"why": lost.why})
+
+
+def debit(ports: Ports, situation: Situation) -> tuple[LetterView, ...]:
+    """The mails about a debit: that it takes days, with the link of the order's page; or that the bank refused it."""
+    order = situation.order
+    facts: dict[str, str | int] = {} if order.debit_at is None else {"at": stamp(order.debit_at)}
+    if order.settling:
+        mails: tuple[LetterView, ...] = (to_client(ports, situation, "debit_pending", None),)
+    else:
+        mails = (
+            to_client(ports, situation, "debit_failed", None),
+            _to_seller_of(ports, situation, "debit_failed"),
+        )
+    return tuple(replace(one, facts=facts) for one in mails if one.to)
 
 
 def new_link(ports: Ports, situation: Situation) -> LetterView:
@@ -447,6 +461,7 @@ def to_freelancer(
         freelancer=freelancer,
         pay=None if gate is None else gate.shown.get("pay"),
         pay_by=shown.pay_by(situation),
+        pay_from=safe_from(situation),
         deadline=shown.work_deadline(gate),
         brief=shown.read_brief(ports, situation, freelancer.lang)
         if gate is not None and gate.id.kind in {Kind.PROPOSAL, Kind.WORK}

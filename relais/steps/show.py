@@ -16,6 +16,7 @@ from relais.gate import Choice, Gate, GateId, Kind, MalformedGateIdError, Role, 
 from relais.offer import Offer, OfferStatus, RefundCause, Release
 from relais.order import (
     ORDER_LEVEL,
+    Debit,
     Milestone,
     MilestoneStage,
     Order,
@@ -95,6 +96,7 @@ from relais.steps.situation import (
     read_shop,
     read_situation,
     reopenable,
+    safe_from,
     sides_of,
     waiting_for_time,
 )
@@ -227,6 +229,7 @@ def order_page(ports: Ports, order: Order, request: Request, typed: Typed | None
     draft = order.stage is OrderStage.DRAFT
     milestones = () if draft else _milestones(ports, order)
     brief = brief_gate(ports, order)
+    shows_brief = brief is not None or order.settling
     waiting = None if draft or brief else client_gate(ports, order, milestones)
     released = [_handed_in(ports, order.id, one) for one in milestones if _is_released(one)]
     view = OrderView(
@@ -236,11 +239,11 @@ def order_page(ports: Ports, order: Order, request: Request, typed: Typed | None
         milestones=milestones,
         nonce=order_nonce(ports, order),
         confirming=order.stage is OrderStage.PAID
-        or (draft and "paid" in request.query)
+        or (draft and "paid" in request.query and not order.settling and order.debit is not Debit.FAILED)
         or (order.stage is OrderStage.BRIEF and brief is None),
         cancelled=draft and "cancelled" in request.query,
-        checkout_action=f"{path}/checkout" if draft else None,
-        brief=None if brief is None else _brief_view(ports, order, brief, shop=shop, offer=offer, typed=typed),
+        checkout_action=f"{path}/checkout" if draft and not order.settling else None,
+        brief=None if not shows_brief else _brief_view(ports, order, brief, shop=shop, offer=offer, typed=typed),
         waiting=None if waiting is None else gate_link(ports, order, waiting),
         waiting_kind=None if waiting is None else waiting.id.kind,
         address_action=path if order.is_open else None,
@@ -323,7 +326,9 @@ def _milestones(ports: Ports, order: Order) -> tuple[Milestone, ...]:
     return tuple(milestone_from_row(row) for row in ports.store.query(f"O#{order.id}", "M#"))
 
 
-def _brief_view(ports: Ports, order: Order, gate: Gate, *, shop: Shop, offer: Offer, typed: Typed | None) -> BriefView:
+def _brief_view(
+    ports: Ports, order: Order, gate: Gate | None, *, shop: Shop, offer: Offer, typed: Typed | None
+) -> BriefView:
     dates = schedule(offer.plan, ports.now(), shop.calendar)
     saved = saved_brief(ports, order.id)
     typed = typed if typed is not None and typed.of_brief else None
@@ -332,7 +337,7 @@ def _brief_view(ports: Ports, order: Order, gate: Gate, *, shop: Shop, offer: Of
         gate=gate,
         action=order_path(ports, order),
         nonce=order_nonce(ports, order),
-        files_action=f"{gate_path(ports, order, gate)}/files",
+        files_action="" if gate is None else f"{gate_path(ports, order, gate)}/files",
         typed=saved.answers if typed is None else typed.fields,
         files=tuple(_uploaded(ports, key) for key in files),
         saved_at=None if saved.saved_at is None else datetime.fromisoformat(saved.saved_at),
@@ -538,6 +543,7 @@ def _gate_view(ports: Ports, situation: Situation, gate: Gate, typed: Typed) -> 
         freelancer=maker_row or shown.maker(ports, situation, gate),
         pay=gate.shown.get("pay") if maker else None,
         pay_by=shown.pay_by(situation) if maker else None,
+        pay_from=safe_from(situation) if maker else None,
         deadline=shown.work_deadline(gate) if maker or gate.id.kind is Kind.WORK else situation.promised,
         brief=shown.read_brief(ports, situation, gate.lang) if reads_brief else (),
         brief_files=_brief_files(ports, order) if reads_brief else (),

@@ -15,7 +15,7 @@ from relais.order import Milestone
 from relais.ports import Ports
 from relais.roster import Freelancer, Reason
 from relais.rows import brief_key, gate_key
-from relais.steps.situation import Situation, read_freelancer
+from relais.steps.situation import Situation, read_freelancer, safe_from
 
 
 def maker(ports: Ports, situation: Situation, gate: Gate) -> Freelancer | None:
@@ -52,12 +52,13 @@ def other_proposals(freelancer: Freelancer, gate: Gate | None) -> int:
 def pay_by(situation: Situation) -> datetime:
     """The latest day a freelancer is paid if the client stays silent to the end.
 
-    Acceptance by silence, then the longer hold.
+    Acceptance by silence, then the longer hold; of what was paid by debit not before it is safe.
     """
     clocks = situation.offer.clocks
     start = situation.promised or situation.now
     silent = due_after(clocks.acceptance.deadline, start, situation.client_calendar)
-    return due_after(clocks.hold_silent, silent, situation.shop.calendar)
+    held = due_after(clocks.hold_silent, silent, situation.shop.calendar)
+    return max(held, safe_from(situation) or held)
 
 
 def kept(milestone: Milestone) -> int:

@@ -380,6 +380,17 @@ def later_acceptance(situation: Situation, gate: Gate) -> datetime | None:
     return None if gate.shown.get("more_time") or not more.count else due_after(more, since, situation.client_calendar)
 
 
+def safe_from(situation: Situation) -> datetime | None:
+    """From when on a payment by debit is paid out: its bank may take it back for weeks (design: money A 10).
+
+    Nothing of a card's, nor of a debit that was never paid.
+    """
+    order = situation.order
+    if not order.by_debit or order.debit_at is None:
+        return None
+    return due_after(situation.offer.policy.debit_hold, order.debit_at, situation.shop.calendar)
+
+
 def reopenable(ports: Ports, milestone: Milestone) -> Gate | None:
     """The open hold of what its client's silence accepted, as long as they may still reopen it."""
     if milestone.stage is not MilestoneStage.HOLD or milestone.spoken or milestone.reopened:

@@ -274,8 +274,12 @@ def test_acceptance_offers_what_the_gate_offers_and_counts_the_changes(lang: str
 @pytest.mark.parametrize(
     ("lang", "answer", "then"),
     [
-        ("fr", "Ça ne va pas : remboursez-moi", "290 € sur votre carte sous 5 à 10 jours ouvrés ; la licence"),
-        ("en", "It isn’t right: refund me", "€290 back on your card within 5 to 10 working days; the licence"),
+        (
+            "fr",
+            "Ça ne va pas : remboursez-moi",
+            "290 € par le moyen de paiement utilisé sous 5 à 10 jours ouvrés ; la licence",
+        ),
+        ("en", "It isn’t right: refund me", "€290 back the way you paid within 5 to 10 working days; the licence"),
     ],
 )
 def test_the_right_to_a_refund_is_one_choice_among_equals(lang: str, answer: str, then: str) -> None:
