@@ -1,7 +1,7 @@
 """A sum given back by hand of what is still held, while the work goes on (design: people 3).
 
-The milestone's price is less by it from then on: what is accepted, earned, withdrawn, disputed or given back later counts
-with what is left. Whoever works on it is paid what they agreed to: what the rest does not cover is the seller's to bear.
+The milestone's price is less by it from then on: what is accepted, earned, withdrawn, disputed or given back later
+counts with what is left. Whoever works on it is paid what they agreed to: what the rest does not cover is the seller's.
 """
 
 from __future__ import annotations
@@ -71,9 +71,7 @@ def foresee_part(ports: Ports, order_id: str, number: str, amount: int) -> PartF
 def _foreseen(situation: Situation, number: str, amount: int) -> PartForeseen:
     order, milestone = situation.order, situation.milestone
     if milestone is None or order.stage not in GOES_ON or not _holds(milestone):
-        raise NothingToRefundError(
-            order.id, number, "nothing of it is held that is not accepted, asked back or under way"
-        )
+        raise NothingToRefundError(order.id, number, "nothing of it is held that waits for work or a yes")
     if interrupted(situation):
         raise NothingToRefundError(order.id, number, "it is being ended, and its money goes back with that")
     if frozen(order):
@@ -146,6 +144,6 @@ def _decided(  # noqa: PLR0917 - one transaction takes all of these
         add={"price": -amount},
         guards=(*unchanged(milestone), absent("interrupt")),
     )
-    facts = {"amount": amount, "gap": foreseen.gap, "currency": order.currency}
+    facts: dict[str, str | int] = {"amount": amount, "gap": foreseen.gap, "currency": order.currency}
     told = deed(ports, situation, What.PART_BACK, said, tells=(CLIENT,), facts=facts)
     return (intent(ports, act), entry_put(entry), head, cheaper, told.write)

@@ -797,9 +797,8 @@ def _part_of_what_is_held(
         document = {"order": order, "milestone": number, "refund": done.amount, "left": done.left, "gap": done.gap}
         tell_json(document)
         return
-    say(
-        f"{money(done.amount, currency)} goes back and the work goes on: `relais order show {order}` tells how far it is.{gap}"
-    )
+    back = money(done.amount, currency)
+    say(f"{back} goes back and the work goes on: `relais order show {order}` tells how far it is.{gap}")
 
 
 def _way_out(order: str, reason: str, cause: Cause, *, yes: bool, stage: Stage, as_json: bool) -> None:
