@@ -267,6 +267,7 @@ def debit_key(address: str, order: str) -> Key:
 
 
 SHOP_KEY = Key("SHOP", "SETTINGS")
+DIGEST_KEY = Key("SHOP", "DIGEST")
 CLOCK_KEY = Key("CLOCK", "CLOCK")
 RECONCILER_KEY = Key("RECONCILER", "MARK")
 """How far Stripe's book has been read."""

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from heapq import heappop, heappush
 from http import HTTPStatus
 from itertools import count
@@ -25,7 +26,7 @@ from devstack.simulation.judging import Verdict, judge, wrong_addressee
 from devstack.simulation.pages import Form, FormNotFoundError, Mail, Page
 from devstack.simulation.people import BARGAINING, CLIENTS, MAKERS, SELLERS, Person, Temper
 from devstack.simulation.world import GOOD_CARD, MONDAY, PUBLIC_URL, InMemory, World, WorldError, world_in_memory
-from devstack.stripe_sandbox.disputes import decide, open_dispute
+from devstack.stripe_sandbox.disputes import decide, open_dispute, warn
 from devstack.stripe_sandbox.errors import RefusedError
 from devstack.stripe_sandbox.payments import top_up
 from relais.errors import RelaisError
@@ -35,7 +36,7 @@ from relais.order import Debit, order_from_row
 from relais.roster import Freelancer
 from relais.rows import gate_key, session_key
 from relais.shop import Shop
-from relais.steps import by_hand, interrupt, late_refund
+from relais.steps import by_hand, interrupt, late_refund, part_back
 from relais.steps.decisions import LostWhy
 from relais.steps.intake import correct_address
 from relais.steps.links import order_link
@@ -68,10 +69,14 @@ ACCOUNTS: Mapping[str, float] = {
     "FR5720041010050500013M02608": 1,
 }
 """Of those who do: a bank pays, refuses, or pays and takes it back, each so often."""
+WARNED, EASED = 0.03, 0.04
+"""How often a card's bank warns of fraud, and a seller gives a sum back while the work goes on."""
 DECIDED_AFTER = timedelta(days=30)
 LEAVES = 0.08
 """How often a client changes their mind some day, and looks for a way out of the order."""
 MORE_TIME, REOPENED, RATED, APPEALED = 0.15, 0.5, 0.5, 0.4
+ASKS, WRITES, PASSES_ON = 0.06, 0.08, 0.3
+"""How often somebody asks before they answer, a client writes, and the seller passes on what was written."""
 TRIES_AFTER_TROUBLE = 9
 WAY_OUT = re.compile(r'\?(withdraw=1|cancel=1|agree=\d\d)"')
 GATE = re.compile(r"/g/[0-9a-z]{12}/")
@@ -146,7 +151,8 @@ class Season:
 
     def reconcile(self) -> None:
         """Read Stripe's book, as production does every quarter of an hour: fees of no event are booked too."""
-        self.world.engine.call("reconcile", {})
+        with suppress(RelaisError):  # a Stripe that does not answer is read at the next look
+            self.world.engine.call("reconcile", {})
         self.world.settle()
 
     def read_the_book(self, days: int) -> None:
@@ -261,6 +267,8 @@ class Season:
         form = next((one for one in forms if "choice" in one.names), None)
         if form is None:
             return  # answered, by them or by somebody else
+        if self._asked(person, forms):
+            return  # the mail that answers it, or a reminder, brings them back
         longer = next((one for one in forms if one.fields.get("ask") == "more_time" and "note" not in one.names), None)
         if longer is not None and self.dice.random() < MORE_TIME:
             for _ in person.sends("more_time", ["more_time"]):
@@ -278,6 +286,27 @@ class Season:
         filled = {sent: self._filled(form, sent) for sent in drawn}
         for sent in drawn:
             _shown(self.world.send(form, choice=sent, **filled[sent]))
+
+    def _asked(self, person: Person, forms: list[Form]) -> bool:
+        """Ask from a page instead of answering: a question, a message, or what was written passed on."""
+        form = next((one for one in forms if one.fields.get("ask") in {"question", "message"}), None)
+        if form is None:
+            return False
+        passes = "sure" in form.names
+        if self.dice.random() > (PASSES_ON if passes else ASKS):
+            return False
+        words = {"sure": "yes"} if passes else {"note": f"{NOTE} {self.dice.randrange(1000)}"}
+        sent = [_shown(self.world.send(form, **words)) for _ in person.sends("ask", ["ask"])]
+        return any(one.status == HTTPStatus.SEE_OTHER for one in sent)
+
+    def _wrote(self, person: Person, page: Page) -> None:
+        """Write to the seller from the order's page."""
+        form = next((one for one in page.forms if one.fields.get("action") == "message"), None)
+        if form is None or person.gone or self.dice.random() > WRITES:
+            return
+        words = f"{NOTE} {self.dice.randrange(1000)}"
+        for _ in person.sends("message", ["message"]):
+            _shown(self.world.send(form, note=words))
 
     def _paid_by_bank(self, link: str) -> bool:
         """What Stripe refuses again and again, the seller's bank pays in the end: the park's page says how."""
@@ -321,6 +350,7 @@ class Season:
     def _brief(self, person: Person, link: str) -> None:
         """The order's page: the brief, while it waits."""
         page = _shown(self.world.get(link))
+        self._wrote(person, page)
         reopening = next((one for one in page.forms if "reopen" in one.names), None)
         if reopening is not None and not person.gone and self.dice.random() < REOPENED:
             for _ in person.sends("reopen", ["reopen"]):
@@ -384,6 +414,10 @@ class Season:
             self.at(self._some_day() + timedelta(days=self.dice.uniform(0, 40)), lambda: self._dispute(order))
         if self.dice.random() < LATE_REFUND:
             self.at(self._some_day() + timedelta(days=30), lambda: self._refund_late(order))
+        if self.dice.random() < WARNED:
+            self.at(self._some_day(), lambda: self._warn(order))
+        if self.dice.random() < EASED:
+            self.at(self._some_day(), lambda: self._ease(order))
         if self.dice.random() < LEAVES:
             self.at(self._some_day(), lambda: self._leave(person, order))
 
@@ -447,6 +481,24 @@ class Season:
             verdict = self.dice.choice(("won", "lost"))
             self.at(self.world.now() + DECIDED_AFTER, lambda: self._decide(made["id"], "closed" if asks else verdict))
         self.world.settle()
+
+    def _warn(self, order: str) -> None:
+        """A bank warns of the payment; some such warnings become disputes."""
+        head, platform = order_from_row(self.world.order_row(order)), self.world.sandbox.platform
+        if not head.charge:
+            return
+        warn(platform, platform.get("charge", head.charge))
+        if self.dice.random() < 1 / 3:
+            self.at(self._some_day(), lambda: self._dispute(order))
+        self.world.settle()
+
+    def _ease(self, order: str) -> None:
+        """The seller gives a sum back of what is still held."""
+        ports, cause = self.world.ports, self.dice.choice((RefundCause.SELLER_FAULT, RefundCause.CHANGE_OF_MIND))
+        amount = self.dice.randint(500, 15_000)
+        for number in part_back.held_parts(ports, order)[:1]:
+            give = partial(part_back.give_part_back, amount=amount, cause=cause, reason="a reason")
+            self._by_hand(partial(give, ports, order, number))
 
     def _decide(self, dispute: str, verdict: str) -> None:
         platform = self.world.sandbox.platform

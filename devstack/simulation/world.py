@@ -412,7 +412,7 @@ def _route(method: str, path: str) -> str:
             return "onboard"
         case ["offer", _] | ["o", _, _, "checkout"]:
             return "open-checkout"
-        case ["g", _, _, _, "files"]:
+        case ["g", _, _, _, "files"] | ["o", _, _, "files"]:
             return "permit-upload"
         case ["o", _, _] | ["g", _, _, _] | ["f", _, _]:
             return "answer-gate"

@@ -680,6 +680,12 @@ class _RateRiseSheet(_Sheet):
         return RateRise(self.after, self.above, self.by, self.most)
 
 
+class _ReviewerSheet(_Sheet):
+    name: _Filled
+    email: _Email
+    lang: _Lang
+
+
 class _ShopSheet(_WorkerSheet):
     brand: _Filled
     seller: _Filled
@@ -695,6 +701,8 @@ class _ShopSheet(_WorkerSheet):
     regime: Regime = Regime.BNC
     score_half_life: Annotated[int, Field(ge=60, le=3650)] = HALF_LIFE_DAYS
     rate_rise: _RateRiseSheet | None = None
+    digest: bool = False
+    second_reviewer: _ReviewerSheet | None = None
     payment: _Payments = _CARD_ALONE
 
     def build(self) -> Shop:
@@ -715,6 +723,8 @@ class _ShopSheet(_WorkerSheet):
             away=self.away,
             half_life=self.score_half_life,
             rate_rise=None if self.rate_rise is None else self.rate_rise.build(),
+            digest=self.digest,
+            second_reviewer=None if self.second_reviewer is None else self.second_reviewer.model_dump(),
         )
 
 

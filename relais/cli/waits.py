@@ -8,6 +8,8 @@ from relais.act import Act, ActState
 from relais.gate import Choice, Default, Gate, Kind, Role, Status
 from relais.order import Order, OrderStage
 
+PEOPLE = frozenset({Role.CLIENT, Role.SELLER, Role.FREELANCER})
+
 
 @dataclass(frozen=True, slots=True)
 class Wait:
@@ -27,6 +29,8 @@ class Wait:
     otherwise: str
     reached: bool | None
     """Whether a mail about it was accepted by the post; None where nobody is written to."""
+    told: str | None = None
+    """How its owner hears of it: `now`, each mail at once, or in the `digest`; None where nobody is written to."""
 
 
 def waits_of(order: Order, gates: tuple[Gate, ...], acts: tuple[Act, ...], now: datetime) -> tuple[Wait, ...]:
@@ -55,7 +59,8 @@ def of_gate(gate: Gate, now: datetime) -> Wait:
         choices=gate.choices,
         default=gate.default.value,
         otherwise=otherwise(gate),
-        reached=_reached(gate) if gate.role in {Role.CLIENT, Role.SELLER, Role.FREELANCER} else None,
+        reached=_reached(gate) if gate.role in PEOPLE else None,
+        told=("digest" if gate.digested else "now") if gate.role in PEOPLE else None,
     )
 
 
@@ -89,6 +94,8 @@ def waiting_for(kind: Kind) -> tuple[Role, ...]:
             return (Role.FREELANCER,)
         case Kind.START:
             return (Role.CLIENT, Role.FREELANCER)
+        case Kind.MESSAGE:
+            return (Role.CLIENT,)
         case Kind.REFUND_REQUEST | Kind.AGREEMENT:
             return (Role.CLIENT, Role.FREELANCER)
         case Kind.ACCEPTANCE | Kind.SETTLEMENT | Kind.HOLD | Kind.PAYOUT | Kind.ONBOARDING:

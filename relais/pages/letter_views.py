@@ -11,7 +11,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from relais.gate import Gate, Role
     from relais.offer import Offer
     from relais.order import Milestone, Order
+    from relais.pages.digest_views import DigestView
     from relais.pages.frame import Frame
     from relais.report import Finding
     from relais.roster import Freelancer, Reason
@@ -106,5 +107,5 @@ class ReportView:
     held: Mapping[str, int] | None
 
 
-AnyLetter = LetterView | AnnouncementView | ReportView
+AnyLetter: TypeAlias = "LetterView | AnnouncementView | ReportView | DigestView"
 """Whatever can be sent."""

@@ -95,6 +95,7 @@ GIVEN: Mapping[Kind, tuple[Choice, ...]] = {
     Kind.CANCEL_LATE: (Choice.WAIT, Choice.CANCEL),
     Kind.MORE_TIME: (Choice.GRANT, Choice.REFUSE),
     Kind.QUESTION: (Choice.ANSWER,),
+    Kind.MESSAGE: (Choice.ANSWER, Choice.GO_ON),
     Kind.COUNTER: (Choice.ACCEPT, Choice.REFUSE),
     Kind.DISPUTE: (Choice.SEND, Choice.ACCEPT),
     Kind.RATING: (Choice.APPEAL,),
@@ -784,7 +785,18 @@ def _decided(view: AnsweredView, lang: str) -> str:
     named = words.say(lang, next(name for name in names if words.has(name)))
     at = words.when(view.decision.at, lang, view.frame.zone, "full")
     how = "yours" if view.yours and view.decision.via is Via.LINK else _how(view.decision.via)
-    return words.say(lang, f"decided.{how}", choice=named, at=at, seller=view.frame.shop.seller)
+    who = _decided_by(view)
+    return words.say(lang, f"decided.{'by' if who else how}", choice=named, at=at, seller=who or view.frame.shop.seller)
+
+
+def _decided_by(view: AnsweredView) -> str:
+    """Who of the seller and the second reviewer decided a review, for the other of them; nobody else is named."""
+    second = view.frame.shop.second_reviewer
+    if view.gate.id.kind is not Kind.REVIEW or view.yours or second is None or view.decision is None:
+        return ""
+    if view.decision.via is not Via.LINK:
+        return ""
+    return view.frame.shop.seller if view.decision.by == Role.SELLER.value else second["name"]
 
 
 def _how(via: Via) -> str:

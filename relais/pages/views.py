@@ -117,6 +117,7 @@ class Said:
     text: str
     answer: bool
     to_client: bool
+    files: tuple[FileView, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -169,7 +170,9 @@ class OrderView:
     correction held. `refunded_at` is when Stripe took the refund; `files` holds none of a refunded milestone.
     `parts` are the milestones of an order that has several; `reopens` those that silence accepted, each with its number
     and until when its client may still reopen it; `ratable` those that they may rate. `stands_in`: the reader is the
-    seller, who fills the brief in for the client.
+    seller, who fills the brief in for the client. `messages` is where the files of a message to the seller are
+    permitted, none where the client cannot write any; `messages_wait` until when one is answered that waits, `attached`
+    the files of one that comes back. Its form: `nonce`, `action` (message), `note`, `file` (repeated), `anyway`.
     """
 
     frame: Frame
@@ -196,6 +199,9 @@ class OrderView:
     ratable: tuple[str, ...] = ()
     thread: tuple[Said, ...] = ()
     leaving: LeavingView | None = None
+    messages: str | None = None
+    messages_wait: datetime | None = None
+    attached: tuple[FileView, ...] = ()
     problems: tuple[Problem, ...] = ()
     typed: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
@@ -296,7 +302,8 @@ class GateView:
     freelancer is told how many `others` are open to them and the `room` they have left, on their `own_page`; `refund`
     is what a choice of that name gives back, in minor units. `links` came with the files, `withheld` is how many of
     them are shown once the work is accepted, `found` what was looked at by itself when it was handed in, `ticked` the
-    points of the checklist, from 0, that the seller ticked (none were, where it is empty). Of a refund request
+    points of the checklist, from 0, that the seller ticked (none were, where it is empty). `passed` are the files
+    of the form beside the gate's own: those that came with what the seller passes on. Of a refund request
     `bearings` say what giving back all of it comes to, for each cause, and `part` what the part that was typed does, to
     be confirmed.
     """
@@ -339,6 +346,7 @@ class GateView:
     picked: Choice | None = None
     thread: tuple[Said, ...] = ()
     rating: str | None = None
+    passed: tuple[FileView, ...] = ()
     asking: tuple[Asking, ...] = ()
     typed: Mapping[str, str] = dataclasses.field(default_factory=dict)
     problems: tuple[Problem, ...] = ()

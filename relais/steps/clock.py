@@ -33,7 +33,7 @@ from relais.gate import (
 from relais.metrics import Metric
 from relais.order import MilestoneStage, Order, OrderStage, order_from_row, stamp
 from relais.ports import ConditionFailedError, MailRefusedError, Ports
-from relais.rows import Change, Key, Row, address_hash, equals, gate_key, order_key, present
+from relais.rows import DIGEST_KEY, Change, Key, Row, address_hash, equals, gate_key, order_key, present
 from relais.steps import letters
 from relais.steps.acts import SETTLES_WITHIN
 from relais.steps.contracts import counted_anew, terms_put
@@ -147,7 +147,11 @@ def _put_off(ports: Ports, key: Key, row: Row) -> None:
 
 
 def _settle(ports: Ports, key: Key, row: Row) -> None:
-    if key.sk == "ORDER":
+    if key == DIGEST_KEY:
+        from relais.steps.digest import send  # few shops want it
+
+        send(ports, row)
+    elif key.sk == "ORDER":
         _order(ports, order_from_row(row))
     elif key.sk.startswith("G#"):
         _gate(ports, gate_from_row(row))
@@ -354,8 +358,13 @@ def _gate(ports: Ports, gate: Gate) -> None:
 
 
 def _tell_seller(ports: Ports, situation: Situation, gate: Gate) -> None:
-    """The seller may answer for whoever does not: told once, in the seller's hours; claimed, then sent."""
-    key, as_read, shop = gate_key(gate.order, str(gate.id)), stamp(gate.due or situation.now), situation.shop.calendar
+    """Somebody may answer for whoever does not: told once, in the shop's hours; claimed, then sent.
+
+    Of a brief the seller; of a review the second reviewer, also while the seller is away.
+    """
+    away = gate.id.kind is not Kind.REVIEW
+    shop = situation.shop.calendar if away else Calendar(situation.shop.hours)
+    key, as_read = gate_key(gate.order, str(gate.id)), stamp(gate.due or situation.now)
     now = situation.now
     due = now + OWED_AFTER if reminder_due(gate, now) else next_due(gate, now) or now + HEARTBEAT
     if not _in_hours(shop, now):
@@ -368,7 +377,10 @@ def _tell_seller(ports: Ports, situation: Situation, gate: Gate) -> None:
         guards=(equals("due", as_read), equals("status", Status.OPEN.value), present("tells_seller")),
     )
     ports.store.write(claim)
-    ports.mailer.send(letters.fill_in(ports, situation, gate))
+    if gate.id.kind is not Kind.REVIEW:
+        ports.mailer.send(letters.fill_in(ports, situation, gate))
+    elif situation.shop.second_reviewer is not None:
+        ports.mailer.send(letters.second_review(ports, situation, gate))
 
 
 def _after(at: datetime, now: datetime) -> datetime:
@@ -542,7 +554,7 @@ def _stay(ports: Ports, situation: Situation, gate: Gate, *, reached: bool = Tru
     if gate.role is Role.ENGINE:
         ports.background.run_act(gate.order, "acts")
         return
-    reminded = reached and gate.role in {Role.SELLER, Role.FREELANCER}
+    reminded = reached and gate.role in {Role.SELLER, Role.FREELANCER} and not gate.digested
     if reminded and _in_hours(_calendar(ports, situation, gate), situation.now):
         ports.mailer.send(letters.reminder(ports, situation, gate))
 
@@ -587,4 +599,11 @@ def _remind(ports: Ports, situation: Situation, gate: Gate) -> None:
         guards=(equals("due", as_read), equals("status", Status.OPEN.value)),
     )
     ports.store.write(claim)
-    ports.mailer.send(letters.reminder(ports, situation, gate))
+    if not gate.digested or _reminds(situation, gate):
+        ports.mailer.send(letters.reminder(ports, situation, gate))
+
+
+def _reminds(situation: Situation, gate: Gate) -> bool:
+    from relais.steps.digest import reminds  # few shops want it
+
+    return reminds(situation, gate)

@@ -8,13 +8,15 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, assert_never
+from zoneinfo import ZoneInfo
 
 from relais.calendar import Calendar, Duration, Rule, due_after, remind_at
-from relais.gate import Choice, Default, Gate, GateId, Kind, Role
+from relais.gate import OWED_AFTER, Choice, Default, Gate, GateId, Kind, Role
 from relais.money import shares
 from relais.offer import Clocks, Release
 from relais.order import Engagement, Milestone, stamp
 from relais.roster import Freelancer, Ranked, Standing
+from relais.rows import address_hash
 from relais.steps.decisions import working_dates
 from relais.steps.situation import Situation, safe_from
 from relais.withdrawal import right_until
@@ -38,6 +40,7 @@ FRAUD_RULE = Rule.parse("5 wd; 1 wd, 3 wd")
 """How long a refund may still come before the dispute that a warning announces."""
 UNANSWERED_RULE = Rule.parse("5 wd; 2 wd")
 """What a client has to choose in whose request the seller left unanswered; then all goes back (people 5b)."""
+(HALF_WAY,) = Rule.parse("1 wd; half").reminders
 AFTER_SENT_BACK = Duration.parse("1 wd")
 TAKEN_OVER = Duration.parse("2 wd")
 AFTER_REVISION = Duration.parse("2 wd")
@@ -78,6 +81,7 @@ def contract(situation: Situation, kind: Kind, link_key: str) -> Gate:
             | Kind.CANCEL_LATE
             | Kind.MORE_TIME
             | Kind.QUESTION
+            | Kind.MESSAGE
             | Kind.COUNTER
             | Kind.DISPUTE
             | Kind.AGREEMENT
@@ -353,8 +357,27 @@ def _review(situation: Situation, link_key: str) -> Gate:
         default=Default.STAY,
         deadline=deadline,
         reminders=reminders,
-        shown=_version_shown(situation),
+        tells_seller=_second_told(situation, deadline),
+        shown=_version_shown(situation) | _second_shown(situation),
     )
+
+
+def _second_told(situation: Situation, deadline: datetime) -> datetime | None:
+    """When the second reviewer is asked as well: half-way to the deadline, at once while the seller is away (5b)."""
+    shop, now = situation.shop, situation.now
+    if shop.second_reviewer is None:
+        return None
+    today = now.astimezone(ZoneInfo(shop.zone)).date()
+    if any(away.covers(today) for away in shop.away):
+        return now + OWED_AFTER
+    (half,) = remind_at((HALF_WAY,), now, deadline, shop.calendar) or (now + OWED_AFTER,)
+    return half
+
+
+def _second_shown(situation: Situation) -> dict[str, Any]:
+    """To whom the link of the second reviewer is bound: a changed address gets another one at the next review."""
+    second = situation.shop.second_reviewer
+    return {} if second is None else {"second": address_hash(second["email"]), "second_lang": second["lang"]}
 
 
 def _acceptance(situation: Situation, link_key: str) -> Gate:
@@ -533,7 +556,7 @@ def side_rule(clocks: Clocks, kind: Kind) -> Rule | None:
             return clocks.late
         case Kind.MORE_TIME:
             return clocks.more_time
-        case Kind.QUESTION:
+        case Kind.QUESTION | Kind.MESSAGE:
             return clocks.question
         case Kind.COUNTER:
             return clocks.counter

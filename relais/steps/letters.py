@@ -84,6 +84,8 @@ def told(ports: Ports, situation: Situation, gate: Gate) -> tuple[LetterView, ..
             return (replace(letter, facts=said(gate)),)
         case Kind.QUESTION:
             return _answer_told(ports, situation, gate)
+        case Kind.MESSAGE:
+            return (_message_told(ports, situation, gate),)
         case Kind.COUNTER:
             return (_counter_told(ports, situation, gate),)
         case Kind.AGREEMENT:
@@ -138,8 +140,21 @@ def _answer_told(ports: Ports, situation: Situation, gate: Gate) -> tuple[Letter
         return (replace(told, note=words), *date)
     source = read_one(ports, gate.order, gate.shown["from"])
     asked = source if source is not None and source.status is Status.OPEN else gate
-    letter = _to_seller(ports, situation, key, asked)
+    by_maker = gate.role is Role.FREELANCER
+    letter = _to_seller(ports, situation, f"{key}_of_maker" if by_maker else key, asked)
     return (replace(letter, note=words, link=letter.link if asked.role is Role.SELLER else None),)
+
+
+def _message_told(ports: Ports, situation: Situation, gate: Gate) -> LetterView:
+    """To the client who wrote: the answer, or that it is late and how else we are reached."""
+    words = _note_of(ports, gate)
+    return replace(to_client(ports, situation, "unanswered_message" if words is None else "answer", None), note=words)
+
+
+def _note_of(ports: Ports, gate: Gate) -> str | None:
+    """The words that came with the answer to a gate."""
+    decision = gate.decision
+    return None if decision is None or decision.note is None else ports.files.get_text(decision.note)
 
 
 def _to_maker(ports: Ports, situation: Situation, gate: Gate, key: str) -> LetterView:
@@ -189,6 +204,15 @@ def fill_in(ports: Ports, situation: Situation, gate: Gate) -> LetterView:
     """The mail that tells the seller of a brief that nobody fills in, with a link of their own to do it by phone."""
     letter = _to_seller(ports, situation, "fill_in", gate)
     return replace(letter, link=stand_in_link(ports, gate), deadline=None)
+
+
+def second_review(ports: Ports, situation: Situation, gate: Gate) -> LetterView:
+    """The mail that asks the second reviewer, with a link of their own; what the order earns is the seller's alone."""
+    second = situation.shop.second_reviewer or {}
+    letter = _to_seller(ports, situation, "second_review", gate)
+    frame_ = frame(ports, situation, second.get("lang", situation.shop.lang))
+    facts = {**letter.facts, "second": second.get("name", "")}
+    return replace(letter, frame=frame_, to=second.get("email", ""), link=stand_in_link(ports, gate), facts=facts)
 
 
 def unreached(ports: Ports, situation: Situation, gate: Gate, address: str) -> LetterView:

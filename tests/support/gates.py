@@ -35,6 +35,13 @@ def ask(journey: Journey, asked: str, page: str = "work", **fields: str) -> None
     assert journey.world.send(form, note="Une raison", **fields).status == 303
 
 
+def write(journey: Journey, text: str = "Une précision") -> None:
+    """The client writes to the seller from the order's page."""
+    forms = journey.world.get(journey.page).forms
+    form = next(form for form in forms if form.fields.get("action") == "message")
+    assert journey.world.send(form, note=text).status == 303
+
+
 def asking_from(world: World, least: int) -> None:
     """The offer on sale asks for a second yes from this sum on."""
     window = world.row(SHOP_KEY)["offers"]
@@ -66,12 +73,19 @@ def _of_an_unknown_end(world: World) -> Journey:
     return one
 
 
+<<<<<<< HEAD
 def _suspected(world: World) -> Journey:
     """An order whose payment its card's bank warns of."""
     one = Journey(world).to_work()
     warn(world.sandbox.platform, world.sandbox.platform.get("charge", one.order.charge or ""))
     world.settle()
     world.pass_time(minutes=3)
+=======
+def _written(world: World) -> Journey:
+    """An order whose client has written."""
+    one = Journey(world).to_work()
+    write(one)
+>>>>>>> main
     return one
 
 
@@ -89,7 +103,7 @@ def at_every_gate(world: World) -> list[Waiting]:
     ask(wished, "more_time", until="2026-12-24")
     ask(doubtful, "question")
     ask(answering, "question")
-    ask(answering, "question", page="question")
+    ask(answering, "question", page="question", sure="yes")
     bargaining = Journey(world).to_assign()
     ask(bargaining, "counter", page="proposal", amount="160.00")
     ending, withdrawing, early = Journey(world).to_work(), Journey(world).to_work(), Journey(world).to_assign()
@@ -136,6 +150,7 @@ def at_every_gate(world: World) -> list[Waiting]:
         Kind.CANCEL_LATE: missed,
         Kind.MORE_TIME: wished,
         Kind.QUESTION: doubtful,
+        Kind.MESSAGE: _written(world),
         Kind.COUNTER: bargaining,
         Kind.AGREEMENT: ending,
         Kind.STUCK: stuck,

@@ -593,6 +593,7 @@ def _print_wait(wait: Wait, times: Times) -> None:
             ("Until", times.words(wait.until) or "no date"),
             ("Reminders", ", ".join(str(times.words(at)) for at in wait.reminders) or "none"),
             ("Choices", ", ".join(choice.value for choice in wait.choices) or None),
+            ("Told", {"now": "at once", "digest": "in the digest", None: None}[wait.told]),
             ("Reached", reached[wait.reached]),
             ("Otherwise", wait.otherwise),
         ],
@@ -614,6 +615,7 @@ def _wait_document(wait: Wait, times: Times) -> dict[str, Any]:
         "default": wait.default,
         "otherwise": wait.otherwise,
         "reached": wait.reached,
+        "told": wait.told,
     }
 
 
