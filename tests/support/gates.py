@@ -73,19 +73,19 @@ def _of_an_unknown_end(world: World) -> Journey:
     return one
 
 
-<<<<<<< HEAD
 def _suspected(world: World) -> Journey:
     """An order whose payment its card's bank warns of."""
     one = Journey(world).to_work()
     warn(world.sandbox.platform, world.sandbox.platform.get("charge", one.order.charge or ""))
     world.settle()
     world.pass_time(minutes=3)
-=======
+    return one
+
+
 def _written(world: World) -> Journey:
     """An order whose client has written."""
     one = Journey(world).to_work()
     write(one)
->>>>>>> main
     return one
 
 
