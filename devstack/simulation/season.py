@@ -69,6 +69,8 @@ ACCOUNTS: Mapping[str, float] = {
     "FR5720041010050500013M02608": 1,
 }
 """Of those who do: a bank pays, refuses, or pays and takes it back, each so often."""
+LOOK_EVERY = timedelta(minutes=15)
+"""How often the reconciler's schedule calls it (design: money D)."""
 WARNED, EASED = 0.03, 0.04
 """How often a card's bank warns of fraud, and a seller gives a sum back while the work goes on."""
 DECIDED_AFTER = timedelta(days=30)
@@ -104,6 +106,10 @@ class Season:
     mails: Counter[str] = field(default_factory=Counter)
     delivered: dict[str, datetime] = field(default_factory=dict)
     orders: list[str] = field(default_factory=list)
+    deaf: bool = False
+    """No webhook ever arrives: the reconciler looks a quarter of an hour after whatever happened."""
+    looks: bool = False
+    """Whether it is about to look."""
     inside: int = 0
     """How many of our functions run now: only they break, not what looks at them, nor a person's command."""
     _todo: list[tuple[datetime, int, Callable[[], None]]] = field(default_factory=list)
@@ -133,7 +139,18 @@ class Season:
             else:
                 self.world.move_to(max(min(coming), self.world.now()))
                 self._try(self._tick)
+            self._look_soon()
             self._nobody_over_capacity()
+
+    def _look_soon(self) -> None:
+        if self.deaf and not self.looks:
+            self.looks = True
+            self.at(self.world.now() + LOOK_EVERY, self._look)
+
+    def _look(self) -> None:
+        """What it starts is looked at with whatever happens next, so that a world at rest stays at rest."""
+        self.reconcile()
+        self.looks = self.world.next_due() is None
 
     def _tick(self) -> None:
         self.world.tick()
@@ -154,6 +171,10 @@ class Season:
         with suppress(RelaisError):  # a Stripe that does not answer is read at the next look
             self.world.engine.call("reconcile", {})
         self.world.settle()
+
+    def stop_events(self) -> None:
+        """From now on every webhook is lost."""
+        self.deaf = self.world.sandbox.platform.outbox.switches.drop = True
 
     def read_the_book(self, days: int) -> None:
         """From the first day on, so that nothing is older than what a first look reads."""
@@ -525,8 +546,8 @@ def _shown(page: Page) -> Page:
     return page
 
 
-def play(seed: str, orders: int, days: int) -> Verdict:
-    """Play one world to its end, and judge it."""
+def play(seed: str, orders: int, days: int, *, deaf: bool = False) -> Verdict:
+    """Play one world to its end, and judge it; in a deaf one no webhook ever arrives."""
     dice = Random(seed)
     watched: list[Season] = []
 
@@ -546,6 +567,8 @@ def play(seed: str, orders: int, days: int) -> Verdict:
             one = Freelancer.from_row(row)
             season.people.setdefault(one.email, Person(one.email, dice.choice(MAKERS), Random(dice.random())))
         season.read_the_book(days)
+        if deaf:
+            season.stop_events()
         season.break_things()
         season.reconcile()  # from here on Stripe's book is ours to keep: a first look reaches back for days only
         for number in range(orders):
