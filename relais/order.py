@@ -302,6 +302,8 @@ class Order:
     disputed: str | None = None
     """The dispute that freezes its money; `dispute_stage`: the bank has taken it (open), or asks about it (inquiry)."""
     dispute_stage: str | None = None
+    disputed_too: Mapping[str, str] | None = None
+    """Further disputes of other charges of it, each with its stage."""
     paused: Mapping[str, str] | None = None
     """Since when it stands still (`at`), until when (`until`), and whether its client wants it so (`client`)."""
     billing: str | None = None
@@ -408,6 +410,7 @@ def order_from_row(stored: Row) -> Order:
         sides=row.get("sides", 0),
         disputed=row.get("disputed"),
         dispute_stage=row.get("dispute_stage"),
+        disputed_too=row.get("disputed_too"),
         paused=row.get("paused"),
         billing=row.get("billing"),
         lost=row.get("lost", 0),

@@ -33,6 +33,7 @@ from relais.errors import RelaisError
 from relais.gate import Kind, Status
 from relais.offer import RefundCause
 from relais.order import Debit, order_from_row
+from relais.ports import BankSilentError
 from relais.roster import Freelancer
 from relais.rows import gate_key, session_key
 from relais.shop import Shop
@@ -77,6 +78,7 @@ DECIDED_AFTER = timedelta(days=30)
 LEAVES = 0.08
 """How often a client changes their mind some day, and looks for a way out of the order."""
 MORE_TIME, REOPENED, RATED, APPEALED = 0.15, 0.5, 0.5, 0.4
+BACK_AFTER = timedelta(days=1)
 ASKS, WRITES, PASSES_ON = 0.06, 0.08, 0.3
 """How often somebody asks before they answer, a client writes, and the seller passes on what was written."""
 TRIES_AFTER_TROUBLE = 9
@@ -159,7 +161,7 @@ class Season:
         """Whoever meets an error tries again, a little later, then later still."""
         try:
             act()
-        except (OutageError, WorldError, FormNotFoundError, stripe.StripeError):
+        except (OutageError, WorldError, FormNotFoundError, BankSilentError, stripe.StripeError):
             if tried == TRIES_AFTER_TROUBLE:
                 self.violations.append(f"after {tried} tries something could still not be done")
                 return
@@ -289,7 +291,8 @@ class Season:
         if form is None:
             return  # answered, by them or by somebody else
         if self._asked(person, forms):
-            return  # the mail that answers it, or a reminder, brings them back
+            self.at(self.world.now() + BACK_AFTER, self._answering(person, link))  # the page still waits for them
+            return
         longer = next((one for one in forms if one.fields.get("ask") == "more_time" and "note" not in one.names), None)
         if longer is not None and self.dice.random() < MORE_TIME:
             for _ in person.sends("more_time", ["more_time"]):
@@ -570,7 +573,9 @@ def play(seed: str, orders: int, days: int, *, deaf: bool = False) -> Verdict:
         if deaf:
             season.stop_events()
         season.break_things()
-        season.reconcile()  # from here on Stripe's book is ours to keep: a first look reaches back for days only
+        season.at(
+            season.starts, season.reconcile
+        )  # from here on Stripe's book is ours to keep: a first look reaches back for days only
         for number in range(orders):
             season.at(season.starts + timedelta(days=days) * dice.random(), lambda number=number: season.buy(number))  # type: ignore[misc]
         watched.append(season)

@@ -32,7 +32,7 @@ TIMEOUT_SECONDS = 20
 _NOT_BEGUN = frozenset({409, 429})
 _NOT_ALLOWED = frozenset({401, 403})
 _OUR_MISTAKE = "idempotency_error"
-_OURS = frozenset({"session", "transfer", "account", "wanted", "note", "cause"})
+_OURS = frozenset({"session", "transfer", "account", "wanted", "note", "cause", "charged", "borne"})
 """What a body keeps for us: named elsewhere in the call, or not at all."""
 
 

@@ -47,7 +47,6 @@ ASKING = frozenset(
         "rework",
         "revision",
         "review",
-        "second_review",
         "acceptance",
         "revised",
         "reopened",
@@ -90,6 +89,7 @@ LEFT = frozenset({"withdrawn", "left", "agreement_grant"})
 SETTLING = frozenset({"settlement", "contested", "unanswered", "settled", "pro_rata"})
 DELIVERED = frozenset(
     {
+        "poor_rating",
         "acceptance",
         "revised",
         "more_time_given",
@@ -511,9 +511,14 @@ def _client_facts(view: LetterView, named: str) -> list[tuple[str, str]]:
         ("price", price),
         ("refund", _refund(view) if named in REFUNDING else ""),
         ("until", _short(view, view.gate.deadline if view.gate and asked else None, "moment")),
-        ("promised_client", _short(view, None if named in DELIVERED else view.deadline, "day")),
+        ("promised_client", _short(view, None if named in DELIVERED or _stands(view) else view.deadline, "day")),
         ("revisions", _revisions(view) if named in {"acceptance", "revised"} else ""),
     ]
+
+
+def _stands(view: LetterView) -> bool:
+    """Whether the client's date stands still because they paused their order: it is another one afterwards."""
+    return view.order.paused is not None and "client" in view.order.paused
 
 
 def _revisions(view: LetterView) -> str:

@@ -210,7 +210,8 @@ class OrderView:
 class OpenProposal:
     """A proposal among those that are open to a freelancer, with the address and nonce of its own form.
 
-    `pay` in minor units of the order's currency, `due` the working deadline.
+    `pay` in minor units of the order's currency, `due` the working deadline. `countered`: what was asked instead and
+    waits for the seller; the proposal's own time stands still meanwhile.
     """
 
     gate: Gate
@@ -221,6 +222,7 @@ class OpenProposal:
     nonce: str
     pay: int
     due: datetime | None
+    countered: Asking | None = None
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -303,7 +305,8 @@ class GateView:
     is what a choice of that name gives back, in minor units. `links` came with the files, `withheld` is how many of
     them are shown once the work is accepted, `found` what was looked at by itself when it was handed in, `ticked` the
     points of the checklist, from 0, that the seller ticked (none were, where it is empty). `passed` are the files
-    of the form beside the gate's own: those that came with what the seller passes on. Of a refund request
+    of the form beside the gate's own: those that came with what the seller passes on; `second`: the
+    reader is the second reviewer, in the seller's place. Of a refund request
     `bearings` say what giving back all of it comes to, for each cause, and `part` what the part that was typed does, to
     be confirmed.
     """
@@ -347,6 +350,7 @@ class GateView:
     thread: tuple[Said, ...] = ()
     rating: str | None = None
     passed: tuple[FileView, ...] = ()
+    second: bool = False
     asking: tuple[Asking, ...] = ()
     typed: Mapping[str, str] = dataclasses.field(default_factory=dict)
     problems: tuple[Problem, ...] = ()

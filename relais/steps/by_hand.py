@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from relais import ledger
-from relais.act import Act, ActKind, ActState, act_from_row
+from relais.act import ENDED, Act, ActKind, ActState, act_from_row
 from relais.bank import Movement
 from relais.errors import RelaisError
 from relais.gate import AlreadyAnsweredError, Choice, Kind, Status, Via, gate_from_row
@@ -18,6 +18,7 @@ from relais.order import ORDER_LEVEL, milestone_from_row
 from relais.ports import ConditionFailedError, Ports
 from relais.roster import Freelancer
 from relais.rows import Change, Write, act_key, at_least, equals, freelancer_key, milestone_key, order_key
+from relais.steps.acts import acts_of
 from relais.steps.decisions import Answer, entry_put
 from relais.steps.door import answer
 from relais.steps.inviting import no_more_waiting
@@ -169,6 +170,10 @@ def _go_on(ports: Ports, act: Act) -> None:
     if act.kind is ActKind.TRANSFER and act.milestone != ORDER_LEVEL and act.id.count(FORMER) == 0:
         situation = read_situation(ports, act.order, act.milestone)
         payout = find_gate(ports, situation, Kind.PAYOUT)
+        others = acts_of(ports, act.order, ActKind.TRANSFER, act.milestone)
+        if any(one.state not in ENDED for one in others):  # other charges bear a part
+            ports.background.run_act(act.order, "acts")
+            return
         if payout is not None and payout.status is Status.OPEN:
             answer(ports, situation, payout, Answer(Choice.PAID, "seller", Via.COMMAND))
             return

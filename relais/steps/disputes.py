@@ -16,6 +16,7 @@ from relais import ledger
 from relais.act import Act, ActKind, ActState, act_from_row
 from relais.bank import bank_entry, moves_money
 from relais.calendar import Reminder, remind_at, subtract_working_days
+from relais.charge import Charge, fundings, given_back_to
 from relais.dispute import ENDED, Dispute, DisputeSeen, DisputeState, dispute_from_row, dispute_row
 from relais.gate import OWED_AFTER, OWED_TRIES, Choice, Default, Gate, Kind, Role, due_shard
 from relais.metrics import Metric
@@ -30,7 +31,6 @@ from relais.ports import (
 )
 from relais.rows import (
     Change,
-    Guard,
     Put,
     Row,
     Write,
@@ -46,6 +46,7 @@ from relais.rows import (
 from relais.steps import letters
 from relais.steps.acts import acts_of
 from relais.steps.asking import open_side
+from relais.steps.charges import charges_of, drawn, own_funding
 from relais.steps.contracts import asked
 from relais.steps.decisions import bank_puts, entry_put
 from relais.steps.interrupt import (
@@ -58,7 +59,7 @@ from relais.steps.interrupt import (
 )
 from relais.steps.late_refund import claim_of, claim_writes, of_bonus, own_left, unchanged
 from relais.steps.side import withdraw_moot
-from relais.steps.situation import Situation, kept_share, read_milestones, read_order, read_situation
+from relais.steps.situation import Situation, disputes_on, kept_share, read_milestones, read_order, read_situation
 
 BEFORE_DUE = 2
 """Working days before the bank's date at which the evidence leaves by itself (design: people 5b)."""
@@ -108,11 +109,6 @@ def _book_lines(ports: Ports, seen: DisputeSeen) -> None:
 def _opened(ports: Ports, seen: DisputeSeen, known: Dispute | None) -> None:
     """Freeze what is left, and ask the seller, in one transaction."""
     order = seen.order or ""
-    frozen = Change(
-        order_key(order),
-        put={"disputed": seen.id, "dispute_stage": seen.state.value},
-        guards=(absent("disputed") if known is None else equals("disputed", seen.id),),
-    )
     if known is None:
         kept: Write = Put(dispute_key(order, seen.id), dispute_row(seen, ports.now()))
     else:
@@ -124,7 +120,12 @@ def _opened(ports: Ports, seen: DisputeSeen, known: Dispute | None) -> None:
             guards=(equals("state", known.state.value),),
         )
     opened = open_side(
-        ports, order, ORDER_LEVEL, lambda now: question(ports, now, seen), lambda _: (kept, frozen), at_once=False
+        ports,
+        order,
+        ORDER_LEVEL,
+        lambda now: question(ports, now, seen),
+        lambda _: (kept, _frozen(ports, seen)),
+        at_once=False,
     )
     if opened is not None and known is None:
         ports.counter.count(Metric.DISPUTE_OPENED)
@@ -175,20 +176,41 @@ def _ended(seen: DisputeSeen, known: Dispute | None, now: datetime) -> Write:
     )
 
 
-def _thawed(order: Order, dispute: str) -> tuple[tuple[str, ...], tuple[Guard, ...]]:
+def _frozen(ports: Ports, seen: DisputeSeen) -> Change:
+    """The order's row says that it is disputed; beside another dispute, of another of its charges, both stand on it."""
+    order = read_order(ports.store, seen.order or "")
+    return _disputed(order, disputes_on(order) | {seen.id: seen.state.value})
+
+
+def _thawed(order: Order, dispute: str) -> Change | None:
     """What is taken off the order's row; one that another dispute holds stays frozen."""
-    if order.disputed == dispute:
-        return ("disputed", "dispute_stage"), (equals("disputed", dispute),)
-    return (), ()
+    standing = disputes_on(order)
+    if dispute not in standing:
+        return None
+    return _disputed(order, {one: stage for one, stage in standing.items() if one != dispute})
+
+
+def _disputed(order: Order, standing: dict[str, str]) -> Change:
+    """The disputes of an order on its row, as it was read: one whose money the bank holds before one that asks."""
+    as_read = (
+        absent("disputed") if order.disputed is None else equals("disputed", order.disputed),
+        absent("disputed_too") if order.disputed_too is None else equals("disputed_too", order.disputed_too),
+    )
+    put: dict[str, object] = {}
+    if standing:
+        first = min(standing, key=lambda one: standing[one] != DisputeState.OPEN.value)
+        too = {one: stage for one, stage in standing.items() if one != first}
+        put = {"disputed": first, "dispute_stage": standing[first]} | ({"disputed_too": too} if too else {})
+    gone = tuple(name for name in ("disputed", "dispute_stage", "disputed_too") if name not in put)
+    return Change(order_key(order.id), put=put, remove=gone, guards=as_read)
 
 
 def _over(ports: Ports, seen: DisputeSeen, known: Dispute | None) -> None:
     """Won, or an inquiry that became nothing: what was frozen goes on."""
     order = read_order(ports.store, seen.order or "")
-    remove, guards = _thawed(order, seen.id)
-    thawed = (Change(order_key(order.id), remove=remove, guards=guards),) if remove else ()
+    thawed = _thawed(order, seen.id)
     try:
-        ports.store.write(_ended(seen, known, ports.now()), *thawed)
+        ports.store.write(_ended(seen, known, ports.now()), *(() if thawed is None else (thawed,)))
     except ConditionFailedError:
         return
     _go_on(ports, order.id)
@@ -236,7 +258,7 @@ def _lost(ports: Ports, seen: DisputeSeen, known: Dispute | None) -> None:
     for _ in range(3):
         order = read_order(ports.store, order_id)
         loss = _loss(ports, order, seen)
-        remove, guards = _thawed(order, seen.id)
+        thawed = _thawed(order, seen.id)
         head = Change(
             order_key(order_id),
             put={"cause": CAUSE.value, "lost": order.lost + loss.refunded},
@@ -246,12 +268,10 @@ def _lost(ports: Ports, seen: DisputeSeen, known: Dispute | None) -> None:
                 "refunded": loss.refunded,
                 "borne": loss.refunded - loss.left - loss.in_transit - loss.unborne,
             },
-            remove=remove,
             guards=(
                 at_least("left", max(0, loss.left - loss.back)),
                 at_least("in_transit", loss.in_transit + loss.freed),
                 *((at_least("borne", loss.unborne),) if loss.unborne else ()),
-                *guards,
             ),
         )
         entry = ledger.dispute_lost(
@@ -265,7 +285,9 @@ def _lost(ports: Ports, seen: DisputeSeen, known: Dispute | None) -> None:
             at=ports.now(),
         )
         try:
-            ports.store.write(*merged(_ended(seen, known, ports.now()), entry_put(entry), head, *loss.writes))
+            ended = _ended(seen, known, ports.now())
+            freed = () if thawed is None else (thawed,)
+            ports.store.write(*merged(ended, entry_put(entry), head, *freed, *loss.writes))
         except ConditionFailedError:
             row = ports.store.get(dispute_key(order_id, seen.id))
             known = known if row is None else dispute_from_row(row)
@@ -296,15 +318,17 @@ def _settled_in(seen: DisputeSeen) -> str:
 def _loss(ports: Ports, order: Order, seen: DisputeSeen) -> _Loss:
     """Refunds that Stripe would not make are made now; then what nobody has accepted, then what was earned."""
     loss = _Loss(seen.held)
-    if seen.payment_intent != order.payment_intent:
+    later = charges_of(ports.store, order.id)
+    if seen.payment_intent not in {order.payment_intent, *(one.payment_intent for one in later)}:
         return loss  # a payment that no order asked for: its order keeps what it has
     for act in _unmade_refunds(ports, order.id):
-        _made_by_the_bank(loss, act, seen.id)
+        if act.body.get("payment_intent") == seen.payment_intent:  # a dispute is about one charge
+            _made_by_the_bank(loss, act, seen.id)
     if order.refunded >= order.paid:
         return loss  # a debit that was refunded and is taken back besides: all of it is lost (design: money A 1)
     milestones = read_milestones(ports.store, order.id)
     for milestone in sorted(milestones, key=_falls_on):
-        _share_of(ports, loss, read_situation(ports, order.id, milestone.number))
+        _share_of(ports, loss, read_situation(ports, order.id, milestone.number), later, seen)
     loss.left = min(loss.left, order.left + loss.back)
     return loss
 
@@ -351,12 +375,18 @@ def _made_by_the_bank(loss: _Loss, act: Act, dispute: str) -> None:
         )
 
 
-def _share_of(ports: Ports, loss: _Loss, situation: Situation) -> None:
+def _share_of(ports: Ports, loss: _Loss, situation: Situation, paid: tuple[Charge, ...], seen: DisputeSeen) -> None:
     """What of the loss falls on one milestone: who bears it is the frozen policy's, as in a refund."""
     milestone = situation.milestone
-    if milestone is None or milestone.held <= 0 or loss.rest <= 0:
+    if milestone is None:
         return
-    part = min(loss.rest, milestone.held)
+    its = tuple(one for one in paid if one.milestone == milestone.number)
+    found = fundings(milestone.held, own_funding(situation.order), its)
+    taken = [one for one in found if one.payment_intent == seen.payment_intent]
+    part = min(loss.rest, milestone.held, sum(one.left for one in taken))
+    if part <= 0:
+        return
+    loss.writes += drawn(milestone.order, given_back_to(part, taken))
     loss.rest -= part
     loss.refunded += part
     if not milestone.accepted:
@@ -425,6 +455,7 @@ def _given_up(ports: Ports, loss: _Loss, milestone: Milestone) -> int:
         if not refused and (act.state is not ActState.PLANNED or act.first_sent is not None):
             continue
         freed += act.amount
+        loss.unborne += _borne(act, milestone)
         as_read = (equals("state", act.state.value), equals("generation", act.generation))
         unsent = () if refused else (absent("first_sent"),)
         loss.writes.append(
@@ -436,8 +467,14 @@ def _given_up(ports: Ports, loss: _Loss, milestone: Milestone) -> int:
             )
         )
     loss.freed += freed
-    loss.unborne += max(0, freed - milestone.held)
     return freed
+
+
+def _borne(act: Act, milestone: Milestone) -> int:
+    """What of a planned pay the seller would have borne; one of an older release says so by its amount alone."""
+    if "borne" in act.body:
+        return act.amount if act.body["borne"] else 0
+    return max(0, act.amount - milestone.held)
 
 
 def _unpaid(loss: _Loss, situation: Situation, milestone: Milestone, part: int, freed: int) -> Change:

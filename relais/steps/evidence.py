@@ -11,12 +11,14 @@ import json
 from collections.abc import Iterator
 from hashlib import sha256
 
+from relais.charge import Charge
 from relais.dispute import Dispute
 from relais.gate import Gate, Role, Via, gate_from_row
 from relais.money import format_amount
 from relais.order import ORDER_LEVEL, stamp
 from relais.ports import Ports
 from relais.rows import brief_key
+from relais.steps.charges import charges_of
 from relais.steps.lists import with_lists
 from relais.steps.situation import Situation, read_situation
 
@@ -58,7 +60,7 @@ def pack(ports: Ports, situation: Situation) -> dict[str, str]:
     order = situation.order
     gates = [gate_from_row(row) for row in ports.store.query(f"O#{order.id}", "G#")]
     found = {
-        "The order": _order(situation),
+        "The order": _order(situation, charges_of(ports.store, order.id)),
         "Consent": _consent(situation),
         "What was ordered": _ordered(ports, situation),
         "What was handed in": "\n".join(_versions(ports, situation, gates)) or "Nothing yet.",
@@ -71,14 +73,17 @@ def pack(ports: Ports, situation: Situation) -> dict[str, str]:
     return {title: text for title, text in found.items() if text}
 
 
-def _order(situation: Situation) -> str:
+def _order(situation: Situation, later: tuple[Charge, ...]) -> str:
     order = situation.order
-    paid = format_amount(order.paid, order.currency, LANG)
+    paid = format_amount(order.paid - sum(one.amount for one in later), order.currency, LANG)
     lines = [
         f"Order {order.id} of {situation.shop.brand}: {situation.offer.title.in_(LANG)}.",
         f"Ordered {stamp(order.created)} by {order.client_name or 'the client'} <{order.client_email or ''}>.",
         f"Paid {paid} by the client on Stripe's hosted page ({order.session or 'session'}).",
     ]
+    for one in later:
+        more = format_amount(one.amount, one.currency, LANG)
+        lines.append(f"Paid {more} more {stamp(one.paid)} on a page of its own ({one.session}), of {one.about}.")
     for label, at in (
         ("Brief handed in", order.handed_in),
         ("Promised for", order.promised),

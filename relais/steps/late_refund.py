@@ -14,12 +14,13 @@ from dataclasses import dataclass, replace
 from relais import ledger
 from relais.act import Act, ActKind, ActState, act_from_row, is_much
 from relais.announcement import Announcement, Topic
+from relais.charge import Part
 from relais.errors import RelaisError
 from relais.gate import OWED_AFTER, OWED_TRIES, Role, Via, due_shard
 from relais.metrics import Metric
 from relais.money import format_amount
 from relais.offer import RefundCause
-from relais.order import ORDER_LEVEL, Milestone, MilestoneStage, OrderStage, stamp
+from relais.order import ORDER_LEVEL, Milestone, MilestoneStage, Order, OrderStage, stamp
 from relais.ports import (
     AnswerUnknownError,
     ConditionFailedError,
@@ -45,6 +46,7 @@ from relais.rows import (
 )
 from relais.steps import letters
 from relais.steps.acts import OPEN_STATES, Done, again, done, intent, looked_at, send
+from relais.steps.charges import drawn, parts_back
 from relais.steps.decisions import bank_puts, entry_put
 from relais.steps.refund import NOT_TAKEN_BACK, booked, frozen, refund_body
 from relais.steps.situation import Situation, kept_share, read_milestones, read_order, read_situation
@@ -101,7 +103,7 @@ def only_late(ports: Ports, order_id: str) -> bool:
 
 def foresee(ports: Ports, order_id: str, number: str, *, amount: int | None, cause: RefundCause) -> Foreseen:
     """What giving back `amount` (all of it where none is named) comes to. Raises what `refund_late` raises."""
-    return _foreseen(read_situation(ports, order_id, number), amount, cause)
+    return _foreseen(_read(ports, order_id, number), amount, cause)
 
 
 def refund_late(
@@ -112,7 +114,7 @@ def refund_late(
     A refund of it that Stripe refused is asked again instead. Raises `OrderNotFoundError`, `NothingToRefundError`,
     `RefundTooHighError`.
     """
-    situation = read_situation(ports, order_id, number)
+    situation = _read(ports, order_id, number)
     prefix = f"A#{ActKind.REFUND.value}#{LATE}#{number}#"
     before = [act_from_row(row) for row in ports.store.query(f"O#{order_id}", prefix)]
     if any(one.state is ActState.UNKNOWN for one in before):
@@ -120,8 +122,9 @@ def refund_late(
         raise NothingToRefundError(order_id, number, why)
     refused = [one for one in before if one.state is ActState.REFUSED]
     if refused:
-        again(ports, refused[0], refused[0].body)
-        return Foreseen(number, refused[0].amount, 0, refused[0].currency)
+        for one in refused:
+            again(ports, one, one.body)
+        return Foreseen(number, sum(one.amount for one in refused), 0, refused[0].currency)
     foreseen = _foreseen(situation, amount, cause)
     this = len(before) + 1
     note = keep_text(ports, order_id, f"refund-{LATE}-{number}-{this}", reason) if reason else ""
@@ -131,6 +134,13 @@ def refund_late(
     except ConditionFailedError:
         raise NothingToRefundError(order_id, number, "it moved on a moment ago, so nothing was written") from None
     return foreseen
+
+
+def _read(ports: Ports, order_id: str, number: str) -> Situation:
+    """What a milestone stands at; an order that was never paid has none."""
+    if ports.store.get(milestone_key(order_id, number)) is None:
+        raise NothingToRefundError(order_id, number, "there is no such milestone, or its order was never paid")
+    return read_situation(ports, order_id, number)
 
 
 def _paid_out(milestone: Milestone) -> bool:
@@ -169,18 +179,12 @@ def _decided(
     if milestone is None:
         raise NothingToRefundError(order.id, situation.number, "its work is not accepted and paid")
     amount = foreseen.amount
-    operation = f"{order.id}:{ActKind.REFUND.value}:{LATE}-{milestone.number}:{number}"
-    act = Act(
-        order=order.id,
-        id=f"{ActKind.REFUND.value}-{LATE}-{milestone.number}-{number:04d}",
-        kind=ActKind.REFUND,
-        milestone=milestone.number,
-        operation=operation,
-        amount=amount,
-        currency=order.currency,
-        body=refund_body(order.payment_intent or "", amount, operation, order.id) | {"note": said["note"]},
-        unconfirmed=is_much(amount, order.currency, situation.offer.policy.confirm),
-    )
+    parts = parts_back(ports.store, order, milestone, amount)
+    much = is_much(amount, order.currency, situation.offer.policy.confirm)
+    acts = [
+        replace(_act(order, milestone.number, part, said["note"], this), unconfirmed=much)
+        for this, part in enumerate(parts, start=number)
+    ]
     entry = ledger.refund_after_transfer(
         order=order.id,
         milestone=f"{milestone.number}-{LATE}-{number}",
@@ -204,11 +208,28 @@ def _decided(
         guards=unchanged(milestone),
     )
     return (
-        intent(ports, act),
+        *(intent(ports, act) for act in acts),
+        *drawn(order.id, parts),
         entry_put(entry),
         pots,
         as_read,
         *claim_writes(ports, situation, milestone, foreseen.claimed),
+    )
+
+
+def _act(order: Order, milestone: str, part: Part, note: str, number: int) -> Act:
+    """What goes back to one charge: each has a number of its own."""
+    operation = f"{order.id}:{ActKind.REFUND.value}:{LATE}-{milestone}:{number}"
+    intent_of = "" if part.funding is None else part.funding.payment_intent
+    return Act(
+        order=order.id,
+        id=f"{ActKind.REFUND.value}-{LATE}-{milestone}-{number:04d}",
+        kind=ActKind.REFUND,
+        milestone=milestone,
+        operation=operation,
+        amount=part.amount,
+        currency=order.currency,
+        body=refund_body(intent_of, part.amount, operation, order.id) | {"note": note},
     )
 
 

@@ -25,6 +25,8 @@ from relais.steps.situation import Situation, client_reopens, read_freelancer, r
 if TYPE_CHECKING:
     from relais.dispute import Dispute
 
+POOR = 2
+"""The seller hears of so many stars, or fewer, at once."""
 OF_ACCOUNT = frozenset(
     {Topic.ONBOARD, Topic.ACCOUNT_READY, Topic.ACCOUNT_DUE, Topic.PAYOUTS_STOPPED, Topic.ACCOUNT_CLOSED}
 )
@@ -46,6 +48,11 @@ def opening(ports: Ports, situation: Situation, gate: Gate) -> tuple[LetterView,
             return ()
         case Kind.ONBOARDING:
             return (to_owner(ports, situation, gate, gate.id.kind.value), late(ports, situation, gate))
+        case Kind.RATING if int(gate.shown["stars"]) <= POOR:
+            return (
+                _with_words(ports, to_owner(ports, situation, gate, gate.id.kind.value), gate),
+                _poor_rating(ports, situation, gate),
+            )
         case Kind.ACCEPTANCE if _reopened(situation):
             return (
                 to_owner(ports, situation, gate, _opening_key(ports, situation, gate)),
@@ -54,6 +61,15 @@ def opening(ports: Ports, situation: Situation, gate: Gate) -> tuple[LetterView,
         case _:
             letter = to_owner(ports, situation, gate, _opening_key(ports, situation, gate))
             return (_with_words(ports, letter, gate),)
+
+
+def _poor_rating(ports: Ports, situation: Situation, gate: Gate) -> LetterView:
+    """To the seller, with all that the client wrote: an unhappy client is theirs to call; an appeal comes by itself."""
+    text = gate.shown.get("rating_text")
+    maker_ = read_freelancer(ports.store, gate.owner)
+    letter = replace(_to_seller(ports, situation, "poor_rating", gate), freelancer=maker_, gate=None)
+    until = {} if gate.deadline is None else {"until": stamp(gate.deadline)}
+    return replace(letter, facts={**letter.facts, **until}, note=None if text is None else ports.files.get_text(text))
 
 
 def _with_words(ports: Ports, letter: LetterView, gate: Gate) -> LetterView:

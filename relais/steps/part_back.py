@@ -10,12 +10,14 @@ from dataclasses import dataclass
 
 from relais import ledger
 from relais.act import Act, ActKind, ActState, act_from_row, is_much
+from relais.charge import Part
 from relais.deed import CLIENT, What
 from relais.offer import RefundCause
-from relais.order import ORDER_LEVEL, Milestone, MilestoneStage, OrderStage
+from relais.order import ORDER_LEVEL, Milestone, MilestoneStage, Order, OrderStage
 from relais.ports import ConditionFailedError, Ports
 from relais.rows import Change, Write, absent, at_least, milestone_key, order_key
 from relais.steps.acts import again, intent
+from relais.steps.charges import drawn, parts_back
 from relais.steps.decisions import entry_put, not_interrupted
 from relais.steps.deeds import checked, deed
 from relais.steps.late_refund import LATE, NothingToRefundError, RefundTooHighError, unchanged
@@ -115,18 +117,9 @@ def _decided(  # noqa: PLR0917 - one transaction takes all of these
     order, milestone, amount = situation.order, situation.milestone, foreseen.amount
     if milestone is None:
         raise NothingToRefundError(order.id, foreseen.milestone, "it is no milestone")
-    operation = f"{order.id}:{ActKind.REFUND.value}:{LATE}-{ORDER_LEVEL}:{this}"
-    act = Act(
-        order=order.id,
-        id=f"{ActKind.REFUND.value}-{LATE}-{ORDER_LEVEL}-{this:04d}",
-        kind=ActKind.REFUND,
-        milestone=ORDER_LEVEL,  # its milestone's price is less already: no pot of it is in transit
-        operation=operation,
-        amount=amount,
-        currency=order.currency,
-        body=refund_body(order.payment_intent or "", amount, operation, order.id) | kept,
-        unconfirmed=is_much(amount, order.currency, situation.offer.policy.confirm),
-    )
+    parts = parts_back(ports.store, order, milestone, amount)
+    much = is_much(amount, order.currency, situation.offer.policy.confirm)
+    acts = [_act(order, part, kept, number, much=much) for number, part in enumerate(parts, start=this)]
     entry = ledger.refund_decided(
         order=order.id,
         milestone=f"{milestone.number}-part-{this}",
@@ -146,4 +139,22 @@ def _decided(  # noqa: PLR0917 - one transaction takes all of these
     )
     facts: dict[str, str | int] = {"amount": amount, "gap": foreseen.gap, "currency": order.currency}
     told = deed(ports, situation, What.PART_BACK, said, tells=(CLIENT,), facts=facts)
-    return (intent(ports, act), entry_put(entry), head, cheaper, told.write)
+    intents = (intent(ports, act) for act in acts)
+    return (*intents, *drawn(order.id, parts), entry_put(entry), head, cheaper, told.write)
+
+
+def _act(order: Order, part: Part, kept: dict[str, str], number: int, *, much: bool) -> Act:
+    """What goes back to one charge. Its milestone's price is less already: no pot of that is in transit."""
+    operation = f"{order.id}:{ActKind.REFUND.value}:{LATE}-{ORDER_LEVEL}:{number}"
+    charged = "" if part.funding is None else part.funding.payment_intent
+    return Act(
+        order=order.id,
+        id=f"{ActKind.REFUND.value}-{LATE}-{ORDER_LEVEL}-{number:04d}",
+        kind=ActKind.REFUND,
+        milestone=ORDER_LEVEL,
+        operation=operation,
+        amount=part.amount,
+        currency=order.currency,
+        body=refund_body(charged, part.amount, operation, order.id) | kept,
+        unconfirmed=much,
+    )

@@ -14,6 +14,7 @@ from typing import Any
 from relais import ledger
 from relais.act import ENDED, Act, ActKind, ActState, is_much, nth
 from relais.announcement import Announcement, Topic
+from relais.charge import Part, charge_key, paid_from
 from relais.errors import RelaisError
 from relais.gate import HEARTBEAT, OWED_AFTER, Choice, Gate, GateId, Kind, Owed, Role, Status, Via, due_shard
 from relais.metrics import Metric
@@ -38,7 +39,21 @@ from relais.rows import (
     present,
 )
 from relais.steps import letters
-from relais.steps.acts import OPEN_STATES, Done, Ended, Later, Outcome, acts_of, again, done, plan, refuse, send
+from relais.steps.acts import (
+    OPEN_STATES,
+    Done,
+    Ended,
+    Later,
+    Outcome,
+    acts_of,
+    again,
+    done,
+    intent,
+    plan,
+    refuse,
+    send,
+)
+from relais.steps.charges import charges_of, funding_of
 from relais.steps.contracts import contract
 from relais.steps.decisions import Answer, Effects, bank_puts, entry_put, not_interrupted
 from relais.steps.disputes import answer_disputes, dispute_told
@@ -119,25 +134,36 @@ def pay(ports: Ports, situation: Situation, gate: Gate) -> None:
     """
     if situation.order.disputed is not None and not _under_way(ports, gate):
         return  # frozen until the dispute is decided, which takes it up again; so does the clock
-    act = _act_of(ports, situation, gate)
-    if act is None:
+    acts = _acts_of(ports, situation, gate)
+    if not acts:
         answer(ports, situation, gate, Answer(Choice.NOTHING_DUE, "engine", Via.ENGINE))
         return
+    left = len(acts)
+    for act in acts:
+        if _part_paid(ports, situation, gate, act, last=left == 1):
+            left -= 1
+        elif not act.unconfirmed:  # the seller is asked about each part, and may say yes to the later one first
+            return
+
+
+def _part_paid(ports: Ports, situation: Situation, gate: Gate, act: Act, *, last: bool) -> bool:
+    """Send the part that one charge bears; whether the next may follow. The gate is answered with the last one."""
     if act.state not in OPEN_STATES and not _waits(act):
         if act.state is not ActState.DONE:
             park_act(ports, situation, gate, act)
-        return
+        return False
     recipient = None if act.first_sent and not _waits(act) else _recipient(ports, situation)
     outcome = _send(ports, situation, act, recipient)
     match outcome:
         case Done():
-            _done(ports, situation, gate, act, outcome)
+            _done(ports, situation, gate, act, outcome, last=last)
         case Ended() if _waits(outcome.act):
             wait_for_account(ports, gate)
         case Ended():
             park_act(ports, situation, gate, outcome.act)
         case Later():
-            return
+            pass
+    return isinstance(outcome, Done)
 
 
 def _under_way(ports: Ports, gate: Gate) -> bool:
@@ -159,23 +185,27 @@ def _recipient(ports: Ports, situation: Situation) -> Recipient:
     return Recipient("") if situation.freelancer is None else look(ports, situation.freelancer)
 
 
-def _act_of(ports: Ports, situation: Situation, gate: Gate) -> Act | None:
-    """The act of this gate: the one under way, else one that parked and goes on, else a new one for what is due."""
+def _acts_of(ports: Ports, situation: Situation, gate: Gate) -> list[Act]:
+    """The acts of this gate: those under way, else those that parked and go on, else new ones for what is due."""
     milestone = situation.milestone
     if milestone is None or milestone.engagement is None:
-        return None
+        return []
     known = acts_of(ports, gate.order, ActKind.TRANSFER, milestone.number)
-    pending = [act for act in known if act.state not in ENDED]
+    pending = _pending(known)
     if pending:
-        return _taken_up(ports, situation, milestone, pending[-1])
+        return [_taken_up(ports, situation, milestone, act) for act in pending]
     if milestone.left_to_send == 0:
-        return None
+        return []
     before = sum(act.id.partition(".")[0] == _id(gate) for act in known)  # given up: each name is used once
     return _plan(ports, situation, milestone, gate, before + 1)
 
 
 def _id(gate: Gate) -> str:
     return f"{ActKind.TRANSFER.value}-{gate.id.milestone}-{gate.id.ordinal:04d}"
+
+
+def _pending(acts: list[Act]) -> list[Act]:
+    return [act for act in acts if act.state not in ENDED]
 
 
 def _taken_up(ports: Ports, situation: Situation, milestone: Milestone, act: Act) -> Act:
@@ -188,43 +218,35 @@ def _taken_up(ports: Ports, situation: Situation, milestone: Milestone, act: Act
     parked_since = situation.last is not None and GateId.parse(situation.last).kind is Kind.PARK
     if act.state in OPEN_STATES or not parked_since or act.tried_at == situation.ordinal:
         return act
-    return again(
-        ports, replace(act, tried_at=situation.ordinal), _body(ports, situation, milestone, act.operation, act.amount)
-    )
+    return again(ports, replace(act, tried_at=situation.ordinal), _body_again(ports, situation, milestone, act))
 
 
-def _plan(ports: Ports, situation: Situation, milestone: Milestone, gate: Gate, number: int) -> Act | None:
-    """Reserve and write the intent; nothing is left to send where its freelancer owes all of it.
+def _plan(ports: Ports, situation: Situation, milestone: Milestone, gate: Gate, first: int) -> list[Act]:
+    """Reserve and write the intents; nothing is left to send where its freelancer owes all of it.
 
-    What its own share no longer holds is the seller's to bear, by the frozen policy. A milestone never draws on
-    another's share: what a client may get back is there whatever else was paid.
+    Each charge of the milestone bears a part, the oldest first, by an act of its own (design: money A 4). What its own
+    share no longer holds is the seller's to bear, by the frozen policy. A milestone never draws on another's share:
+    what a client may get back is there whatever else was paid.
     """
     due = milestone.left_to_send
     maker = situation.freelancer
     netted = 0 if maker is None else min(due, maker.owing(situation.order.currency))
     amount = due - netted
-    held = min(amount, _own_share(milestone))
-    operation = nth(f"{gate.order}:{ActKind.TRANSFER.value}:{milestone.number}:{gate.id.ordinal}", number)
-    act = Act(
-        order=gate.order,
-        id=nth(_id(gate), number),
-        kind=ActKind.TRANSFER,
-        milestone=milestone.number,
-        operation=operation,
-        amount=amount,
-        currency=situation.order.currency,
-        body=_body(ports, situation, milestone, operation, amount),
-        tried_at=gate.id.ordinal,
-        unconfirmed=is_much(amount, situation.order.currency, situation.offer.policy.confirm),
-    )
-    reserves = (
+    parts = paid_from(amount, funding_of(ports.store, situation.order, milestone), milestone.sent)
+    held = min(sum(part.amount for part in parts if part.funding is not None), situation.order.left)
+    much = is_much(amount, situation.order.currency, situation.offer.policy.confirm)
+    acts = [
+        replace(_act(ports, situation, gate, part, number), unconfirmed=much)
+        for number, part in enumerate(parts, start=first)
+    ]
+    reserves: tuple[Write, ...] = (
         Change(
-            order_key(act.order),
+            order_key(gate.order),
             add={"left": -held, "in_transit": amount, "borne": amount - held},
             guards=(at_least("left", held), not_interrupted(situation), absent("disputed")),
         ),
         Change(
-            milestone_key(act.order, milestone.number),
+            milestone_key(gate.order, milestone.number),
             add={"left_to_send": -due, "in_transit": amount} | ({"netted": netted} if netted else {}),
             guards=(
                 at_least("left_to_send", due),
@@ -233,19 +255,48 @@ def _plan(ports: Ports, situation: Situation, milestone: Milestone, gate: Gate, 
                 absent("interrupt"),
             ),
         ),
+        *(intent(ports, act) for act in acts[1:]),
     )
-    kept = _netted(situation, maker, act, netted) if maker is not None and netted else ()
-    if amount:
-        return plan(ports, act, *reserves, *kept)
-    ports.store.write(*reserves, *kept)
-    return None
+    kept = _netted(situation, maker, gate, netted, first) if maker is not None and netted else ()
+    if not acts:
+        ports.store.write(*reserves, *kept)
+        return []
+    planned = plan(ports, acts[0], *reserves, *kept)
+    if len(acts) == 1:
+        return [planned]
+    return _pending(acts_of(ports, gate.order, ActKind.TRANSFER, milestone.number))
 
 
-def _netted(situation: Situation, maker: Freelancer, act: Act, amount: int) -> tuple[Write, ...]:
+def _operation(gate: Gate, number: int) -> str:
+    return nth(f"{gate.order}:{ActKind.TRANSFER.value}:{gate.id.milestone}:{gate.id.ordinal}", number)
+
+
+def _act(ports: Ports, situation: Situation, gate: Gate, part: Part, number: int) -> Act:
+    operation = _operation(gate, number)
+    charge = "" if part.funding is None else part.funding.charge
+    return Act(
+        order=gate.order,
+        id=nth(_id(gate), number),
+        kind=ActKind.TRANSFER,
+        milestone=gate.id.milestone,
+        operation=operation,
+        amount=part.amount,
+        currency=situation.order.currency,
+        body=_body(ports, situation, operation, part.amount, charge) | {"borne": part.funding is None},
+        tried_at=gate.id.ordinal,
+    )
+
+
+def _netted(situation: Situation, maker: Freelancer, gate: Gate, amount: int, number: int) -> tuple[Write, ...]:
     """What a freelancer owes is kept of their pay, booked, and told to them (row 11; minor units)."""
     currency = situation.order.currency
     entry = ledger.netted(
-        order=act.order, op=act.operation, amount=amount, currency=currency, freelancer=maker.key, at=situation.now
+        order=gate.order,
+        op=_operation(gate, number),
+        amount=amount,
+        currency=currency,
+        freelancer=maker.key,
+        at=situation.now,
     )
     rest = maker.owing(currency) - amount
     said = Announcement(
@@ -254,8 +305,8 @@ def _netted(situation: Situation, maker: Freelancer, act: Act, amount: int) -> t
         at=situation.now,
         by="engine",
         via=Via.ENGINE,
-        order=act.order,
-        facts={"amount": amount, "now": rest, "currency": currency, "milestone": act.milestone},
+        order=gate.order,
+        facts={"amount": amount, "now": rest, "currency": currency, "milestone": gate.id.milestone},
     )
     owed = Change(
         freelancer_key(maker.key), add={owes_name(currency): -amount}, guards=(at_least(owes_name(currency), amount),)
@@ -263,33 +314,37 @@ def _netted(situation: Situation, maker: Freelancer, act: Act, amount: int) -> t
     return (entry_put(entry), owed, said.write)
 
 
-def _body(ports: Ports, situation: Situation, milestone: Milestone, operation: str, amount: int) -> dict[str, Any]:
-    """What the transfer asks of Stripe, frozen with its generation.
+def _body(ports: Ports, situation: Situation, operation: str, amount: int, charge: str) -> dict[str, Any]:
+    """What the transfer asks of Stripe, frozen with its generation; `charged` is the charge that bears it, ours alone.
 
-    Of a share that was given back nothing is left to draw on: what is paid all the same comes from the balance.
+    What no charge bears comes from the balance.
     """
     return {
         "amount": amount,
         "currency": situation.order.currency,
         "destination": _account(ports, situation),
-        "source_transaction": _source(ports, situation.order) if amount <= _own_share(milestone) else "",
+        "source_transaction": _source(ports, charge),
+        "charged": charge,
         "transfer_group": situation.order.id,
-        "description": f"Relais {situation.order.id} {milestone.number}",
+        "description": f"Relais {situation.order.id} {situation.number}",
         "metadata": {"op": operation, "order": situation.order.id},
     }
 
 
-def _own_share(milestone: Milestone) -> int:
-    """What of the charge stands behind a milestone: its price, less what of it was given back."""
-    return milestone.held
+def _body_again(ports: Ports, situation: Situation, milestone: Milestone, act: Act) -> dict[str, Any]:
+    """The same for another generation; one planned by an older release was borne by the order's own charge."""
+    former = situation.order.charge or "" if act.amount <= milestone.held else ""
+    charge = str(act.body.get("charged", former))
+    borne = {name: act.body[name] for name in ("borne",) if name in act.body}
+    return _body(ports, situation, act.operation, act.amount, charge) | borne
 
 
-def _source(ports: Ports, order: Order) -> str:
+def _source(ports: Ports, charge: str) -> str:
     """The charge, named only while it is not yet available: afterwards the balance pays (design: money A 4)."""
-    if not order.charge:
+    if not charge:
         return ""
-    settled = ports.payments.charge(order.charge).settlement
-    return order.charge if settled is None or settled.available_on > ports.now() else ""
+    settled = ports.payments.charge(charge).settlement
+    return charge if settled is None or settled.available_on > ports.now() else ""
 
 
 def _account(ports: Ports, situation: Situation) -> str:
@@ -310,12 +365,12 @@ def _send(ports: Ports, situation: Situation, act: Act, recipient: Recipient | N
         act = refuse(ports, act, ACCOUNT_NOT_READY).act
     if not _waits(act) or situation.milestone is None:
         return send(ports, act)
-    body = _body(ports, situation, situation.milestone, act.operation, act.amount)
+    body = _body_again(ports, situation, situation.milestone, act)
     return send(ports, again(ports, replace(act, tried_at=situation.ordinal), body))
 
 
-def _done(ports: Ports, situation: Situation, gate: Gate, act: Act, outcome: Done) -> None:
-    """The result: act, both ledger entries, both money rows and the gate's answer in one transaction."""
+def _done(ports: Ports, situation: Situation, gate: Gate, act: Act, outcome: Done, *, last: bool) -> None:
+    """The result: act, both ledger entries, both money rows, and with the last the gate's answer; one transaction."""
     freelancer = situation.freelancer
     now = ports.now()
     business = ledger.transferred(
@@ -347,8 +402,13 @@ def _done(ports: Ports, situation: Situation, gate: Gate, act: Act, outcome: Don
             at=now,
         )
         writes += bank_puts(ports.store, bank)
-    extra = Effects(add={"in_transit": -act.amount, "sent": act.amount}, writes=tuple(writes))
-    answer(ports, situation, gate, Answer(Choice.PAID, "engine", Via.ENGINE), extra)
+    pots = {"in_transit": -act.amount, "sent": act.amount}
+    if last:
+        extra = Effects(add=pots, writes=tuple(writes))
+        answer(ports, situation, gate, Answer(Choice.PAID, "engine", Via.ENGINE), extra)
+    else:
+        sent = Change(situation.key, add=pots, guards=(at_least("in_transit", act.amount),))
+        ports.store.write(*writes, sent)
     ports.counter.count(Metric.TRANSFER_DONE)
 
 
@@ -405,14 +465,15 @@ def run_acts(ports: Ports, order_id: str) -> None:
 def book_fee(ports: Ports, order_id: str) -> None:
     """Book the balance transactions of an order's charges, once they exist (ledger row 1, bank entry).
 
-    Asked any number of times. The fee of the order is that of its own charge; a stray payment's only stands in the
-    ledger (row 20: the lost fee stays in fee.card).
+    Asked any number of times. The fee of the order is that of its own charge, each later one keeps its own; a stray
+    payment's only stands in the ledger (row 20: the lost fee stays in fee.card).
     """
     order = read_order(ports.store, order_id)
     if order.stage in {OrderStage.DRAFT, OrderStage.PAID}:
         return
-    charges = [one for one in (order.owes_fee, order.charge if order.fee is None else None) if one]
-    for charge in dict.fromkeys(charges):
+    later = [one.charge for one in charges_of(ports.store, order_id) if one.fee is None]
+    owed = (order.owes_fee, order.charge if order.fee is None else None, *later)
+    for charge in dict.fromkeys(one for one in owed if one):
         _book_charge(ports, order, charge)
 
 
@@ -436,6 +497,8 @@ def _book_charge(ports: Ports, order: Order, charge: str) -> None:
     )
     entry = bank_entry(line, ports.now())
     own = seen.payment_intent == order.payment_intent
+    later = [] if own else [one for one in charges_of(ports.store, order.id) if one.charge == charge]
+    known = [Change(charge_key(order.id, one.name), put={"fee": settled.fee}) for one in later]
     due, done, as_read = _due_after_fee(ports, order)
     change = Change(
         order_key(order.id),
@@ -444,7 +507,7 @@ def _book_charge(ports: Ports, order: Order, charge: str) -> None:
         guards=(*((absent("fee"),) if own else ()), present("pk"), as_read),
     )
     try:
-        ports.store.write(change, *bank_puts(ports.store, entry))
+        ports.store.write(change, *known, *bank_puts(ports.store, entry))
     except ConditionFailedError:
         _settle_fee(ports, order, charge, settled.id)
         return

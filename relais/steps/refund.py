@@ -11,7 +11,8 @@ from dataclasses import replace
 from typing import Any
 
 from relais import ledger
-from relais.act import Act, ActKind, ActState, act_from_row, is_much
+from relais.act import ENDED, Act, ActKind, ActState, act_from_row, is_much, nth
+from relais.charge import Part
 from relais.dispute import DisputeState
 from relais.gate import Choice, Gate, GateId, Kind, Status, Via
 from relais.metrics import Metric
@@ -27,12 +28,14 @@ from relais.steps.acts import (
     acts_of,
     again,
     done,
+    intent,
     looked_at,
     plan,
     send,
     settled,
     unsettled,
 )
+from relais.steps.charges import drawn, parts_back
 from relais.steps.contracts import contract
 from relais.steps.decisions import Answer, Effects, bank_puts, entry_put
 from relais.steps.gates import GateCall, answer, answer_token, create, fence, keep_token, park_act, resume_decided
@@ -64,26 +67,40 @@ def give_back(ports: Ports, situation: Situation, gate: Gate) -> None:
     """
     if frozen(situation.order) and _would_begin(ports, situation, gate):
         return
-    act = _act_of(ports, situation, gate)
-    if act is None:
+    acts = _acts_of(ports, situation, gate)
+    if not acts:
         answer(ports, situation, gate, Answer(_outcome(situation), "engine", Via.ENGINE), _unwound(ports, situation))
         return
+    left = len(acts)
+    for act in acts:
+        if _part_given_back(ports, situation, gate, act, last=left == 1):
+            left -= 1
+        elif not act.unconfirmed:  # the seller is asked about each part, and may say yes to the later one first
+            return
+
+
+def _part_given_back(ports: Ports, situation: Situation, gate: Gate, act: Act, *, last: bool) -> bool:
+    """Send what goes back to one charge; whether the next may follow. The gate is answered with the last one."""
     if act.state not in OPEN_STATES:
         if act.state is not ActState.DONE:
             park_act(ports, situation, gate, act)
-        return
+        return False
     outcome = send(ports, act)
     match outcome:
-        case Done():
+        case Done() if last:
             # Planning changed what the freelancer is still due.
             situation = read_situation(ports, gate.order, gate.id.milestone)
             extra = _settled_with(ports, situation, act, outcome)
             answer(ports, situation, gate, Answer(_outcome(situation), "engine", Via.ENGINE), extra)
             ports.counter.count(Metric.REFUND_DONE)
+        case Done():
+            ports.store.write(*booked(ports, act, outcome), _pots_change(act), *_milestone_pots(act))
+            ports.counter.count(Metric.REFUND_DONE)
         case Ended():
             park_act(ports, situation, gate, outcome.act)
         case Later():
-            return
+            pass
+    return isinstance(outcome, Done)
 
 
 def _would_begin(ports: Ports, situation: Situation, gate: Gate) -> bool:
@@ -110,6 +127,15 @@ def _pots_change(act: Act) -> Change:
     return Change(order_key(act.order), add=_order_pots(act), guards=(at_least("in_transit", act.amount),))
 
 
+def _milestone_pots(act: Act) -> tuple[Change, ...]:
+    """What a part of a milestone's refund moves on its row, where no answer advances that."""
+    if act.milestone == ORDER_LEVEL:
+        return ()
+    pots = {"refunded": act.amount, "refund_in_transit": -act.amount}
+    guards = (at_least("refund_in_transit", act.amount),)
+    return (Change(milestone_key(act.order, act.milestone), add=pots, guards=guards),)
+
+
 def _outcome(situation: Situation) -> Choice:
     milestone = situation.milestone
     if milestone is not None and milestone.left_to_send > 0:
@@ -117,17 +143,21 @@ def _outcome(situation: Situation) -> Choice:
     return Choice.REFUNDED
 
 
-def _act_of(ports: Ports, situation: Situation, gate: Gate) -> Act | None:
-    """The act of this gate: the one under way, else one that parked and goes on, else a new one for what is held."""
+def _acts_of(ports: Ports, situation: Situation, gate: Gate) -> list[Act]:
+    """The acts of this gate: those under way, else those that parked and go on, else new ones for what is held."""
     pending = _pending(ports, gate)
     if pending:
-        act = pending[-1]
-        parked_since = situation.last is not None and GateId.parse(situation.last).kind is Kind.PARK
-        if act.state in OPEN_STATES or not parked_since or act.tried_at == situation.ordinal:
-            return act
-        return again(ports, replace(act, tried_at=situation.ordinal), act.body)
+        return [_taken_up(ports, situation, act) for act in pending]
     amount = owed_back(situation)
-    return _plan(ports, situation, gate, amount) if amount else None
+    return _plan(ports, situation, gate, amount) if amount else []
+
+
+def _taken_up(ports: Ports, situation: Situation, act: Act) -> Act:
+    """An act that ended badly goes on only after its milestone or order was parked."""
+    parked_since = situation.last is not None and GateId.parse(situation.last).kind is Kind.PARK
+    if act.state in OPEN_STATES or not parked_since or act.tried_at == situation.ordinal:
+        return act
+    return again(ports, replace(act, tried_at=situation.ordinal), act.body)
 
 
 def _pending(ports: Ports, gate: Gate) -> list[Act]:
@@ -135,7 +165,7 @@ def _pending(ports: Ports, gate: Gate) -> list[Act]:
     return [
         act
         for act in acts_of(ports, gate.order, ActKind.REFUND, gate.id.milestone)
-        if act.state is not ActState.DONE and not act.body.get("session")
+        if act.state not in ENDED and not act.body.get("session")
     ]
 
 
@@ -171,28 +201,23 @@ def _cause(situation: Situation) -> str:
     return kept if kept in set(RefundCause) else RefundCause.SELLER_FAULT.value
 
 
-def _plan(ports: Ports, situation: Situation, gate: Gate, amount: int) -> Act:
-    """Decide, book and reserve in one transaction: rows 8 and 7 before acceptance, row 9 after it."""
+def _plan(ports: Ports, situation: Situation, gate: Gate, amount: int) -> list[Act]:
+    """Decide, book and reserve in one transaction: rows 8 and 7 before acceptance, row 9 after it.
+
+    One act for each charge that something goes back to, the newest first (design: money A 4).
+    """
     order, milestone = situation.order, situation.milestone
-    operation = f"{order.id}:{ActKind.REFUND.value}:{gate.id.milestone}:{gate.id.ordinal}"
-    act = Act(
-        order=order.id,
-        id=f"{ActKind.REFUND.value}-{gate.id.milestone}-{gate.id.ordinal:04d}",
-        kind=ActKind.REFUND,
-        milestone=gate.id.milestone,
-        operation=operation,
-        amount=amount,
-        currency=order.currency,
-        body=refund_body(order.payment_intent or "", amount, operation, order.id),
-        tried_at=gate.id.ordinal,
-        unconfirmed=is_much(amount, order.currency, situation.offer.policy.confirm),
-    )
+    parts = parts_back(ports.store, order, milestone, amount)
+    much = is_much(amount, order.currency, situation.offer.policy.confirm)
+    acts = [replace(_act(order, gate, part, number), unconfirmed=much) for number, part in enumerate(parts, start=1)]
     writes: list[Write] = [
         Change(
             order_key(order.id),
             add={"left": -amount, "in_transit": amount},
             guards=(at_least("left", amount), NOT_TAKEN_BACK),
         ),
+        *(intent(ports, act) for act in acts[1:]),
+        *drawn(order.id, parts),
     ]
     if milestone is None:
         entry = ledger.refund_decided(
@@ -201,7 +226,24 @@ def _plan(ports: Ports, situation: Situation, gate: Gate, amount: int) -> Act:
         writes.append(entry_put(entry))
     else:
         writes += _milestone_share(situation, milestone, amount)
-    return plan(ports, act, *writes)
+    planned = plan(ports, acts[0], *writes)
+    return [planned] if len(acts) == 1 else _pending(ports, gate)
+
+
+def _act(order: Order, gate: Gate, part: Part, number: int) -> Act:
+    operation = nth(f"{order.id}:{ActKind.REFUND.value}:{gate.id.milestone}:{gate.id.ordinal}", number)
+    intent_of = "" if part.funding is None else part.funding.payment_intent
+    return Act(
+        order=order.id,
+        id=nth(f"{ActKind.REFUND.value}-{gate.id.milestone}-{gate.id.ordinal:04d}", number),
+        kind=ActKind.REFUND,
+        milestone=gate.id.milestone,
+        operation=operation,
+        amount=part.amount,
+        currency=order.currency,
+        body=refund_body(intent_of, part.amount, operation, order.id),
+        tried_at=gate.id.ordinal,
+    )
 
 
 def _milestone_share(situation: Situation, milestone: Milestone, amount: int) -> list[Write]:

@@ -103,7 +103,6 @@ from relais.steps.situation import (
     read_freelancer,
     read_gate,
     read_offer,
-    read_order,
     read_shop,
     read_situation,
     reopenable,
@@ -551,6 +550,7 @@ def _second_page(ports: Ports, situation: Situation, gate: Gate, typed: Typed | 
         frame=frame(ports, situation.shop, lang, path),
         action=path,
         nonce=stand_in_nonce(ports, gate),
+        second=True,
         asking=(),
         margin=None,
         chosen=(),
@@ -764,11 +764,13 @@ def _open_gate(ports: Ports, order: str, gate: str) -> Gate | None:
 
 
 def _proposal(ports: Ports, gate: Gate) -> OpenProposal:
-    order = read_order(ports.store, gate.order)
+    situation = read_situation(ports, gate.order, gate.id.milestone)
+    order, form = situation.order, _counter_form(ports, situation, gate)
     return OpenProposal(
         gate=gate,
         order=order,
-        offer=read_offer(ports.store, order.offer, order.offer_version),
+        offer=situation.offer,
+        countered=None if form.waiting is None else form,
         link=gate_link(ports, order, gate),
         action=gate_path(ports, order, gate),
         nonce=gate_nonce(ports, order, gate),

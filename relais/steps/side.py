@@ -122,7 +122,8 @@ def _dispute_stands(situation: Situation) -> tuple[Write, ...]:
     """Nothing of the order's way ends it: it is about a payment that was made."""
     order = situation.order
     as_read = absent("disputed") if order.disputed is None else equals("disputed", order.disputed)
-    return (Check(situation.key, (as_read,)),)
+    too = absent("disputed_too") if order.disputed_too is None else equals("disputed_too", order.disputed_too)
+    return (Check(situation.key, (as_read, too)),)
 
 
 def withdraw_moot(ports: Ports, order: str, number: str = ORDER_LEVEL) -> int:

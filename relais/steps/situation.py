@@ -375,7 +375,13 @@ def over(ports: Ports, situation: Situation, gate: Gate) -> bool:
 
 def _decided_already(order: Order, gate: Gate) -> bool:
     """Whether a dispute is over, or stands at another stage, than the one that its gate asks about."""
-    return gate.about != f"{order.disputed} {order.dispute_stage}"
+    return gate.about not in {f"{dispute} {stage}" for dispute, stage in disputes_on(order).items()}
+
+
+def disputes_on(order: Order) -> dict[str, str]:
+    """The disputes that stand on an order with their stages: of several charges each may have one."""
+    first = {} if order.disputed is None else {order.disputed: order.dispute_stage or ""}
+    return first | dict(order.disputed_too or {})
 
 
 def stages_past(gate: Gate) -> frozenset[MilestoneStage]:

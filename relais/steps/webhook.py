@@ -173,6 +173,9 @@ def _fee_known(ports: Ports, charge: dict[str, Any]) -> str:
     try:
         ports.store.write(owed)
     except ConditionFailedError:
-        return "seen"
+        row = ports.store.get(order_key(order))
+        if row is None or row.get("owes_fee") in {None, known}:
+            return "seen"
+        # That of another charge is owed at this moment: whoever books it looks at all of the order's.
     ports.background.run_act(order, Owed.FEE.value)
     return "fee"

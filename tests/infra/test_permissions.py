@@ -152,7 +152,7 @@ def test_only_who_finds_money_to_be_moved_may_call_the_function_that_moves_it(se
 
 @pytest.mark.parametrize(
     ("index", "readers"),
-    [(DUE, {"tick-clock", "reconcile"}), (DESK, set()), (BOOK, {"reconcile"})],
+    [(DUE, {"tick-clock", "reconcile"}), (DESK, {"tick-clock"}), (BOOK, {"reconcile"})],
     ids=["due", "desk", "book"],
 )
 def test_an_index_is_granted_by_name_and_for_queries_alone(service: Stack, index: Any, readers: set[str]) -> None:

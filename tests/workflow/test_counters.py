@@ -24,8 +24,9 @@ from relais.steps.counters import Counter, Terms, ask_seller, take
 from relais.steps.decisions import Answer
 from relais.steps.door import answer
 from relais.steps.interrupt import cancel
-from relais.steps.links import gate_link
-from relais.steps.situation import read_gate, read_shop, read_situation
+from relais.steps.links import freelancer_link, gate_link
+from relais.steps.situation import read_freelancer, read_gate, read_shop, read_situation
+from tests.support.gates import ask
 from tests.support.journey import Journey
 from tests.workflow.cascades import in_hand, proposals, to_two_at_once
 from tests.workflow.scenarios import SELLER, finish
@@ -253,6 +254,17 @@ def test_the_sellers_no_leaves_the_proposal_with_time_to_take_it(world: World) -
     assert "n’est pas retenue" in shown
     journey.answer("proposal", "accepted")
     assert (journey.stage, journey.milestone.engagement.agreed) == ("work", PROPOSED)
+
+
+def test_the_freelancers_own_page_says_what_waits(world: World) -> None:
+    """What they asked for and until when it is answered; no deadline of theirs runs meanwhile."""
+    journey = Journey(world).to_assign()
+    (proposal,) = [gate for gate in journey.gates if gate.id.kind is Kind.PROPOSAL]
+    own = freelancer_link(world.ports, read_freelancer(world.ports.store, proposal.owner))
+    assert "Contre-proposition envoyée" not in world.get(own).text
+    ask(journey, "counter", page="proposal", amount="160.00")
+    shown = world.get(own).text.replace("\u00a0", " ")
+    assert "Contre-proposition envoyée (160 €" in shown
 
 
 def test_silence_is_a_no_and_stays_within_its_own_clock(world: World) -> None:

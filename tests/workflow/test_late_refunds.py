@@ -85,6 +85,14 @@ def test_the_refund_of_paid_work_takes_back_what_the_freelancer_bears(world: Wor
     assert sorted(told) == ["ines@moreau-graphisme.example", "marie@gmail.com"], told
 
 
+def test_of_an_order_that_nobody_paid_nothing_goes_back(world: World) -> None:
+    """It has no milestone yet: whoever asks is told so."""
+    journey = Journey(world)
+    journey.draft()
+    with pytest.raises(NothingToRefundError):
+        give_back(journey)
+
+
 def test_a_part_is_borne_in_proportion_and_each_only_once(world: World) -> None:
     """A third of the price takes a third of the pay; a second refund goes on from what is left."""
     journey = paid(world)

@@ -19,10 +19,13 @@ from devstack.stripe_sandbox.payments import top_up
 from devstack.stripe_sandbox.refunds import fail
 from relais.ledger import STRIPE, Entry, trial_balance
 from relais.offer import RefundCause
-from relais.order import milestone_from_row
+from relais.order import Milestone, milestone_from_row
+from relais.ports import ConditionFailedError
 from relais.rows import Change, Key, milestone_key
 from relais.steps import interrupt, late_refund
 from relais.steps.by_hand import NothingToPayError, WhichActError, paid_by_bank
+from relais.steps.charges import charges_of
+from tests.support.charged import charge_more
 from tests.support.journey import Journey
 
 Life = list[Journey]
@@ -50,6 +53,14 @@ def carry_on(world: World, life: Life) -> None:
             journey.deliver()
         elif len(kinds) == 1 and answers.get(kinds[0]):
             journey.answer(kinds[0], str(answers[kinds[0]]))
+
+
+def charge_again(_world: World, life: Life) -> None:
+    """The client of the newest order pays more for its work, while somebody does it."""
+    for journey in life[-1:]:
+        if journey.order.stage.value == "milestones" and journey.stage in {"work", "review", "acceptance"}:
+            with suppress(ConditionFailedError):
+                charge_more(journey, 20_000, 17_000)
 
 
 def cancel(world: World, life: Life) -> None:
@@ -94,6 +105,15 @@ def dispute(world: World, life: Life) -> None:
     world.settle()
 
 
+def dispute_the_second(world: World, life: Life) -> None:
+    """A bank takes back what was paid later."""
+    for journey in life:
+        for one in charges_of(world.ports.store, journey.id):
+            with suppress(RefusedError, KeyError):
+                open_dispute(world.sandbox.platform, world.sandbox.platform.get("charge", one.charge))
+    world.settle()
+
+
 def verdict(world: World, word: str) -> None:
     """Every bank decides."""
     for one in world.sandbox.platform.newest_first("dispute"):
@@ -120,6 +140,7 @@ def _cut(world: World, what: str, times: int) -> None:
 ACTS: dict[str, Act] = {
     "order": new_order,
     "carry on": carry_on,
+    "charged again": charge_again,
     "cancel": cancel,
     "days pass": lambda world, _: world.pass_time(days=4),
     "hours pass": lambda world, _: world.pass_time(hours=5),
@@ -133,6 +154,7 @@ ACTS: dict[str, Act] = {
     "refunds fail": refunds_fail,
     "bank pays": bank_pays,
     "dispute": dispute,
+    "dispute the second": dispute_the_second,
     "won": lambda world, _: verdict(world, "won"),
     "lost": lambda world, _: verdict(world, "lost"),
     "refund late": refund_late,
@@ -151,26 +173,59 @@ def test_money_is_conserved_whatever_happens(names: list[str]) -> None:
         for row in world.rows("ROSTER"):
             world.ports.store.write(Change(Key(row["pk"], row["sk"]), put={"capacity": 99}))
         life: Life = []
-        for name in names:
-            with suppress(stripe.StripeError):
-                ACTS[name](world, life)
-        world.sandbox.faults.clear()
-        for _ in range(2):
-            world.pass_time(days=2)
-            world.engine.call("reconcile", {})
-            world.settle()
-        entries = [Entry.from_row(row) for row in world.rows() if row["sk"].startswith("L#")]
-        booked = Counter(one.reference for one in entries)
-        lines = _lines(world)
-        assert max(booked.values(), default=1) == 1
-        assert {one["id"] for one in lines} <= booked.keys()
-        assert trial_balance(entries).get((STRIPE, "eur"), 0) == sum(one["net"] for one in lines)
-        for journey in life:
-            _bounded(journey)
+        _lived(world, life, names)
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+@given(st.lists(st.sampled_from([*ACTS, *(4 * ("carry on", "days pass"))]), min_size=4, max_size=10))
+def test_of_several_charges_each_gives_back_no_more_than_was_charged(names: list[str]) -> None:
+    """The same for orders whose client has paid twice before anything else happens."""
+    with world_in_memory() as world:
+        life = [Journey(world).to_review()]
+        charge_again(world, life)
+        _lived(world, life, names)
+
+
+def _lived(world: World, life: Life, names: list[str]) -> None:
+    for name in names:
+        with suppress(stripe.StripeError):
+            ACTS[name](world, life)
+    world.sandbox.faults.clear()
+    for _ in range(2):
+        world.pass_time(days=2)
+        world.engine.call("reconcile", {})
+        world.settle()
+    _conserved(world, life)
+
+
+def _conserved(world: World, life: Life) -> None:
+    entries = [Entry.from_row(row) for row in world.rows() if row["sk"].startswith("L#")]
+    booked = Counter(one.reference for one in entries)
+    lines = _lines(world)
+    assert max(booked.values(), default=1) == 1
+    assert {one["id"] for one in lines} <= booked.keys()
+    assert trial_balance(entries).get((STRIPE, "eur"), 0) == sum(one["net"] for one in lines)
+    for journey in life:
+        _bounded(journey)
 
 
 def _lines(world: World) -> list[dict[str, Any]]:
     return list(world.sandbox.state()["objects"].get("balance_transaction", []))
+
+
+def _each_charge_bounded(journey: Journey, milestone: Milestone) -> None:
+    """Per charge, what we gave back and a bank took is never more than was charged, and what is left is known."""
+    later = charges_of(journey.world.ports.store, journey.id)
+    assert all(0 <= one.left <= one.amount for one in later)
+    assert sum(one.left for one in later) <= milestone.held
+    back: Counter[str] = Counter()
+    for row in journey.world.rows(f"O#{journey.id}"):
+        if row["sk"].startswith("A#refund") and not row["body"].get("session"):
+            back[row["body"]["payment_intent"]] += row["amount"]
+    for one in later:
+        assert back[one.payment_intent] <= one.amount - one.left
+    own = back[journey.order.payment_intent or ""]
+    assert own <= journey.order.paid - sum(one.amount for one in later)
 
 
 def _bounded(journey: Journey) -> None:
@@ -183,6 +238,7 @@ def _bounded(journey: Journey) -> None:
     agreed = 0 if milestone.engagement is None else milestone.engagement.agreed
     assert milestone.sent + milestone.in_transit + milestone.left_to_send <= agreed
     assert milestone.refunded + milestone.refund_in_transit <= milestone.price
+    _each_charge_bounded(journey, milestone)
     funds = {
         account.name: amount
         for (account, _), amount in trial_balance([Entry.from_row(row) for row in journey.entries()]).items()

@@ -63,9 +63,18 @@ def test_a_rating_counts_for_the_quality_of_whoever_made_it(world: World) -> Non
     weight = score.weight(world.now(), 180)
     assert quality(world) == (total + 200 * weight, weights + weight)
     assert causes(world)[-1] is Cause.RATED
-    (mail,) = world.mails[mails:]
+    (mail, told) = world.mails[mails:]
     assert (mail.to, "2 sur 5" in mail.subject, "Trop simple" in mail.body) == (MAKER, True, True)
+    assert (told.to, "2 sur 5" in told.subject, "Trop simple" in told.body) == (SELLER, True, True)
+    assert [link for link in told.links if "/g/" in link] == []  # the maker's own: the seller's comes with an appeal
     assert "Merci pour votre avis" in world.get(journey.page).text
+
+
+def test_a_good_rating_is_no_mail_to_the_seller(world: World) -> None:
+    """They read it on the desk: only an unhappy client is to be called (people 4)."""
+    journey, count = done(world), len(world.mails)
+    rate(journey, "3")
+    assert [mail.to for mail in world.mails[count:]] == [MAKER]
 
 
 def test_it_is_given_once_and_only_to_what_was_accepted(world: World) -> None:
@@ -132,7 +141,8 @@ def test_words_that_name_somebody_are_read_by_the_seller_alone(world: World) -> 
     journey = done(world)
     mails = len(world.mails)
     rate(journey, note="Appelez-moi au 06 12 34 56 78.")
-    (mail,) = world.mails[mails:]
+    (mail, told) = world.mails[mails:]
+    assert "06 12 34 56 78" in told.body.replace("\u00a0", " ")
     assert "06 12 34 56 78" not in mail.body
     assert "06 12 34 56 78" not in world.get(world.link("rating", journey.id)).text
     journey.answer("rating", "appeal", "Injuste.")

@@ -371,7 +371,9 @@ def _concerns(store: Store, scope: _Scope, line: Line) -> bool:
 def _sources(store: Store, order: Order) -> set[str | None]:
     """What Stripe knows an order's movements by."""
     acts = store.query(f"O#{order.id}", "A#")
-    return {order.charge, order.owes_fee, *(act.get("stripe_id") for act in acts)}
+    later = store.query(f"O#{order.id}", "C#")
+    charges = (order.charge, order.owes_fee, *(row.get("charge") for row in later))
+    return {*charges, *(act.get("stripe_id") for act in acts)}
 
 
 def _check(ports: Ports, scope: _Scope, comparison: _Comparison) -> tuple[tuple[Entry, ...], tuple[Difference, ...]]:

@@ -517,6 +517,7 @@ LETTERS = (
     "appeal",
     "rating_kept",
     "rating_struck",
+    "poor_rating",
     "unanswered",
     "date_moved",
     "refunded",
