@@ -170,8 +170,7 @@ class Season:
 
     def reconcile(self) -> None:
         """Read Stripe's book, as production does every quarter of an hour: fees of no event are booked too."""
-        with suppress(RelaisError):  # a Stripe that does not answer is read at the next look
-            self.world.engine.call("reconcile", {})
+        self.world.engine.call("reconcile", {})
         self.world.settle()
 
     def stop_events(self) -> None:
