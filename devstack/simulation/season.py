@@ -572,9 +572,6 @@ def play(seed: str, orders: int, days: int, *, deaf: bool = False) -> Verdict:
         if deaf:
             season.stop_events()
         season.break_things()
-        season.at(
-            season.starts, season.reconcile
-        )  # from here on Stripe's book is ours to keep: a first look reaches back for days only
         for number in range(orders):
             season.at(season.starts + timedelta(days=days) * dice.random(), lambda number=number: season.buy(number))  # type: ignore[misc]
         watched.append(season)

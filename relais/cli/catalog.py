@@ -31,7 +31,7 @@ from relais.calendar import DEFAULT_ZONE, Away, Calendar, Duration, Hours, Remin
 from relais.cascade import Cascade
 from relais.checks import Automatic
 from relais.errors import RelaisError
-from relais.margin import PriceTooLowError, bear_refunds, cover
+from relais.margin import PriceTooLowError, RateUnknownError, bear_refunds, cover
 from relais.money import EXPONENTS, decimal_text, parse_amount
 from relais.offer import (
     Bears,
@@ -119,7 +119,7 @@ def load(folder: Path, *, today: date | None = None) -> Catalog | CatalogErrors:
     offers = [_one(file, _OfferSheet) for file in offer_files]
     if not offer_files:
         shop_file.blame((), 'no offer found: put one file per offer into "offers/"', file="offers")
-    _check_roster(roster_file, roster)
+    _check_roster(roster_file, roster, shop)
     for file, offer in zip(offer_files, offers, strict=True):
         _check_offer(file, offer, roster, shop)
     errors = [error for file in (shop_file, roster_file, *offer_files) for error in file.errors]
@@ -390,6 +390,7 @@ _CASCADE = Cascade()
 _USUAL = Clocks()
 _USUAL_BEARS = Bears()
 _USUAL_DEBITS = Policy(promise=1)
+_ONE_CURRENCY = "Payments are not converted yet: shop, offers and roster share one currency (docs/decisions/0025)."
 _DEBIT, _DEBIT_CURRENCY = "sepa_debit", "eur"
 _Payment = Literal["card", "sepa_debit"]
 _CARD_ALONE: tuple[_Payment, ...] = ("card",)
@@ -555,6 +556,8 @@ class _OfferSheet(_Sheet):
             return price
         try:
             cover(price, info.data["cost"], info.data["currency"], _context(info).day)
+        except RateUnknownError as error:
+            raise ValueError(f"{error} {_ONE_CURRENCY}") from error
         except RelaisError as error:
             raise ValueError(str(error)) from error
         return price
@@ -840,7 +843,10 @@ def _sheets_in(annotation: object) -> Iterator[type[BaseModel]]:
 # --- what no sheet can know alone ---------------------------------------------------------------------------------
 
 
-def _check_roster(file: _File, roster: Sequence[_FreelancerSheet | None]) -> None:
+def _check_roster(file: _File, roster: Sequence[_FreelancerSheet | None], shop: _ShopSheet | None) -> None:
+    for index, freelancer in enumerate(roster):
+        if freelancer is not None and shop is not None and freelancer.currency != shop.currency:
+            file.blame((index, "currency"), f"is {freelancer.currency}, the shop's is {shop.currency}: {_ONE_CURRENCY}")
     for field in ("key", "email"):
         known: dict[str, int] = {}
         for index, freelancer in enumerate(roster):
@@ -866,6 +872,8 @@ def _check_offer(
         _check_refunds(file, offer, shop)
         _check_length(file, offer, shop)
         _check_debits(file, offer, shop)
+        if offer.currency != shop.currency:
+            file.blame(("currency",), f"is {offer.currency}, the shop's is {shop.currency}: {_ONE_CURRENCY}")
     if offer is None or offer.status is not OfferStatus.OPEN or None in roster:
         return
     skills = {skill for freelancer in roster if freelancer is not None for skill in freelancer.rates}

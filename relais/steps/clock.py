@@ -212,8 +212,8 @@ def _order(ports: Ports, order: Order) -> None:
         _claim_of_order(ports, order, "owes_mail", order.owes_mail, as_read)
         _tell(ports, order)
         return
-    if order.settling and order.session is not None:
-        _claim(ports, key, as_read, now + HEARTBEAT)
+    if order.stage is OrderStage.DRAFT and order.session is not None:
+        _claim(ports, key, as_read, now + (HEARTBEAT if order.settling else FEE_AGAIN))
         ports.background.run_act(order.session, Owed.DEBIT.value)
         return
     if order.owes_address is not None:

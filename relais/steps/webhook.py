@@ -118,9 +118,7 @@ def _session_paid(ports: Ports, session: dict[str, Any]) -> str:
     if not isinstance(status, str) or status not in STATUSES:
         return UNREADABLE
     if status not in PAID:
-        # A debit that is under way, or was refused: which of both stands at Stripe is read by the function that may.
-        ports.background.run_act(known, Owed.DEBIT.value)
-        return "unpaid"
+        return _unpaid(ports, str(row["order"]), known)
     order = str(row["order"])
     paid = Change(
         order_key(order),
@@ -141,6 +139,21 @@ def _session_paid(ports: Ports, session: dict[str, Any]) -> str:
         return _paid_again(ports, order, known)
     ports.machine.start(order, 1)
     return "paid"
+
+
+def _unpaid(ports: Ports, order: str, session: str) -> str:
+    """A debit that is under way, or was refused: which of both stands at Stripe is read by the function that may.
+
+    The clock has it asked again where that function dies.
+    """
+    looked_at = {"due": stamp(ports.now() + OWED_AFTER), "due_shard": due_shard(order)}
+    still = (equals("stage", OrderStage.DRAFT.value), equals("session", session))
+    try:
+        ports.store.write(Change(order_key(order), put=looked_at, guards=still))
+    except ConditionFailedError:
+        return "unpaid"
+    ports.background.run_act(session, Owed.DEBIT.value)
+    return "unpaid"
 
 
 def _paid_again(ports: Ports, order: str, session: str) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -14,12 +16,14 @@ from devstack.simulation.world import PUBLIC_URL, World, world_in_memory
 from devstack.stripe_sandbox.disputes import open_dispute
 from devstack.stripe_sandbox.payments import top_up
 from relais import ledger
+from relais.calendar import Duration
 from relais.ledger import BankTransaction, Entry
 from relais.offer import RefundCause
 from relais.rows import REPORT_KEY, debit_key, session_key
-from relais.steps import late_refund
+from relais.steps import late_refund, shown
 from relais.steps.compare import waits_for_bank
 from relais.steps.debits import out
+from relais.steps.situation import read_situation, safe_from
 from tests.support.journey import ANSWERS, CONSENT, Journey, path
 from tests.workflow.test_failures import told
 from tests.workflow.ways_out import cancel
@@ -27,6 +31,8 @@ from tests.workflow.ways_out import cancel
 PAYS, REFUSES, TAKES_BACK = "FR1420041010050500013M02606", "FR8420041010050500013M02607", "FR5720041010050500013M02608"
 MARIE = "marie@gmail.com"
 PRICE, PAY = 29_000, 13_000
+EVERY = 9
+"""Of a course's calls one in so many is died at, to be quick; 1 dies at each of them."""
 
 
 @pytest.fixture
@@ -231,6 +237,9 @@ def test_the_pay_of_a_debit_waits_until_it_is_safe_and_the_proposal_says_so(worl
     journey.deliver()
     journey.answer("review", "approve")
     journey.answer("acceptance", "accept")
+    seen = read_situation(world.ports, journey.id, "01")
+    longer = replace(seen.offer, policy=replace(seen.offer.policy, debit_hold=Duration.parse("60 d")))
+    assert shown.pay_by(replace(seen, offer=longer)) == safe_from(replace(seen, offer=longer)) != shown.pay_by(seen)
     hold = journey.open_gate
     assert hold.deadline is not None
     assert paid_at + timedelta(days=14) <= hold.deadline <= paid_at + timedelta(days=18)
@@ -350,3 +359,61 @@ def test_the_events_of_a_debit_may_come_in_any_order_and_twice(order: list[str],
         assert journey.order.debit == ("failed" if refused else "paid")
         assert journey.order.stage.value == ("draft" if refused else "brief")
         assert len([mail for mail in world.mails if mail.to == MARIE]) == 1
+
+
+class DeathError(BaseException):
+    """The process is gone: no handler of ours sees this."""
+
+
+def outlived(dies_at: int, iban: str) -> tuple[int, dict[str, Any]]:
+    """A debit's course in which the process dies before one of its calls; how many there were, and what it came to."""
+    calls, armed, inside = 0, False, 0
+
+    def before(_place: str) -> None:
+        nonlocal calls
+        if armed and inside:
+            calls += 1
+            if calls == dies_at:
+                raise DeathError
+
+    with world_in_memory(before=before) as world:
+        call = world.engine.call
+
+        def watched(name: str, event: Any) -> Any:
+            nonlocal inside
+            inside += 1
+            try:
+                return call(name, event)
+            finally:
+                inside -= 1
+
+        world.engine.call = watched  # type: ignore[method-assign]
+        journey = drafted(world)
+        armed = True
+        world.pay_page(journey.pay_url, iban=iban)
+        began = world.now()
+        for time in ({"minutes": 1}, {"minutes": 20}, {"days": 5, "hours": 2}, {"days": 5, "hours": 3}):
+            for _ in range(2):
+                with suppress(DeathError):
+                    world.settle()
+                    world.go_to(max(began + timedelta(**time), world.now()))
+        armed = False
+        world.pass_time(minutes=20)
+        order = journey.order
+        return calls, {
+            "at": (order.stage.value, order.debit, order.run, order.session is None, order.checkout),
+            "out": out(world.ports, MARIE),
+            "told": {(mail.to, mail.subject) for mail in world.mails},
+            "owed": [name for name in ("owes_mail", "owes_start") if name in world.order_row(journey.id)],
+            "booked": [one["reference"][:3] for one in journey.entries() if not one["reference"].startswith("txn_")],
+        }
+
+
+@pytest.mark.parametrize("iban", [PAYS, REFUSES])
+def test_a_death_at_any_call_of_a_debits_course_changes_nothing(iban: str) -> None:
+    """Promise 2: between any two calls the process may die; the same is booked, told and owed in the end."""
+    calls, expected = outlived(0, iban)
+    assert expected["owed"] == []
+    assert calls > 20
+    for dies_at in range(1, calls + 1, EVERY):
+        assert outlived(dies_at, iban)[1] == expected, dies_at
