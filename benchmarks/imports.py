@@ -82,6 +82,8 @@ FUNCTIONS: Mapping[str, Function] = {
     "open-gate": Function("functions.deliver.open_gate", (*_READS, Client.MAILER)),
     "answer-gate": Function("functions.deliver.answer_gate", (*_READS, Client.FILES, Client.MACHINE)),
     "permit-upload": Function("functions.deliver.permit_upload", (*_READS, Client.FILES)),
+    "check-links": Function("functions.deliver.check_links", (*_READS, Client.FILES)),
+    "show-preview": Function("functions.deliver.show_preview", (*_READS, Client.FILES)),
     "run-act": Function("functions.payout.run_act", (*_PAYS, Client.ACCOUNTS, Client.MACHINE), STRIPE_LIMIT),
     "onboard": Function("functions.payout.onboard", (*_READS, Client.ACCOUNTS), STRIPE_LIMIT),
     "close-order": Function("functions.payout.close_order", (*_READS, Client.MAILER)),

@@ -32,6 +32,8 @@ class Handler:
     pays: str | None = None
     """The short name of the secret with its own restricted Stripe key."""
     calls_itself: bool = False
+    draws: bool = False
+    """Whether it has the layer with what reads and draws pictures, which nobody else loads."""
     hears: str = "stripe-webhook"
     """The short name of the secret that signs what it is told, where it is a webhook's function."""
 
@@ -64,6 +66,14 @@ HANDLERS: Mapping[str, Handler] = {
     "open-gate": Handler("functions.deliver.open_gate", "Opens every other gate"),
     "answer-gate": Handler("functions.deliver.answer_gate", "The door: takes decisions", memory=1024),
     "permit-upload": Handler("functions.deliver.permit_upload", "Signs an upload"),
+    "check-links": Handler("functions.deliver.check_links", "Asks whether the links of a version work"),
+    "show-preview": Handler(
+        "functions.deliver.show_preview",
+        "Pictures before the yes: smaller, and marked",
+        PAGE_TIMEOUT,
+        memory=2048,
+        draws=True,
+    ),
     "run-act": Handler("functions.payout.run_act", "Moves money, and does what an order owes", pays="stripe-run-act"),
     "close-order": Handler("functions.payout.close_order", "State Close"),
     "tick-clock": Handler(
@@ -110,15 +120,16 @@ class Functions(Construct):
         self._arns = _arns(names, secrets, dead_letters)
         self._environment = _environment(deployment, names, public_url)
         self._code = lambda_.Code.from_asset(deployment.asset("functions.zip"))
-        self._layer = self._make_layer()
+        self._layer = self._make_layer("Layer", "layer", "relais and what it depends on")
+        self._pictures = self._make_layer("Pictures", "layer-pictures", "what reads and draws pictures")
         self.live = {name: self._function(name, handler) for name, handler in HANDLERS.items()}
 
-    def _make_layer(self) -> lambda_.LayerVersion:
+    def _make_layer(self, identity: str, archive: str, description: str) -> lambda_.LayerVersion:
         return lambda_.LayerVersion(
             self,
-            "Layer",
-            code=lambda_.Code.from_asset(self._deployment.asset(f"layer-{self._deployment.layer}.zip")),
-            description="relais and what it depends on",
+            identity,
+            code=lambda_.Code.from_asset(self._deployment.asset(f"{archive}-{self._deployment.layer}.zip")),
+            description=description,
             compatible_runtimes=[lambda_.Runtime.PYTHON_3_13],
             compatible_architectures=[lambda_.Architecture.ARM_64],
         )
@@ -141,7 +152,7 @@ class Functions(Construct):
             architecture=lambda_.Architecture.ARM_64,
             handler=f"{handler.module}.handler",
             code=self._code,
-            layers=[self._layer],
+            layers=[self._layer, *([self._pictures] if handler.draws else [])],
             memory_size=handler.memory,
             timeout=handler.timeout,
             tracing=lambda_.Tracing.ACTIVE,

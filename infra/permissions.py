@@ -111,6 +111,8 @@ GRANTS: Mapping[str, tuple[Grant, ...]] = {
     "open-gate": OPEN,
     "answer-gate": (*TELL, RESUME, ACCEPT, READ_UPLOADS, WRITE_FILES, *REPAIR),
     "permit-upload": (LOOK, WRITE_FILES, LINKS),
+    "show-preview": (LOOK, READ_FILES, READ_UPLOADS, LINKS),
+    "check-links": (LOOK, CHANGE, READ_FILES, LINKS),
     # Its gates are the engine's own; of several deliveries, the client is told of each whose money went back.
     # Of files it reads what the evidence of a dispute is made of: the brief, and the seller's words.
     "run-act": (READ, WRITE, ACCEPT, *FILES, RESUME, MAIL, LINKS, GIVE_UP, _secret(Resource.STRIPE_RUN_ACT)),

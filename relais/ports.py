@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from relais.bank import Movement
     from relais.dispute import DisputeSeen, WarningSeen
     from relais.link import LinkKeys
+    from relais.link_state import LinkState
     from relais.pages.letter_views import AnyLetter
     from relais.recipient import Recipient
     from relais.rows import Key, Row, Write
@@ -116,6 +117,13 @@ class Files(Protocol):
     @property
     def origin(self) -> str:
         """Where browsers fetch objects from and send them to."""
+
+
+class Sites(Protocol):
+    """The sites of others, asked whether a link leads anywhere."""
+
+    def look(self, links: Sequence[str]) -> tuple[LinkState, ...]:
+        """What each of these links leads to. Takes fifteen seconds at most."""
 
 
 class MailRefusedError(RelaisError):
@@ -436,6 +444,10 @@ class Ports(Protocol):
     @property
     def files(self) -> Files:
         """The bucket."""
+
+    @property
+    def sites(self) -> Sites:
+        """The sites of others."""
 
     @property
     def mailer(self) -> Mailer:

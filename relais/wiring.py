@@ -26,7 +26,7 @@ from relais.ports import Settings
 
 if TYPE_CHECKING:
     from relais.link import LinkKeys
-    from relais.ports import Background, Bank, Files, Machine, Mailer, Payments, Recipients, Store
+    from relais.ports import Background, Bank, Files, Machine, Mailer, Payments, Recipients, Sites, Store
 
 SECRET_SECONDS = 300
 TIMEOUT_SECONDS = 20
@@ -92,6 +92,13 @@ class WiredPorts:
         from relais.adapters.s3 import S3Files
 
         return S3Files(self._client("s3"), self.environment.bucket)
+
+    @cached_property
+    def sites(self) -> Sites:
+        """The sites of others; where the cloud itself is on this machine, nothing beyond it is asked."""
+        from relais.adapters.sites import WebSites, find, find_here
+
+        return WebSites(find_here if self.environment.endpoint_url else find)
 
     @cached_property
     def mailer(self) -> Mailer:

@@ -19,6 +19,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build"
 LOCK = ROOT / "requirements" / "runtime.txt"
+PICTURES = ROOT / "requirements" / "pictures.txt"
+"""What one function draws with, in a layer of its own."""
 LOCAL_PYTHON = ROOT / ".venv-ministack" / "bin" / "python"
 
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest date that the format knows
@@ -49,11 +51,13 @@ def main() -> None:
     for target in (shipped(), local()):
         if target.name in (sys.argv[1:] or [target.name]):
             build_layer(target)
+            build_pictures(target)
 
 
 def shipped() -> Target:
     """AWS Lambda's Python on arm64."""
-    choose = ("--python-platform", "aarch64-manylinux2014", "--python-version", SHIPPED_PYTHON)
+    # Lambda's Python 3.13 runs on Amazon Linux 2023 (glibc 2.34): what was built for 2.28 or older runs there.
+    choose = ("--python-platform", "aarch64-manylinux_2_28", "--python-version", SHIPPED_PYTHON)
     return Target("arm64", choose, find_python(SHIPPED_PYTHON), SHIPPED_PYTHON, whole=True)
 
 
@@ -97,7 +101,7 @@ def build_functions() -> None:
 def build_layer(target: Target) -> None:
     """``build/layer-<target>/python``: relais without its command line and the locked dependencies, compiled."""
     sources = list(files_of(ROOT / "relais", LEFT_OUT_OF_RELAIS))
-    installed = dependencies(target)
+    installed = dependencies(target, LOCK, BUILD / f"dependencies-{target.name}")
     words = (target.name, target.version, str(target.compiler is not None), "" if target.whole else str(installed))
     inputs = digest([Path(__file__), LOCK, *sources], *words)
     with Rebuilt(BUILD / f"layer-{target.name}", inputs) as place:
@@ -106,29 +110,42 @@ def build_layer(target: Target) -> None:
         if target.whole:
             shutil.copytree(installed, place / "python")
         else:
-            lead_to(installed, place / "python" / "lib" / f"python{target.version}" / "site-packages")
+            lead_to(installed, "relais", place / "python" / "lib" / f"python{target.version}" / "site-packages")
         copy(sources, ROOT, place / "python")
         if target.compiler:
             compile_all(place / "python" / "relais", place / "python", target.compiler)
         archive(place, BUILD / f"layer-{target.name}.zip")
 
 
-def lead_to(installed: Path, site_packages: Path) -> None:
+def build_pictures(target: Target) -> None:
+    """``build/layer-pictures-<target>/python``: what reads and draws pictures, by the same recipe."""
+    installed = dependencies(target, PICTURES, BUILD / f"dependencies-pictures-{target.name}")
+    words = (target.name, target.version, "" if target.whole else str(installed))
+    with Rebuilt(BUILD / f"layer-pictures-{target.name}", digest([Path(__file__), PICTURES], *words)) as place:
+        if not place:
+            return
+        if target.whole:
+            shutil.copytree(installed, place / "python")
+        else:
+            lead_to(installed, "pictures", place / "python" / "lib" / f"python{target.version}" / "site-packages")
+        archive(place, BUILD / f"layer-pictures-{target.name}.zip")
+
+
+def lead_to(installed: Path, name: str, site_packages: Path) -> None:
     """Have the interpreter look there first, as it does in a layer that holds everything."""
     site_packages.mkdir(parents=True)
-    (site_packages / "relais.pth").write_text(f"import sys; sys.path.insert(0, {str(installed)!r})\n")
+    (site_packages / f"{name}.pth").write_text(f"import sys; sys.path.insert(0, {str(installed)!r})\n")
 
 
-def dependencies(target: Target) -> Path:
-    """The installed lock, pruned and compiled; a place of its own, so that a change in relais doesn't install again."""
-    where = BUILD / f"dependencies-{target.name}"
-    inputs = digest([Path(__file__), LOCK], target.name, target.version, str(target.compiler is not None))
+def dependencies(target: Target, lock: Path, where: Path) -> Path:
+    """An installed lock, pruned and compiled; a place of its own, so that a change in relais doesn't install again."""
+    inputs = digest([Path(__file__), lock], target.name, target.version, str(target.compiler is not None))
     with Rebuilt(where, inputs) as place:
         if not place:
             return where
         command = [str(ROOT / "tools" / "uv"), "pip", "install", "--quiet", "--no-deps", "--require-hashes"]
         wheels = ["--only-binary", ":all:", "--link-mode", "copy", "--target", str(place), *target.choose]
-        subprocess.run([*command, *wheels, "--requirement", str(LOCK)], check=True)
+        subprocess.run([*command, *wheels, "--requirement", str(lock)], check=True)
         prune(place)
         if target.compiler:
             compile_all(place, place, target.compiler)
@@ -138,7 +155,7 @@ def dependencies(target: Target) -> Path:
 def prune(place: Path) -> None:
     """Leave out tests, scripts, what only type checkers read, and the installer's notes."""
     for folder in ONLY_TYPES:
-        shutil.rmtree(place / folder)
+        shutil.rmtree(place / folder, ignore_errors=True)
     for found in sorted(place.rglob("*"), reverse=True):
         if found.is_dir() and found.name in NOT_SHIPPED:
             shutil.rmtree(found)

@@ -18,6 +18,8 @@ HANDLERS = {
     "open-gate": "functions.deliver.open_gate",
     "answer-gate": "functions.deliver.answer_gate",
     "permit-upload": "functions.deliver.permit_upload",
+    "check-links": "functions.deliver.check_links",
+    "show-preview": "functions.deliver.show_preview",
     "run-act": "functions.payout.run_act",
     "close-order": "functions.payout.close_order",
     "tick-clock": "functions.payout.tick_clock",

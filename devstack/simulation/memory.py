@@ -16,6 +16,7 @@ from typing import Any, BinaryIO
 
 from devstack.simulation.pages import Mail
 from relais.adapters.keys import BOOK, DESK, DUE, INDEXES, PK, SK, Index
+from relais.link_state import LinkState
 from relais.order import stamp
 from relais.pages.letter_views import AnyLetter
 from relais.pages.letters import write
@@ -255,6 +256,19 @@ class MemoryFiles:
     def digest(self, key: str, upload: str) -> str:
         """The SHA-256 of the content."""
         return hashlib.sha256(self.read(key, upload)).hexdigest()
+
+
+@dataclass
+class MemorySites:
+    """The sites of others: each link leads somewhere unless told otherwise."""
+
+    found: dict[str, LinkState] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
+
+    def look(self, links: Sequence[str]) -> tuple[LinkState, ...]:
+        """What each of these links leads to."""
+        self.asked += links
+        return tuple(self.found.get(link, LinkState.ALIVE) for link in links)
 
 
 @dataclass

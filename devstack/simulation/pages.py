@@ -28,6 +28,7 @@ class _Reader(HTMLParser):
         super().__init__()
         self.forms: list[Form] = []
         self.words: list[str] = []
+        self._known: dict[str, Form] = {}
         self._textarea: str | None = None
         self._hidden = 0
 
@@ -36,11 +37,12 @@ class _Reader(HTMLParser):
         if tag in {"script", "style"}:
             self._hidden += 1
         if tag == "form" and given.get("method", "").lower() == "post":
-            self.forms.append(Form(given.get("action", "")))
+            self.forms.append(self._named(given.get("id", "")))
+            self.forms[-1].action = given.get("action", "")
         name = given.get("name")
         if not self.forms or name is None or tag not in {"input", "textarea", "button", "select"}:
             return
-        form = self.forms[-1]
+        form = self._named(given["form"]) if "form" in given else self.forms[-1]
         form.names.add(name)
         kind = given.get("type", "text")
         if kind in {"radio", "checkbox"} or tag == "button":
@@ -51,6 +53,10 @@ class _Reader(HTMLParser):
             form.fields[name], self._textarea = "", name
         elif kind not in {"file", "submit"}:
             form.fields[name] = given.get("value", "")
+
+    def _named(self, identity: str) -> Form:
+        """The form of a name, which may come later on the page than what belongs to it; a new one without."""
+        return self._known.setdefault(identity, Form("")) if identity else Form("")
 
     def handle_endtag(self, tag: str) -> None:
         if tag == "textarea":

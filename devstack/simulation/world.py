@@ -24,7 +24,7 @@ from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 import stripe
 
 from devstack.simulation.interpreter import Interpreter
-from devstack.simulation.memory import Counted, MemoryBackground, MemoryFiles, MemoryMailer, MemoryStore
+from devstack.simulation.memory import Counted, MemoryBackground, MemoryFiles, MemoryMailer, MemorySites, MemoryStore
 from devstack.simulation.pages import Form, Mail, Page
 from devstack.simulation.stripe_line import Line
 from devstack.stripe_sandbox.accounts import Seed
@@ -141,11 +141,13 @@ class InMemory:
 
     def __init__(self, ports: wiring.WiredPorts, engine: Engine, before: Callable[[str], None]) -> None:
         self.store, self.files, self.mailer = MemoryStore(), MemoryFiles(), MemoryMailer()
+        self.sites = MemorySites()
         replace_ports(
             ports,
             store=Counted(self.store, before),
             files=Counted(self.files, before, frozenset({"link", "permit"})),
             mailer=Counted(self.mailer, before),
+            sites=Counted(self.sites, before),
             machine=Counted(engine, before),
             background=Counted(MemoryBackground(engine.queue), before),
         )
@@ -401,9 +403,11 @@ class World:
 
 def _route(method: str, path: str) -> str:
     parts = path.strip("/").split("/")
-    if method != "POST":
-        return "show-page"
     match parts:
+        case ["g", _, _, _, "preview", _] if method != "POST":
+            return "show-preview"
+        case _ if method != "POST":
+            return "show-page"
         case ["hooks", "stripe"]:
             return "receive-stripe-event"
         case ["hooks", "stripe", "accounts"]:
@@ -414,6 +418,8 @@ def _route(method: str, path: str) -> str:
             return "open-checkout"
         case ["g", _, _, _, "files"] | ["o", _, _, "files"]:
             return "permit-upload"
+        case ["g", _, _, _, "links"]:
+            return "check-links"
         case ["o", _, _] | ["g", _, _, _] | ["f", _, _]:
             return "answer-gate"
         case _:

@@ -33,6 +33,8 @@ FUNCTIONS = (
     "open-gate",
     "answer-gate",
     "permit-upload",
+    "check-links",
+    "show-preview",
     "run-act",
     "close-order",
     "tick-clock",

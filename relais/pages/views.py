@@ -303,12 +303,12 @@ class GateView:
     where they can do it themself; `chosen` says to the seller why this freelancer was asked, and who came next. A
     freelancer is told how many `others` are open to them and the `room` they have left, on their `own_page`; `refund`
     is what a choice of that name gives back, in minor units. `links` came with the files, `withheld` is how many of
-    them are shown once the work is accepted, `found` what was looked at by itself when it was handed in, `ticked` the
-    points of the checklist, from 0, that the seller ticked (none were, where it is empty). `passed` are the files
-    of the form beside the gate's own: those that came with what the seller passes on; `second`: the
-    reader is the second reviewer, in the seller's place. Of a refund request
-    `bearings` say what giving back all of it comes to, for each cause, and `part` what the part that was typed does, to
-    be confirmed.
+    them are shown once the work is accepted; `looks_at` is where the seller asks whether they work, `looked` when that
+    was looked at last and what each leads to (`relais.link_state`). `found` is what was looked at by itself when it was
+    handed in, `ticked` the points of the checklist, from 0, that the seller ticked (none were, where it is empty).
+    `passed` are the files of the form beside the gate's own: those that came with what the seller passes on; `second`:
+    the reader is the second reviewer, in the seller's place. Of a refund request `bearings` say what giving back all of
+    it comes to, for each cause, and `part` what the part that was typed does, to be confirmed.
     """
 
     frame: Frame
@@ -331,6 +331,8 @@ class GateView:
     delivery_note: str | None = None
     links: tuple[str, ...] = ()
     withheld: int = 0
+    looks_at: str | None = None
+    looked: tuple[datetime, tuple[str, ...]] | None = None
     found: tuple[Found, ...] = ()
     ticked: tuple[int, ...] = ()
     note: str | None = None

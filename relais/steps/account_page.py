@@ -14,9 +14,9 @@ from relais.recipient import ROW_VERSION, Readiness, Recipient
 from relais.roster import Freelancer
 from relais.rows import Change, absent, recipient_key
 from relais.steps.again import notice, recipient_page
-from relais.steps.forms import FieldRepeatedError, FieldUnknownError, ForeignFormError, check_fields, check_origin
+from relais.steps.forms import check_fields
+from relais.steps.guard import guarded
 from relais.steps.links import (
-    LinkRefusedError,
     NonceRefusedError,
     check_freelancer_nonce,
     open_freelancer,
@@ -36,20 +36,15 @@ FORMLESS = frozenset({Readiness.CLOSED, Readiness.OUT_OF_REACH})
 
 def guarded_recipient(ports: Ports, request: Request) -> Shown | Response:
     """The buttons of the page of one's own account, with a page for each way in which a form can be refused."""
-    lang = language(request)
-    try:
-        check_origin(ports, request)
-        match request.parts:
-            case ("f", key, secret, "pay"):
-                return post_recipient(ports, request, open_freelancer(ports, key, secret))
-            case _:
-                return notice(ports, lang, "not_found", 404)
-    except LinkRefusedError:
-        return notice(ports, lang, "dead_link", 404)
-    except ForeignFormError:
-        return notice(ports, lang, "form_refused", 403)
-    except (FieldUnknownError, FieldRepeatedError) as wrong:
-        return notice(ports, lang, "form_refused", 400, field=wrong.field)
+    return guarded(ports, request, _presses)
+
+
+def _presses(ports: Ports, request: Request) -> Shown | Response:
+    match request.parts:
+        case ("f", key, secret, "pay"):
+            return post_recipient(ports, request, open_freelancer(ports, key, secret))
+        case _:
+            return notice(ports, language(request), "not_found", 404)
 
 
 def post_recipient(ports: Ports, request: Request, freelancer: Freelancer) -> Shown | Response:

@@ -21,14 +21,13 @@ from relais.gate import (
     DeclineWhy,
     Gate,
     Kind,
-    MalformedGateIdError,
     Role,
     Status,
     Via,
 )
 from relais.offer import Offer, RefundCause
 from relais.offer import Question as Asked
-from relais.order import Order, OrderNotFoundError, OrderStage
+from relais.order import Order, OrderStage
 from relais.ports import Ports
 from relais.problem import Problem, Typed
 from relais.rows import Write
@@ -41,16 +40,13 @@ from relais.steps.forms import (
     BRIEF_LIMIT,
     FILE_LIMIT,
     FILE_LIMIT_MB,
-    FieldRepeatedError,
-    FieldUnknownError,
-    ForeignFormError,
     check_fields,
-    check_origin,
     file_name,
     file_name_problem,
     note_problems,
     too_many,
 )
+from relais.steps.guard import guarded as refused_or
 from relais.steps.handing_in import HANDING_IN_FIELDS, looked_at, read_links, required
 from relais.steps.intake import OfferClosedError, checkout, correct_address, draft
 from relais.steps.interrupt import (
@@ -63,7 +59,6 @@ from relais.steps.lateness import ask_more_time, read_deadline, read_late
 from relais.steps.leaving import RightOverError, WorkBegunError, ask_to_end, cancel_unstarted, withdraw
 from relais.steps.links import (
     SECOND,
-    LinkRefusedError,
     NonceRefusedError,
     OpenedGate,
     check_gate_nonce,
@@ -83,7 +78,6 @@ from relais.steps.reach import mark_posted
 from relais.steps.review import reasons, review_fields, ticked
 from relais.steps.settlement import SETTLEMENT_FIELDS, read_settlement
 from relais.steps.situation import (
-    GateNotFoundError,
     MilestoneNotFoundError,
     OfferNotFoundError,
     brief_gate,
@@ -143,29 +137,22 @@ NOTELESS = frozenset({Kind.PARK, Kind.LATE})
 
 def guarded(ports: Ports, request: Request) -> Shown | Response:
     """An answer to a gate or on an order's page, with a page for each way in which it can be refused as a whole."""
-    return _guarded(ports, request, _answers)
+    return refused_or(ports, request, _answers)
 
 
 def guarded_checkout(ports: Ports, request: Request) -> Shown | Response:
     """The buttons that lead to a checkout, guarded likewise. Only their function has the key that opens one."""
-    return _guarded(ports, request, _checkouts)
+    return refused_or(ports, request, _sold)
 
 
-def _guarded(ports: Ports, request: Request, route: Callable[[Ports, Request], Shown | Response]) -> Shown | Response:
-    lang = language(request)
+def _sold(ports: Ports, request: Request) -> Shown | Response:
+    """Where something is bought, it may not be on sale."""
     try:
-        check_origin(ports, request)
-        return route(ports, request)
-    except (LinkRefusedError, OrderNotFoundError, GateNotFoundError, MalformedGateIdError):
-        return notice(ports, lang, "dead_link", 404)
+        return _checkouts(ports, request)
     except OfferNotFoundError:
-        return notice(ports, lang, "not_found", 404)
+        return notice(ports, language(request), "not_found", 404)
     except OfferClosedError:
-        return notice(ports, lang, "offer_paused", 409)
-    except ForeignFormError:
-        return notice(ports, lang, "form_refused", 403)
-    except (FieldUnknownError, FieldRepeatedError) as wrong:
-        return notice(ports, lang, "form_refused", 400, field=wrong.field)
+        return notice(ports, language(request), "offer_paused", 409)
 
 
 def _checkouts(ports: Ports, request: Request) -> Shown | Response:

@@ -88,6 +88,7 @@ from relais.steps.links import (
 )
 from relais.steps.lists import with_lists
 from relais.steps.picks import candidates, own
+from relais.steps.preview import PREVIEWED, has_preview
 from relais.steps.situation import (
     BEFORE_THE_CLIENT,
     GateNotFoundError,
@@ -116,7 +117,6 @@ from relais.web import Request, language
 from relais.withdrawal import all_given_back, begun, on_its_way, right_until
 
 View = IndexView | OfferView | OrderView | GateView | FreelancerView | RecipientView | AnsweredView | NoticeView
-PREVIEWED = (".png", ".jpg", ".jpeg", ".gif", ".webp")
 IMAGES = (*PREVIEWED, ".svg")
 COMMON_DOMAINS = (
     "gmail.com",
@@ -177,7 +177,12 @@ def show(ports: Ports, request: Request) -> Shown:
         match request.parts:
             case ():
                 return index(ports, lang)
-            case ("hooks", "stripe") | ("hooks", "stripe", "accounts") | ("g", _, _, _, "files") | ("o", _, _, "files"):
+            case (
+                ("hooks", "stripe")
+                | ("hooks", "stripe", "accounts")
+                | ("g", _, _, _, "files" | "links")
+                | ("o", _, _, "files")
+            ):
                 return _not_so(ports, lang, "POST")
             case ("offer", slug):
                 return offer_page(ports, slug, lang)
@@ -471,9 +476,15 @@ def _distance(one: str, other: str) -> int:
     return row[-1]
 
 
-def delivered(ports: Ports, handed: Mapping[str, Any], *, released: bool) -> tuple[FileView, ...]:
-    """The files of a version; images can be previewed, the rest is fetched only where it is released."""
-    return tuple(_file_view(ports, one, released=released) for one in handed.get("files", ()))
+def delivered(ports: Ports, handed: Mapping[str, Any], path: str = "", *, released: bool) -> tuple[FileView, ...]:
+    """The files of a version; only what is released is fetched. Before, pictures are shown smaller and marked.
+
+    `path` is the page of the gate that shows them before.
+    """
+    return tuple(
+        _file_view(ports, one, None if released else f"{path}/preview/{number}")
+        for number, one in enumerate(handed.get("files", ()))
+    )
 
 
 def _handed_in(ports: Ports, order: str, milestone: Milestone | None) -> Mapping[str, Any]:
@@ -484,15 +495,23 @@ def _handed_in(ports: Ports, order: str, milestone: Milestone | None) -> Mapping
     return {} if row is None else with_lists(ports, row)
 
 
-def _file_view(ports: Ports, file: Mapping[str, Any], *, released: bool) -> FileView:
-    # A drawing is its own original: shown in full it would be given away before the yes.
-    image = file["name"].lower().endswith(IMAGES if released else PREVIEWED)
-    place = (file["key"], file["name"], file.get("upload", ""))
+def _looked(handed: Mapping[str, Any]) -> tuple[datetime, tuple[str, ...]] | None:
+    """When the links of a version were looked at last, and what was found of each."""
+    looked = handed.get("looked")
+    return None if looked is None else (datetime.fromisoformat(looked["at"]), tuple(looked["found"]))
+
+
+def _file_view(ports: Ports, file: Mapping[str, Any], reduced: str | None) -> FileView:
+    """A file whose original can be fetched, or of which only a reduced picture is shown, at that path."""
+    name, size, place = file["name"], file["size"], (file["key"], file["name"], file.get("upload", ""))
+    if reduced is not None:
+        return FileView(name=name, size=size, key=file["key"], preview=reduced if has_preview(name, size) else None)
+    image = name.lower().endswith(IMAGES)
     return FileView(
-        name=file["name"],
-        size=file["size"],
+        name=name,
+        size=size,
         key=file["key"],
-        url=ports.files.link(*place) if released else None,
+        url=ports.files.link(*place),
         preview=ports.files.link(*place, inline=True) if image else None,
     )
 
@@ -545,8 +564,10 @@ def _stand_in_page(ports: Ports, situation: Situation, gate: Gate, typed: Typed 
 def _second_page(ports: Ports, situation: Situation, gate: Gate, typed: Typed | None) -> Shown:
     """A review for the second reviewer, in their language: what the order earns and whom to ask are the seller's."""
     path, lang = stand_in_path(ports, gate), gate.shown["second_lang"]
+    whole = _gate_view(ports, situation, replace(gate, lang=lang), typed or Typed(status=200))
     view = replace(
-        _gate_view(ports, situation, replace(gate, lang=lang), typed or Typed(status=200)),
+        whole,
+        looks_at=whole.looks_at and f"{path}/links",
         frame=frame(ports, situation.shop, lang, path),
         action=path,
         nonce=stand_in_nonce(ports, gate),
@@ -588,11 +609,13 @@ def _gate_view(ports: Ports, situation: Situation, gate: Gate, typed: Typed) -> 
         deadline=shown.work_deadline(gate) if maker or gate.id.kind is Kind.WORK else situation.promised,
         brief=shown.read_brief(ports, situation, gate.lang) if reads_brief else (),
         brief_files=_brief_files(ports, order) if reads_brief else (),
-        files=delivered(ports, files, released=released or before),
+        files=delivered(ports, files, path, released=released or before),
         uploaded=_attached(ports, gate, typed),
         passed=_passed(ports, gate, typed),
         delivery_note=ports.files.get_text(handed["note"]) if seller and "note" in handed else None,
         links=links if released else (),
+        looks_at=f"{path}/links" if gate.id.kind is Kind.REVIEW and links else None,
+        looked=_looked(handed) if seller else None,
         withheld=0 if released else len(links),
         ticked=tuple(handed.get("ticked", ())),
         found=tuple(Found.from_row(one) for one in handed.get("checks", ())) if seller else (),

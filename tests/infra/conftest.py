@@ -28,7 +28,7 @@ def synthesized(tmp_path_factory: pytest.TempPathFactory) -> Synthesized:
     """Synthesize once, with an environment that knows no account and a bundle of three tiny archives."""
     place = tmp_path_factory.mktemp("synthesized")
     (place / "build").mkdir()
-    for name in ("functions", "layer-arm64", "layer-local"):
+    for name in ("functions", "layer-arm64", "layer-local", "layer-pictures-arm64", "layer-pictures-local"):
         with zipfile.ZipFile(place / "build" / f"{name}.zip", "w") as archive:
             archive.writestr("README", name)
     watch = place / "no-network.js"

@@ -17,6 +17,8 @@ FILES = {
     "open-gate": "functions/deliver/open_gate.py",
     "answer-gate": "functions/deliver/answer_gate.py",
     "permit-upload": "functions/deliver/permit_upload.py",
+    "check-links": "functions/deliver/check_links.py",
+    "show-preview": "functions/deliver/show_preview.py",
     "run-act": "functions/payout/run_act.py",
     "close-order": "functions/payout/close_order.py",
     "tick-clock": "functions/payout/tick_clock.py",
@@ -67,15 +69,15 @@ def test_every_function_is_called_by_the_alias_live(both_stages: tuple[Stack, St
 
 
 def test_every_function_runs_on_what_the_layer_is_built_for(both_stages: tuple[Stack, Stack]) -> None:
-    """Python 3.13 on arm64, with enough memory to start fast, and the one layer."""
+    """Python 3.13 on arm64, with enough memory to start fast, and the one layer; pictures are drawn by one alone."""
     _, service = both_stages
-    (layer,) = service.of_type("Lambda::LayerVersion")
-    for function in functions(service).values():
+    layer, pictures = sorted(service.of_type("Lambda::LayerVersion"))
+    for name, function in functions(service).items():
         properties = function["Properties"]
         assert properties["Runtime"] == "python3.13"
         assert properties["Architectures"] == ["arm64"]
         assert properties["MemorySize"] >= 512
-        assert properties["Layers"] == [{"Ref": layer}]
+        assert properties["Layers"] == [{"Ref": layer}, *([{"Ref": pictures}] if name == "show-preview" else [])]
 
 
 def test_every_function_ends_in_time_and_leaves_a_trace(both_stages: tuple[Stack, Stack]) -> None:
@@ -83,7 +85,7 @@ def test_every_function_ends_in_time_and_leaves_a_trace(both_stages: tuple[Stack
     _, service = both_stages
     for name, function in functions(service).items():
         properties = function["Properties"]
-        assert properties["Timeout"] == (20 if name == "show-page" else 60)
+        assert properties["Timeout"] == (20 if name in {"show-page", "show-preview"} else 60)
         assert properties["TracingConfig"] == {"Mode": "Active"}
 
 

@@ -52,6 +52,40 @@ def unsaved_brief(world: World) -> None:
     assert world.get(journey.page).status == 200
 
 
+def _to_review_with_links(world: World) -> Journey:
+    journey = Journey(world).to_work()
+    links = "\n".join(f"https://exemple.fr/{at}".ljust(500, "x") for at in range(10))
+    world.send(journey.form("work"), choice="deliver", note="", links=links)
+    return journey
+
+
+def _look(journey: Journey) -> int:
+    page = journey.world.get(journey.world.link("review", journey.id))
+    return journey.world.send(next(form for form in page.forms if form.action.endswith("/links"))).status
+
+
+def previews_shown(world: World) -> None:
+    """A client looks at what they have not accepted yet; so many files that their list stands in the bucket."""
+    journey = Journey(world).to_work()
+    form = journey.form("work")
+    files = {f"{at}-{'x' * 140}.png": b"\x89PNG" for at in range(12)}
+    keys = world.upload(f"{form.action}/files", form.fields["nonce"], files)
+    world.send(form, choice="deliver", note="", file=keys)
+    journey.answer("review", "approve")
+    assert _preview(journey) == 200
+
+
+def _preview(journey: Journey) -> int:
+    return journey.world.get(f"{journey.world.link('acceptance', journey.id)}/preview/0").status
+
+
+def links_looked_at(world: World) -> None:
+    """So many long links that their list stands in the bucket; the seller has them looked at."""
+    journey = _to_review_with_links(world)
+    assert _look(journey) == 303
+    assert "Vérifiés le" in world.get(world.link("review", journey.id)).text
+
+
 def checkout_of_an_old_page(world: World) -> None:
     """The order button of a page that stood open for a day, of orders wherever they are."""
     for reach in (Journey.to_brief, Journey.to_review, Journey.to_hold):
@@ -236,6 +270,8 @@ PLAYS: dict[str, Play] = SCENARIOS | {
         handed_over,
         mail_bounced,
         webhooks_lost,
+        links_looked_at,
+        previews_shown,
         digest_of_decisions,
         messages_written,
     )
@@ -369,6 +405,24 @@ def pressed_again(lost: Lost) -> None:
     assert lost.world.send(form, choice="open").status == 503
     lost.mend()
     assert lost.world.send(form, choice="open").status == 303
+
+
+def looked_at_later(lost: Lost) -> None:
+    """The look at links: a page says that it did not work, the review goes on without."""
+    journey = _to_review_with_links(lost.world)
+    lost.lose()
+    assert _look(journey) == 503
+    journey.answer("review", "approve")
+    assert journey.stage == "acceptance"
+
+
+def accepted_unseen(lost: Lost) -> None:
+    """A picture before the yes: the page stands without it, and is answered."""
+    journey = Journey(lost.world).to_acceptance()
+    lost.lose()
+    assert _preview(journey) == 503
+    journey.answer("acceptance", "accept")
+    assert journey.stage == "hold"
 
 
 def parks_and_goes_on(
@@ -544,6 +598,8 @@ LOSSES = (
     Loss("open-gate", "ses:SendEmail", mail_is_owed, "identity"),
     Loss("answer-gate", "states:SendTaskSuccess", the_clock_resumes),
     Loss("permit-upload", "s3:PutObject", file_is_not_taken),
+    Loss("check-links", "dynamodb:UpdateItem", looked_at_later),
+    Loss("show-preview", "s3:GetObjectVersion", accepted_unseen),
     Loss(
         "run-act",
         "secretsmanager:GetSecretValue",

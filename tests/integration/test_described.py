@@ -23,7 +23,7 @@ from relais.gate import Choice
 from relais.pages.render import GIVEN
 from relais.roster import Freelancer
 from relais.rows import freelancer_key
-from relais.steps import deliver, freelancer, show, stand_in, uploads
+from relais.steps import deliver, freelancer, looking, show, stand_in, uploads
 from relais.steps.links import freelancer_link
 from tests.support.gates import Waiting, at_every_gate
 
@@ -90,9 +90,11 @@ def stored(world: World) -> list[Any]:
 
 def test_handlers_match_the_paths_that_are_described() -> None:
     """Both ways: a path of one that the other does not know would be found by nobody."""
-    assert patterns(show.show) == operations("get") == operations("head")
+    pictures = {"/g/{order}/{gate}/{secret}/preview/{file}"}
+    assert patterns(show.show) | pictures == operations("get") == operations("head")
     elsewhere = {
         "/g/{order}/{gate}/{secret}/files",
+        "/g/{order}/{gate}/{secret}/links",
         "/o/{order}/{secret}/files",
         "/f/{freelancer}/{secret}/pay",
         "/hooks/stripe",
@@ -112,6 +114,7 @@ def test_the_described_forms_hold_the_fields_that_are_taken() -> None:
         ("StandInForm", stand_in.STAND_IN_FIELDS),
         ("FreelancerForm", freelancer.FREELANCER_FIELDS),
         ("UploadForm", uploads.UPLOAD_FIELDS),
+        ("LookForm", looking.LOOK_FIELDS),
     ):
         assert (set(form(name)["properties"]), form(name)["additionalProperties"]) == (set(fields), False)
     given = {choice.value for choices in GIVEN.values() for choice in choices} - {Choice.HAND_IN.value}

@@ -23,10 +23,16 @@ def test_every_function_does_its_part_behind_the_real_adapters() -> None:
         made.settle()
         made.pass_time(minutes=3)
         assert journey.order.run == 2
-        journey.deliver()
+        form = journey.form("work")
+        keys = made.upload(f"{form.action}/files", form.fields["nonce"], {"logo.png": b"\x89PNG logo"})
+        made.send(form, choice="deliver", note="", file=keys, links="https://exemple.fr/maquette")
+        review = made.link("review", journey.id)
+        made.send(next(one for one in made.get(review).forms if one.action.endswith("/links")))
+        assert "non vérifié" in made.get(review).text
         assert [key.sk for key in made.ports.store.desk("seller#open")] == [f"G#01#review#{2:04d}"]
         assert journey.id in made.ports.store.open_orders(due_shard(journey.id))
         journey.answer("review", "approve")
+        assert made.get(f"{made.link('acceptance', journey.id)}/preview/0").status == 200
         journey.answer("acceptance", "accept")
         made.pass_time(days=4)
         assert_completed(journey)

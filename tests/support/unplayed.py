@@ -84,6 +84,18 @@ UNPLAYED = (
     _of("answer-gate", OBJECT_GONE, "files_never_sent", "s3:ListBucket"),
     _of("answer-gate", GIVEN_AWAY, "given_up", "states:SendTaskFailure"),
     _of("answer-gate", STUCK, "stuck_order", "states:StartExecution", "states:StopExecution"),
+    _of(
+        "show-preview",
+        "the client's browser shows pictures of what is not accepted yet; the demo's reads pages alone",
+        "previews_shown",
+        *("dynamodb:GetItem", "s3:GetObject", "s3:GetObjectVersion", "secretsmanager:GetSecretValue"),
+    ),
+    _of(
+        "check-links",
+        "the seller has the links of a version looked at",
+        "links_looked_at",
+        *("dynamodb:GetItem", "dynamodb:UpdateItem", "s3:GetObject", "secretsmanager:GetSecretValue"),
+    ),
     _of("run-act", "a movement of money ends badly: its gate parks", "transfer_refused", "states:SendTaskFailure"),
     _of(
         "run-act",

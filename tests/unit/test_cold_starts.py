@@ -36,7 +36,7 @@ def test_the_webhook_imports_no_more_of_relais_than_it_needs() -> None:
     assert modules.isdisjoint(f"relais.{name}" for name in unwanted)
 
 
-@pytest.mark.parametrize("name", ["show-page", "permit-upload"])
+@pytest.mark.parametrize("name", ["show-page", "permit-upload", "show-preview"])
 def test_what_only_reads_imports_nothing_that_decides_or_books(name: str) -> None:
     """A GET decides nothing (promise 4): what could is not even loaded. Reading has a place of its own."""
     modules = set(json.loads(run_fresh(f"import {FUNCTIONS[name].module}" + OF_RELAIS)))
@@ -65,6 +65,12 @@ def test_the_look_at_what_is_loaded_sees_stripe_where_it_is(name: str) -> None:
     seen = loaded(FUNCTIONS[name].script)
     assert {"stripe", "botocore"} <= seen
     assert "pydantic" not in seen
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_what_draws_pictures_is_loaded_with_the_first_alone(name: str) -> None:
+    """Its layer belongs to one function, and a page of it that is refused needs none of it."""
+    assert "PIL" not in loaded(FUNCTIONS[name].script)
 
 
 @pytest.mark.parametrize("name", ALL)

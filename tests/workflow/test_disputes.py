@@ -122,6 +122,10 @@ def test_the_seller_is_told_with_the_date_and_a_silence_sends_the_evidence(world
     assert "290" in world.get(world.link("dispute", journey.id)).text
     world.go_to(gate.deadline)
     assert world.sandbox.platform.get("dispute", found["id"])["status"] == "needs_response"
+    told = [
+        mail for mail in world.mails[since:] if mail.to == "claire@atelier-mistral.example" and "290" in mail.subject
+    ]
+    assert len(told) == 3  # at its opening, half-way, a day before
     world.pass_time(minutes=15)
     sent = world.sandbox.platform.get("dispute", found["id"])
     assert (sent["status"], sent["evidence_details"]["submission_count"]) == ("under_review", 1)
