@@ -47,6 +47,8 @@ class What(StrEnum):
     BLOCKED = "blocked"
     """Pay that leaves later, on a date."""
     CLOSED = "closed"
+    PART_BACK = "part_back"
+    """A sum given back while the work goes on; `gap` is what the rest does not cover of the agreed pay."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -71,6 +71,17 @@ class DisputeSeen:
 
 
 @dataclass(frozen=True, slots=True, repr=False)
+class WarningSeen:
+    """An early fraud warning as Stripe shows it now; `actionable` until the payment is refunded or disputed."""
+
+    id: str
+    actionable: bool
+    fraud_type: str
+    payment_intent: str | None
+    order: str | None
+
+
+@dataclass(frozen=True, slots=True, repr=False)
 class Dispute:
     """A dispute as the table keeps it. `wants` is what the seller decided and Stripe was not told yet."""
 

@@ -75,6 +75,8 @@ class Kind(StrEnum):
     """The client asks to end what has begun: the seller agrees, or doesn't."""
     CONFIRM = "confirm"
     """So much money is about to leave that the seller is asked a second time: send it, or keep it."""
+    FRAUD_WARNING = "fraud_warning"
+    """A card's issuer warns of fraud: the seller refunds before it is disputed, or leaves it."""
     OUTCOME = "outcome"
     """Nobody knows whether a movement was made that no state waits for: the seller looks at Stripe, and says."""
 
@@ -98,6 +100,7 @@ SIDE = AFTERWARDS | {
     Kind.ONBOARDING,
     Kind.CONFIRM,
     Kind.OUTCOME,
+    Kind.FRAUD_WARNING,
 }
 """Side gates: a question beside the way, without a token and without a step of the definition (design: workflow 1)."""
 
@@ -111,6 +114,7 @@ GOES_ON = OF_MOVEMENTS | {
     Kind.PARK,
     Kind.STUCK,
     Kind.DISPUTE,
+    Kind.FRAUD_WARNING,
     Kind.ONBOARDING,
     Kind.RATING,
     Kind.MESSAGE,
@@ -258,6 +262,7 @@ class Owed(StrEnum):
     START = "start"
     FEE = "fee"
     DISPUTE = "dispute"
+    WARNING = "warning"
     DEBIT = "debit"
 
 

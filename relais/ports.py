@@ -12,7 +12,7 @@ from relais.metrics import Metric
 
 if TYPE_CHECKING:
     from relais.bank import Movement
-    from relais.dispute import DisputeSeen
+    from relais.dispute import DisputeSeen, WarningSeen
     from relais.link import LinkKeys
     from relais.link_state import LinkState
     from relais.pages.letter_views import AnyLetter
@@ -291,6 +291,9 @@ class Payments(Protocol):
 
     def dispute(self, dispute: str) -> DisputeSeen:
         """A dispute as it stands. Raises `AnswerUnknownError`, `TryAgainError`, `MovementRefusedError`."""
+
+    def fraud_warning(self, warning: str) -> WarningSeen:
+        """An early fraud warning as it stands, with its charge's order. Raises what a transfer raises."""
 
     def submit_evidence(self, dispute: str, evidence: dict[str, str], key: str) -> None:
         """Hand evidence in, which is possible once. Raises what a transfer raises."""

@@ -204,6 +204,11 @@ def said_key(order: str, milestone: str, gate: int, part: str) -> Key:
     return Key(f"O#{order}", f"Q#{milestone}#{gate:04d}#{part}")
 
 
+def warning_key(order: str, warning: str) -> Key:
+    """What the seller decided of an early fraud warning of Stripe's."""
+    return Key(f"O#{order}", f"F#{warning}")
+
+
 def dispute_key(order: str, dispute: str) -> Key:
     """A dispute of one of the order's payments, by Stripe's id."""
     return Key(f"O#{order}", f"D#{dispute}")

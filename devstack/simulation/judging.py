@@ -86,7 +86,7 @@ def judge(
     dossiers = [_read(world, one) for one in orders]
     violations = [*seen, *_money(world, dossiers)]
     for one in dossiers:
-        violations += [*_stuck(one), *_paid_too_much(world, one), *_unreached(one, delivered)]
+        violations += [*_stuck(one), *_behind(world, one), *_paid_too_much(world, one), *_unreached(one, delivered)]
     return Verdict(
         ended=Counter(_end(one) for one in dossiers),
         money=_sums(world, dossiers),
@@ -125,6 +125,15 @@ def _stuck(one: Dossier) -> Iterator[str]:
     still = [str(gate.id) for gate in one.gates if gate.status is Status.OPEN]
     if still and one.order.stage is OrderStage.COMPLETED:
         yield f"order {one.order.id} ended with {', '.join(still)} open"
+
+
+def _behind(world: World, one: Dossier) -> Iterator[str]:
+    """Promise 2: whoever paid has an order, whatever we were told of it."""
+    if one.order.stage is not OrderStage.DRAFT:
+        return
+    for charge in _objects(world, "charge"):
+        if charge["transfer_group"] == one.order.id and charge["paid"] and not charge["refunded"]:
+            yield f"order {one.order.id} was paid by {charge['id']} and never began"
 
 
 def _where(one: Dossier) -> str:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from heapq import heappop, heappush
 from http import HTTPStatus
 from itertools import count
@@ -25,7 +26,7 @@ from devstack.simulation.judging import Verdict, judge, wrong_addressee
 from devstack.simulation.pages import Form, FormNotFoundError, Mail, Page
 from devstack.simulation.people import BARGAINING, CLIENTS, MAKERS, SELLERS, Person, Temper
 from devstack.simulation.world import GOOD_CARD, MONDAY, PUBLIC_URL, InMemory, World, WorldError, world_in_memory
-from devstack.stripe_sandbox.disputes import decide, open_dispute
+from devstack.stripe_sandbox.disputes import decide, open_dispute, warn
 from devstack.stripe_sandbox.errors import RefusedError
 from devstack.stripe_sandbox.payments import top_up
 from relais.errors import RelaisError
@@ -36,7 +37,7 @@ from relais.ports import BankSilentError
 from relais.roster import Freelancer
 from relais.rows import gate_key, session_key
 from relais.shop import Shop
-from relais.steps import by_hand, interrupt, late_refund
+from relais.steps import by_hand, interrupt, late_refund, part_back
 from relais.steps.decisions import LostWhy
 from relais.steps.intake import correct_address
 from relais.steps.links import order_link
@@ -69,6 +70,10 @@ ACCOUNTS: Mapping[str, float] = {
     "FR5720041010050500013M02608": 1,
 }
 """Of those who do: a bank pays, refuses, or pays and takes it back, each so often."""
+LOOK_EVERY = timedelta(minutes=15)
+"""How often the reconciler's schedule calls it (design: money D)."""
+WARNED, EASED = 0.03, 0.04
+"""How often a card's bank warns of fraud, and a seller gives a sum back while the work goes on."""
 DECIDED_AFTER = timedelta(days=30)
 LEAVES = 0.08
 """How often a client changes their mind some day, and looks for a way out of the order."""
@@ -103,6 +108,10 @@ class Season:
     mails: Counter[str] = field(default_factory=Counter)
     delivered: dict[str, datetime] = field(default_factory=dict)
     orders: list[str] = field(default_factory=list)
+    deaf: bool = False
+    """No webhook ever arrives: the reconciler looks a quarter of an hour after whatever happened."""
+    looks: bool = False
+    """Whether it is about to look."""
     inside: int = 0
     """How many of our functions run now: only they break, not what looks at them, nor a person's command."""
     _todo: list[tuple[datetime, int, Callable[[], None]]] = field(default_factory=list)
@@ -132,7 +141,18 @@ class Season:
             else:
                 self.world.move_to(max(min(coming), self.world.now()))
                 self._try(self._tick)
+            self._look_soon()
             self._nobody_over_capacity()
+
+    def _look_soon(self) -> None:
+        if self.deaf and not self.looks:
+            self.looks = True
+            self.at(self.world.now() + LOOK_EVERY, self._look)
+
+    def _look(self) -> None:
+        """What it starts is looked at with whatever happens next, so that a world at rest stays at rest."""
+        self.reconcile()
+        self.looks = self.world.next_due() is None
 
     def _tick(self) -> None:
         self.world.tick()
@@ -152,6 +172,10 @@ class Season:
         """Read Stripe's book, as production does every quarter of an hour: fees of no event are booked too."""
         self.world.engine.call("reconcile", {})
         self.world.settle()
+
+    def stop_events(self) -> None:
+        """From now on every webhook is lost."""
+        self.deaf = self.world.sandbox.platform.outbox.switches.drop = True
 
     def read_the_book(self, days: int) -> None:
         """From the first day on, so that nothing is older than what a first look reads."""
@@ -413,6 +437,10 @@ class Season:
             self.at(self._some_day() + timedelta(days=self.dice.uniform(0, 40)), lambda: self._dispute(order))
         if self.dice.random() < LATE_REFUND:
             self.at(self._some_day() + timedelta(days=30), lambda: self._refund_late(order))
+        if self.dice.random() < WARNED:
+            self.at(self._some_day(), lambda: self._warn(order))
+        if self.dice.random() < EASED:
+            self.at(self._some_day(), lambda: self._ease(order))
         if self.dice.random() < LEAVES:
             self.at(self._some_day(), lambda: self._leave(person, order))
 
@@ -477,6 +505,24 @@ class Season:
             self.at(self.world.now() + DECIDED_AFTER, lambda: self._decide(made["id"], "closed" if asks else verdict))
         self.world.settle()
 
+    def _warn(self, order: str) -> None:
+        """A bank warns of the payment; some such warnings become disputes."""
+        head, platform = order_from_row(self.world.order_row(order)), self.world.sandbox.platform
+        if not head.charge:
+            return
+        warn(platform, platform.get("charge", head.charge))
+        if self.dice.random() < 1 / 3:
+            self.at(self._some_day(), lambda: self._dispute(order))
+        self.world.settle()
+
+    def _ease(self, order: str) -> None:
+        """The seller gives a sum back of what is still held."""
+        ports, cause = self.world.ports, self.dice.choice((RefundCause.SELLER_FAULT, RefundCause.CHANGE_OF_MIND))
+        amount = self.dice.randint(500, 15_000)
+        for number in part_back.held_parts(ports, order)[:1]:
+            give = partial(part_back.give_part_back, amount=amount, cause=cause, reason="a reason")
+            self._by_hand(partial(give, ports, order, number))
+
     def _decide(self, dispute: str, verdict: str) -> None:
         platform = self.world.sandbox.platform
         with suppress(RefusedError):  # nobody answered, or somebody accepted: it is decided already
@@ -502,8 +548,8 @@ def _shown(page: Page) -> Page:
     return page
 
 
-def play(seed: str, orders: int, days: int) -> Verdict:
-    """Play one world to its end, and judge it."""
+def play(seed: str, orders: int, days: int, *, deaf: bool = False) -> Verdict:
+    """Play one world to its end, and judge it; in a deaf one no webhook ever arrives."""
     dice = Random(seed)
     watched: list[Season] = []
 
@@ -523,6 +569,8 @@ def play(seed: str, orders: int, days: int) -> Verdict:
             one = Freelancer.from_row(row)
             season.people.setdefault(one.email, Person(one.email, dice.choice(MAKERS), Random(dice.random())))
         season.read_the_book(days)
+        if deaf:
+            season.stop_events()
         season.break_things()
         for number in range(orders):
             season.at(season.starts + timedelta(days=days) * dice.random(), lambda number=number: season.buy(number))  # type: ignore[misc]

@@ -15,6 +15,8 @@ from typing import Any
 from devstack.simulation.judging import Verdict
 from devstack.simulation.season import play
 
+DEAF = 3
+"""Which of every four worlds hears of nothing: the reconciler alone has to do (design: money D)."""
 IN_ONE_WORLD = 10
 """Orders that share a roster and a seller: as many as the sample roster can carry."""
 
@@ -27,11 +29,16 @@ class Plan:
     seed: int
     days: int
     processes: int
+    deaf: bool = False
+    """No webhook ever arrives in any of its worlds; else in the last of every four."""
 
-    def worlds(self) -> list[tuple[str, int, int]]:
-        """The seed, the orders and the days of each world."""
+    def worlds(self) -> list[tuple[str, int, int, bool]]:
+        """The seed, the orders and the days of each world, and whether it hears of nothing."""
         sizes = [min(IN_ONE_WORLD, self.orders - begun) for begun in range(0, self.orders, IN_ONE_WORLD)]
-        return [(f"{self.seed}.{number}", size, self.days) for number, size in enumerate(sizes)]
+        return [
+            (f"{self.seed}.{number}", size, self.days, self.deaf or number % 4 == DEAF)
+            for number, size in enumerate(sizes)
+        ]
 
 
 @dataclass
@@ -81,9 +88,9 @@ def simulate(plan: Plan) -> Iterator[Report]:
     report.violations.sort()
 
 
-def _world(seed: str, orders: int, days: int) -> Verdict:
+def _world(seed: str, orders: int, days: int, deaf: bool) -> Verdict:  # noqa: FBT001 - as a plan names its worlds
     """One world in a process of its own; what the functions log is theirs, not the simulation's to tell."""
     logging.disable()
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-        verdict = play(seed, orders, days)
+        verdict = play(seed, orders, days, deaf=deaf)
     return replace(verdict, violations=tuple(f"{one} (world {seed})" for one in verdict.violations))

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import stripe
 
 from relais.bank import Movement
-from relais.dispute import DisputeSeen
+from relais.dispute import DisputeSeen, WarningSeen
 from relais.ports import (
     AnswerUnknownError,
     ChargeSeen,
@@ -32,7 +32,7 @@ TIMEOUT_SECONDS = 20
 _NOT_BEGUN = frozenset({409, 429})
 _NOT_ALLOWED = frozenset({401, 403})
 _OUR_MISTAKE = "idempotency_error"
-_OURS = frozenset({"session", "transfer", "account", "wanted", "note", "charged", "borne"})
+_OURS = frozenset({"session", "transfer", "account", "wanted", "note", "cause", "charged", "borne"})
 """What a body keeps for us: named elsewhere in the call, or not at all."""
 
 
@@ -173,6 +173,13 @@ class StripePayments:
             submitted=found.evidence_details.submission_count > 0,
             lines=tuple(_line(one, found.id, order) for one in found.balance_transactions),
         )
+
+    def fraud_warning(self, warning: str) -> WarningSeen:
+        """An early fraud warning as it stands, with the order that its charge belongs to."""
+        found = _once(lambda: self._stripe.v1.radar.early_fraud_warnings.retrieve(warning))
+        charge = _id(found.charge) or ""
+        order = _once(lambda: self._stripe.v1.charges.retrieve(charge)).transfer_group
+        return WarningSeen(found.id, found.actionable, found.fraud_type, _id(found.payment_intent), order)
 
     def submit_evidence(self, dispute: str, evidence: dict[str, str], key: str) -> None:
         """Hand evidence in."""

@@ -100,7 +100,7 @@ def waiting_for(kind: Kind) -> tuple[Role, ...]:
             return (Role.CLIENT, Role.FREELANCER)
         case Kind.ACCEPTANCE | Kind.SETTLEMENT | Kind.HOLD | Kind.PAYOUT | Kind.ONBOARDING:
             return (Role.FREELANCER,)
-        case Kind.CONFIRM | Kind.OUTCOME:
+        case Kind.CONFIRM | Kind.OUTCOME | Kind.FRAUD_WARNING:
             return (Role.CLIENT, Role.FREELANCER)
         case Kind.PARK:
             return (Role.CLIENT, Role.FREELANCER)

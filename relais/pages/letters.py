@@ -78,6 +78,7 @@ ASKING = frozenset(
         "outcome_refund",
         "outcome_transfer",
         "outcome_reversal",
+        "fraud_warning",
     }
 )
 """The mails that put a question: they say until when and what silence means. The others tell."""
@@ -564,6 +565,7 @@ def _seller_facts(view: LetterView, named: str) -> list[tuple[str, str]]:
         ("by", view.freelancer.name if view.freelancer else ""),
         *_countered(view, named),
         *_confirming(view, named),
+        ("keeps", words.money(int(view.facts["pay"]), view.order.currency, lang) if named == "fraud_warning" else ""),
         ("address", str(view.facts.get("address", "")) if unreached else ""),
         ("phone", phone),
         ("price", words.money(view.order.price, view.order.currency, lang) if named == "paid" else ""),

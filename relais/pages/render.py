@@ -103,6 +103,7 @@ GIVEN: Mapping[Kind, tuple[Choice, ...]] = {
     Kind.AGREEMENT: (Choice.GRANT, Choice.REFUSE),
     Kind.CONFIRM: (Choice.SEND, Choice.KEEP),
     Kind.OUTCOME: (Choice.MADE, Choice.NEVER_MADE),
+    Kind.FRAUD_WARNING: (Choice.REFUND, Choice.GO_ON),
 }
 """The answers that a person gives, in the order in which they are shown; a gate offers those of them that it routes."""
 

@@ -122,11 +122,11 @@ def _why(situation: Situation, act: Act) -> str:
         if act.id.startswith(FORMER):
             return "former"
         return "accepted" if milestone is None or milestone.accepted else "kept"
-    return _cause(situation).value
+    return _cause(situation, act).value
 
 
-def _cause(situation: Situation) -> RefundCause:
-    kept = (situation.milestone or situation.order).cause
+def _cause(situation: Situation, act: Act) -> RefundCause:
+    kept = act.body.get("cause") or (situation.milestone or situation.order).cause
     return RefundCause(kept) if kept in set(RefundCause) else RefundCause.SELLER_FAULT
 
 
@@ -135,7 +135,7 @@ def owed_to_client(situation: Situation, act: Act) -> bool:
 
     What ends work is; of what is given back after the pay, all but goodwill: the client's own change of mind.
     """
-    return not act.id.startswith(LATE_REFUND) or _cause(situation) is not RefundCause.CHANGE_OF_MIND
+    return not act.id.startswith(LATE_REFUND) or _cause(situation, act) is not RefundCause.CHANGE_OF_MIND
 
 
 def _within_the_law(ports: Ports, situation: Situation, gate: Gate) -> Gate:

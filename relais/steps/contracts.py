@@ -36,6 +36,8 @@ ONBOARDING_RULE = Rule.parse("7 d; 1 d, 3 d, 6 d")
 """Until when whoever is owed something should be payable; then the seller is told, who may pay by bank (people 5b)."""
 CONFIRM_RULE = Rule.parse("3 wd; 1 wd, 2 wd")
 """A second yes to money that leaves: well within what the law leaves for pay and for refunds (decision 0026)."""
+FRAUD_RULE = Rule.parse("5 wd; 1 wd, 3 wd")
+"""How long a refund may still come before the dispute that a warning announces."""
 UNANSWERED_RULE = Rule.parse("5 wd; 2 wd")
 """What a client has to choose in whose request the seller left unanswered; then all goes back (people 5b)."""
 (HALF_WAY,) = Rule.parse("1 wd; half").reminders
@@ -88,6 +90,7 @@ def contract(situation: Situation, kind: Kind, link_key: str) -> Gate:
             | Kind.ONBOARDING
             | Kind.CONFIRM
             | Kind.OUTCOME
+            | Kind.FRAUD_WARNING
         ):
             raise NoStateWaitsError(kind)
         case _:
@@ -569,6 +572,8 @@ def side_rule(clocks: Clocks, kind: Kind) -> Rule | None:
             return CONFIRM_RULE
         case Kind.OUTCOME:
             return PARK_RULE
+        case Kind.FRAUD_WARNING:
+            return FRAUD_RULE
         case _:
             return None
 

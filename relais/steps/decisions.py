@@ -265,6 +265,7 @@ def effects(situation: Situation, gate: Gate, answer: Answer) -> Effects:
             | Kind.ONBOARDING
             | Kind.CONFIRM
             | Kind.OUTCOME
+            | Kind.FRAUD_WARNING
         ):
             raise ChoiceNotRoutedError(gate.id.kind, answer.choice)
         case _:
@@ -815,7 +816,7 @@ def _accepted(situation: Situation, answer: Answer) -> Effects:
     entry = ledger.accepted(**share, again=milestone.reopened > 0)
     spoken = answer.via is not Via.CLOCK
     put = {"spoken": spoken, "accepted": True}
-    return _promised(situation, put, entry_put(entry), guards=(_nothing_given_back(milestone),))
+    return _promised(situation, put, entry_put(entry), guards=(_nothing_given_back(milestone), _same_price(milestone)))
 
 
 def _reopened(situation: Situation, gate: Gate, answer: Answer) -> Effects:
@@ -832,9 +833,15 @@ def _reopened(situation: Situation, gate: Gate, answer: Answer) -> Effects:
         equals("in_transit", 0),
         absent("reopened"),
         _nothing_given_back(milestone),
+        _same_price(milestone),
     )
     put = {"accepted": False, "reopened": milestone.version}
     return _promised(situation, put, entry_put(ledger.reopened(**share)), guards=guards)
+
+
+def _same_price(milestone: Milestone) -> Guard:
+    """Nor is it less by a part that the seller gives back while the work goes on."""
+    return equals("price", milestone.price)
 
 
 def _nothing_given_back(milestone: Milestone) -> Guard:

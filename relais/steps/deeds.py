@@ -112,10 +112,11 @@ def told_by_mail(ports: Ports, done: Deed) -> tuple[LetterView, ...]:
     """The mails of a deed: to the client with the order's page, to a freelancer with the gate's own, if it has one."""
     situation = read_situation(ports, done.order, done.milestone or ORDER_LEVEL)
     gate = letters.read_one(ports, done.order, done.gate) if done.gate else None
-    facts = dict(done.facts)
     found = []
     for who in done.tells:
+        facts = dict(done.facts)
         if who == CLIENT:
+            facts.pop("gap", None)  # what the seller bears is no business of the client's
             letter = letters.to_client(ports, situation, f"deed_{done.what.value}", None)
         else:
             own = gate if gate is not None and (gate.role, gate.owner) == (Role.FREELANCER, who) else None

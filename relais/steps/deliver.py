@@ -52,7 +52,6 @@ from relais.steps.intake import OfferClosedError, checkout, correct_address, dra
 from relais.steps.interrupt import (
     InterruptMetError,
     MilestoneBegunError,
-    MilestoneNotFoundError,
     NothingToCancelError,
     cancel_milestone,
 )
@@ -79,6 +78,7 @@ from relais.steps.reach import mark_posted
 from relais.steps.review import reasons, review_fields, ticked
 from relais.steps.settlement import SETTLEMENT_FIELDS, read_settlement
 from relais.steps.situation import (
+    MilestoneNotFoundError,
     OfferNotFoundError,
     brief_gate,
     ratable,

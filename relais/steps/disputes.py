@@ -501,8 +501,13 @@ def end_what_is_gone(ports: Ports, order_id: str) -> None:
     if order.refunded < order.paid:
         _end_milestones(ports, order_id)
         return
+    end_paid_work(ports, order_id, by="engine", cause=CAUSE)
+
+
+def end_paid_work(ports: Ports, order_id: str, *, by: str, cause: RefundCause) -> None:
+    """Call off what of an order can be called off, if anything can: its people are told, its money goes back."""
     try:
-        ports.store.write(cancel_writes(ports, cancellable(ports, order_id), by="engine", cause=CAUSE, note=None))
+        ports.store.write(cancel_writes(ports, cancellable(ports, order_id), by=by, cause=cause, note=None))
     except (NothingToCancelError, InterruptMetError, ConditionFailedError) as over:
         ports.note(over)
         return

@@ -105,6 +105,10 @@ def decided(ports: Ports, situation: Situation, gate: Gate, given: Answer) -> Ca
             from relais.steps.confirming import confirm_answered  # likewise
 
             return confirm_answered(ports, gate, given)
+        case Kind.FRAUD_WARNING:
+            from relais.steps.fraud import fraud_answered  # likewise
+
+            return fraud_answered(situation, gate, given)
         case Kind.OUTCOME:
             from relais.steps.outcomes import outcome_answered  # likewise
 

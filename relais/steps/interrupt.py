@@ -34,7 +34,7 @@ from relais.steps import letters
 from relais.steps.decisions import Answer
 from relais.steps.gates import CANCELLED, answer, interruptible
 from relais.steps.side import withdraw_side
-from relais.steps.situation import moot, read_order, read_situation, unhandled
+from relais.steps.situation import MilestoneNotFoundError, moot, read_order, read_situation, unhandled
 from relais.steps.texts import keep_text
 
 WITHDRAWN = "Withdrawn"
@@ -57,16 +57,6 @@ class MilestoneBegunError(RelaisError):
     def __init__(self, order: str, number: str) -> None:
         """Keep which."""
         super().__init__(f"milestone {number} of order {order} has begun: only what has not may be dropped")
-        self.order = order
-        self.number = number
-
-
-class MilestoneNotFoundError(RelaisError):
-    """An order has no milestone of this number."""
-
-    def __init__(self, order: str, number: str) -> None:
-        """Keep which."""
-        super().__init__(f"order {order} has no milestone {number}: see `relais order show {order}`")
         self.order = order
         self.number = number
 

@@ -20,7 +20,7 @@ from relais.gate import OWED_AFTER, OWED_TRIES, Role, Via, due_shard
 from relais.metrics import Metric
 from relais.money import format_amount
 from relais.offer import RefundCause
-from relais.order import Milestone, MilestoneStage, Order, OrderStage, stamp
+from relais.order import ORDER_LEVEL, Milestone, MilestoneStage, Order, OrderStage, stamp
 from relais.ports import (
     AnswerUnknownError,
     ConditionFailedError,
@@ -127,7 +127,8 @@ def refund_late(
         return Foreseen(number, sum(one.amount for one in refused), 0, refused[0].currency)
     foreseen = _foreseen(situation, amount, cause)
     this = len(before) + 1
-    said = {"note": keep_text(ports, order_id, f"refund-{LATE}-{number}-{this}", reason), "cause": cause.value}
+    note = keep_text(ports, order_id, f"refund-{LATE}-{number}-{this}", reason) if reason else ""
+    said = {"note": note, "cause": cause.value}
     try:
         ports.store.write(*_decided(ports, situation, foreseen, said, this))
     except ConditionFailedError:
@@ -236,6 +237,7 @@ def unchanged(milestone: Milestone) -> tuple[Guard, ...]:
     """Of its money nothing moved since the milestone was read."""
     return (
         equals("stage", milestone.stage.value),
+        equals("price", milestone.price),
         equals("left_to_send", milestone.left_to_send),
         equals("in_transit", milestone.in_transit),
         below("refunded", milestone.refunded + 1),
@@ -465,24 +467,24 @@ def _give_back(ports: Ports, act: Act) -> None:
 
 def given_back(ports: Ports, act: Act, outcome: Done) -> None:
     """Stripe took a refund after the pay: the act with the mail that it owes, both entries, and the pots."""
+    of_order = act.milestone == ORDER_LEVEL  # a part of what is held: its client was told with the decision
     mail = {"owes_mail": 0, "due": stamp(ports.now()), "due_shard": due_shard(act.order)}
     ended, *others = booked(ports, act, outcome)
     if not isinstance(ended, Change):
         return
-    pots = (
-        Change(
-            order_key(act.order),
-            add={"in_transit": -act.amount, "refunded": act.amount},
-            guards=(at_least("in_transit", act.amount),),
-        ),
-        Change(
-            milestone_key(act.order, act.milestone),
-            add={"refund_in_transit": -act.amount, "refunded": act.amount},
-            guards=(at_least("refund_in_transit", act.amount),),
-        ),
+    head = Change(
+        order_key(act.order),
+        add={"in_transit": -act.amount, "refunded": act.amount},
+        guards=(at_least("in_transit", act.amount),),
     )
+    own = Change(
+        milestone_key(act.order, act.milestone),
+        add={"refund_in_transit": -act.amount, "refunded": act.amount},
+        guards=(at_least("refund_in_transit", act.amount),),
+    )
+    ended = ended if of_order else replace(ended, put={**ended.put, **mail}, remove=())
     try:
-        ports.store.write(replace(ended, put={**ended.put, **mail}, remove=()), *others, *pots)
+        ports.store.write(ended, *others, head, *(() if of_order else (own,)))
     except ConditionFailedError:
         return
     ports.counter.count(Metric.REFUND_DONE)

@@ -419,7 +419,8 @@ def _due(ports: Ports, order: str, after: timedelta) -> dict[str, str]:
 def run_owed(ports: Ports, order_id: str, owed: str) -> None:
     """Do what an order owes that needs Stripe: book its card fee, or go on with its acts.
 
-    Of a dispute its own id is given: which order it is about only Stripe knows; of a debit its checkout session's.
+    Of a dispute or a warning its own id is given: which order it is about only Stripe knows; of a debit its checkout
+    session's.
     """
     if owed == Owed.FEE.value:
         book_fee(ports, order_id)
@@ -427,11 +428,17 @@ def run_owed(ports: Ports, order_id: str, owed: str) -> None:
     if owed == Owed.DISPUTE.value:
         dispute_told(ports, order_id)
         return
+    from relais.steps.fraud import give_back_warned, warned  # warnings are rare: nothing else of pay loads them
+
+    if owed == Owed.WARNING.value:
+        warned(ports, order_id)
+        return
     if owed == Owed.DEBIT.value:
         from relais.steps.debits import look_at_debit  # only a debit takes it
 
         look_at_debit(ports, order_id)
         return
+    give_back_warned(ports, order_id)
     run_acts(ports, order_id)
     refund_gates(ports, order_id)
     pay_former(ports, order_id)

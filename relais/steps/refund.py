@@ -263,6 +263,7 @@ def _milestone_share(situation: Situation, milestone: Milestone, amount: int) ->
                 equals("stage", MilestoneStage.REFUND.value),
                 equals("ordinal", milestone.ordinal),
                 equals("left_to_send", milestone.left_to_send),
+                equals("price", milestone.price),
                 below("refunded", milestone.refunded + 1),
             ),
         )

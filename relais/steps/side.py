@@ -103,6 +103,8 @@ def standing(situation: Situation, gate: Gate) -> tuple[Write, ...]:
         return ()  # of a movement, its own row says so in the same transaction
     if gate.id.kind is Kind.STUCK:
         return (Check(situation.key, (equals("run", int(gate.about)),)),)
+    if gate.id.kind is Kind.FRAUD_WARNING:
+        return (Check(situation.key, (absent("disputed"),)),)
     if gate.id.kind is Kind.DISPUTE:
         return _dispute_stands(situation)
     beside = () if gate.beside is None else (equals("ordinal", situation.ordinal),)

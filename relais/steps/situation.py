@@ -60,6 +60,16 @@ BEFORE_THE_CLIENT = frozenset(
 UNWOUND = frozenset({OrderStage.UNWIND, OrderStage.CLOSE, OrderStage.COMPLETED})
 
 
+class MilestoneNotFoundError(RelaisError):
+    """An order has no milestone of this number."""
+
+    def __init__(self, order: str, number: str) -> None:
+        """Keep which."""
+        super().__init__(f"order {order} has no milestone {number}: see `relais order show {order}`")
+        self.order = order
+        self.number = number
+
+
 class ShopEmptyError(RelaisError):
     """The table holds no shop yet."""
 
@@ -169,7 +179,10 @@ def read_order(store: Store, order: str) -> Order:
 
 
 def read_situation(ports: Ports, order: str, milestone: str) -> Situation:
-    """Read what a gate of this milestone (or of the order, `00`) sees. Raises `OrderNotFoundError`."""
+    """Read what a gate of this milestone (or of the order, `00`) sees.
+
+    Raises `OrderNotFoundError`, `MilestoneNotFoundError`.
+    """
     keys = [order_key(order), SHOP_KEY]
     if milestone != ORDER_LEVEL:
         keys.append(milestone_key(order, milestone))
@@ -177,6 +190,8 @@ def read_situation(ports: Ports, order: str, milestone: str) -> Situation:
     if order_key(order) not in rows:
         raise OrderNotFoundError(order)
     head = order_from_row(rows[order_key(order)])
+    if milestone != ORDER_LEVEL and milestone_key(order, milestone) not in rows:
+        raise MilestoneNotFoundError(order, milestone)  # none of a draft, nor of what is paid and not booked yet
     part = None if milestone == ORDER_LEVEL else milestone_from_row(rows[milestone_key(order, milestone)])
     offer = read_offer(ports.store, head.offer, head.offer_version)
     return Situation(
@@ -330,6 +345,8 @@ def moot(situation: Situation, gate: Gate) -> bool:
         return False
     if gate.id.kind is Kind.STUCK:
         return not situation.order.is_open or gate.about != str(situation.order.run)
+    if gate.id.kind is Kind.FRAUD_WARNING:
+        return situation.order.disputed is not None or situation.order.refunded >= situation.order.paid
     if gate.id.kind is Kind.DISPUTE:
         return _decided_already(situation.order, gate)
     if interrupted(situation) or situation.order.stage in UNWOUND:

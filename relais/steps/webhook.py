@@ -45,7 +45,8 @@ UNANSWERED = frozenset({"pending", "failed"})
 DISPUTE_EVENTS = frozenset(
     f"charge.dispute.{what}" for what in ("created", "updated", "closed", "funds_withdrawn", "funds_reinstated")
 )
-EVENTS = PAID_EVENTS | DISPUTE_EVENTS | {FEE_EVENT, REFUSED_EVENT}
+WARNING_EVENTS = frozenset({"radar.early_fraud_warning.created", "radar.early_fraud_warning.updated"})
+EVENTS = PAID_EVENTS | DISPUTE_EVENTS | WARNING_EVENTS | {FEE_EVENT, REFUSED_EVENT}
 """What the door acts on, and so what the reconciler feeds to it again."""
 
 
@@ -91,19 +92,21 @@ def receive(ports: Ports, event: StripeEvent) -> str:
     if event.type in PAID_EVENTS or event.type == REFUSED_EVENT:
         return _session_paid(ports, event.subject)
     if event.type in DISPUTE_EVENTS:
-        return _dispute(ports, event.subject)
+        return _told_of(ports, event.subject, Owed.DISPUTE)
+    if event.type in WARNING_EVENTS:
+        return _told_of(ports, event.subject, Owed.WARNING)
     if event.type == FEE_EVENT:
         return _fee_known(ports, event.subject)
     return "unknown"
 
 
-def _dispute(ports: Ports, dispute: dict[str, Any]) -> str:
-    """What stands at Stripe is read by the function that may; events of a dispute overtake each other."""
-    known = _name(dispute.get("id"))
+def _told_of(ports: Ports, subject: dict[str, Any], owed: Owed) -> str:
+    """What stands at Stripe of a dispute, or of a warning, is read by the function that may; events overtake."""
+    known = _name(subject.get("id"))
     if not known:
         return UNREADABLE
-    ports.background.run_act(known, Owed.DISPUTE.value)
-    return "dispute"
+    ports.background.run_act(known, owed.value)
+    return owed.value
 
 
 def _session_paid(ports: Ports, session: dict[str, Any]) -> str:

@@ -39,6 +39,7 @@ from relais.steps.runs import next_run
 from relais.steps.situation import read_order
 from relais.steps.webhook import receive_signed
 from relais.web import Request, Response
+from tests.java.late_money import LATE_MONEY
 from tests.java.sides import SIDES
 from tests.java.taken_back import DISPUTES
 from tests.support.orders import Play, in_hand
@@ -509,6 +510,7 @@ RACES = [
     two_runs_of_a_refund,
     *SIDES,
     *DISPUTES,
+    *LATE_MONEY,
 ]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from devstack.simulation.world import World
-from devstack.stripe_sandbox.disputes import open_dispute
+from devstack.stripe_sandbox.disputes import open_dispute, warn
 from relais.act import Act, ActKind, ActState, act_row
 from relais.gate import Kind
 from relais.rows import SHOP_KEY, Change, Key, Put, act_key, offer_key
@@ -73,6 +73,15 @@ def _of_an_unknown_end(world: World) -> Journey:
     return one
 
 
+def _suspected(world: World) -> Journey:
+    """An order whose payment its card's bank warns of."""
+    one = Journey(world).to_work()
+    warn(world.sandbox.platform, world.sandbox.platform.get("charge", one.order.charge or ""))
+    world.settle()
+    world.pass_time(minutes=3)
+    return one
+
+
 def _written(world: World) -> Journey:
     """An order whose client has written."""
     one = Journey(world).to_work()
@@ -118,6 +127,7 @@ def at_every_gate(world: World) -> list[Waiting]:
     open_dispute(world.sandbox.platform, world.sandbox.platform.get("charge", disputed.order.charge or ""))
     world.settle()
     world.pass_time(minutes=3)
+    suspected = _suspected(world)
     rated, appealed = Journey(world).to_hold(), Journey(world).to_hold()
     for one in (rated, appealed):
         form = world.get(one.page).form("stars")
@@ -132,6 +142,7 @@ def at_every_gate(world: World) -> list[Waiting]:
     reached = {
         Kind.CONFIRM: confirming,
         Kind.OUTCOME: unknown,
+        Kind.FRAUD_WARNING: suspected,
         Kind.DISPUTE: disputed,
         Kind.RATING: rated,
         Kind.APPEAL: appealed,

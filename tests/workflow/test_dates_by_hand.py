@@ -14,6 +14,8 @@ from relais.gate import GOES_ON, Choice, Gate, Kind, Role, Status
 from relais.ledger import Entry, check
 from relais.offer import RefundCause
 from relais.order import Milestone, MilestoneStage
+from relais.ports import ConditionFailedError
+from relais.rows import Change, gate_key
 from relais.steps import corrections, dates
 from relais.steps.deeds import ForbiddenByHandError
 from relais.steps.interrupt import cancel
@@ -189,6 +191,21 @@ def test_what_a_word_accepted_is_reopened_by_hand_until_its_transfer(world: Worl
     assert (len(world.transfers()), balanced(journey)) == (1, True)
     with pytest.raises(ForbiddenByHandError, match="closed"):
         dates.reopen(world.ports, journey.id, "01", reason=PHONE)
+
+
+def test_a_second_reopening_is_refused_by_the_row_that_knows_of_the_first(world: World) -> None:
+    """Also where the hold lists it, as one that opened under another release may: its booking exists once."""
+    journey = Journey(world).to_hold()
+    dates.reopen(world.ports, journey.id, "01", reason=PHONE)
+    world.settle()
+    journey.answer("acceptance", "accept")
+    hold = journey.open_gate
+    assert (hold.id.kind, Choice.REOPEN in hold.choices) == (Kind.HOLD, False)
+    listed = Change(gate_key(hold.order, str(hold.id)), put={"choices": ["release", "reopen"]})
+    world.ports.store.write(listed)
+    with pytest.raises(ConditionFailedError):
+        dates.reopen(world.ports, journey.id, "01", reason=PHONE)
+    assert (journey.stage, journey.milestone.accepted) == ("hold", True)
 
 
 def test_the_clients_own_page_offers_no_reopening_of_their_word(world: World) -> None:

@@ -41,7 +41,7 @@ from relais.money import parse_amount
 from relais.offer import RefundCause
 from relais.order import ORDER_LEVEL, Interrupt, Milestone, Order, OrderStage
 from relais.rows import Row
-from relais.steps import by_hand, evidence, interrupt, late_refund, leaving, runs
+from relais.steps import by_hand, evidence, interrupt, late_refund, leaving, part_back, runs
 from relais.steps import reassign as steps_reassign
 from relais.steps.bonus import give_bonus
 from relais.steps.book import booked, latest
@@ -736,11 +736,9 @@ def refund(  # noqa: PLR0917 - likewise
     order: OfOrder,
     reason: Reason,
     cause: Annotated[Cause, typer.Option(help="Who caused it.")] = Cause.CHANGE_OF_MIND,
-    milestone: Annotated[
-        str | None, typer.Option(help="Only this one, such as 01, that was accepted and paid already.")
-    ] = None,
+    milestone: Annotated[str | None, typer.Option(help="Only this one, such as 01.")] = None,
     amount: Annotated[
-        str | None, typer.Option(help="Only this much of what was paid already, such as 60.00; else all of it.")
+        str | None, typer.Option(help="Only this much, such as 60.00; the work, if it is not over, goes on.")
     ] = None,
     yes: Sure = False,
     stage: OfStage = Stage.DEV,
@@ -750,12 +748,18 @@ def refund(  # noqa: PLR0917 - likewise
 
     What was accepted and paid already is refunded too, after the end as well: the freelancer's part of it, by the terms
     they accepted, is taken back from their Stripe balance as far as it goes, the rest from what they are paid later.
+    With --amount, before anything is accepted, a part of what is held goes back and the work goes on, at its pay.
     """
     if not reason.strip():
         raise ReasonMissingError
     ports, known = Stack(stage).ports, tidy(order)
     if milestone is None and amount is None and not late_refund.only_late(ports, known):
         _way_out(order, reason, cause, yes=yes, stage=stage, as_json=as_json)
+        return
+    held = () if amount is None else part_back.held_parts(ports, known)
+    part = f"{milestone:>02}" if milestone is not None else held[0] if len(held) == 1 else ""
+    if amount is not None and part in held:
+        _part_of_what_is_held(ports, (known, part, amount), reason, cause, yes=yes, as_json=as_json)
         return
     numbers = late_refund.refundable(ports, known) if milestone is None else (f"{milestone:>02}",)
     if not numbers or (amount is not None and len(numbers) > 1):
@@ -775,6 +779,28 @@ def refund(  # noqa: PLR0917 - likewise
         return
     back = money(sum(one.amount for one in done), currency)
     say(f"{back} goes back: `relais order show {known}` tells how far it is.")
+
+
+def _part_of_what_is_held(
+    ports: OperatorPorts, which: tuple[str, str, str], reason: str, cause: Cause, *, yes: bool, as_json: bool
+) -> None:
+    """A sum of what is held, while the work goes on."""
+    order, number, typed = which
+    currency = read_order(ports.store, order).currency
+    given = parse_amount(typed, currency)
+    foreseen = part_back.foresee_part(ports, order, number, given)
+    gap = f" Of the agreed pay {money(foreseen.gap, currency)} is then yours to bear." if foreseen.gap else ""
+    if not yes and not as_json:
+        question = f"Give {money(given, currency)} back to the client, and go on with the work?{gap}"
+        typer.confirm(question, abort=True)
+    why = RefundCause(cause.value)
+    done = part_back.give_part_back(ports, order, number, amount=given, cause=why, reason=reason.strip())
+    if as_json:
+        document = {"order": order, "milestone": number, "refund": done.amount, "left": done.left, "gap": done.gap}
+        tell_json(document)
+        return
+    back = money(done.amount, currency)
+    say(f"{back} goes back and the work goes on: `relais order show {order}` tells how far it is.{gap}")
 
 
 def _way_out(order: str, reason: str, cause: Cause, *, yes: bool, stage: Stage, as_json: bool) -> None:

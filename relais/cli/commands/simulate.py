@@ -23,11 +23,12 @@ class SimulationMissingError(UsageRefusedError):
 
 
 @sentences
-def simulate(
+def simulate(  # noqa: PLR0917 - Typer reads options from parameters
     orders: Annotated[int, typer.Option(min=1, max=100_000, help="How many orders.")] = 100,
     seed: Annotated[int, typer.Option(help="The same seed plays the same season.")] = 7,
     days: Annotated[int, typer.Option(min=1, max=700, help="Over how many days the orders come in.")] = 180,
     processes: Annotated[int | None, typer.Option(min=1, help="How many at once; as many as there are cores.")] = None,
+    deaf: Annotated[bool, typer.Option("--deaf", help="No webhook of Stripe's ever arrives in any shop.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Play random orders with people of every temper, faults and outages, and check every promise.
@@ -41,7 +42,7 @@ def simulate(
         from devstack.simulation.simulate import simulate as played
     except ImportError:
         raise SimulationMissingError from None
-    plan = Plan(orders, seed, days, processes or os.cpu_count() or 1)
+    plan = Plan(orders, seed, days, processes or os.cpu_count() or 1, deaf)
     with Progress(console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("Orders", total=orders)
         for report in played(plan):

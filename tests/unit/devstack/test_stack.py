@@ -91,4 +91,4 @@ def test_taken_ports_are_named(taken: tuple[int, ...], said: str) -> None:
 def test_the_events_that_an_endpoint_is_told_to_send_are_those_that_are_acted_on() -> None:
     """One that the README leaves out would be a payment, or a dispute, that nobody is told of."""
     line = next(line for line in (stack.ROOT / "README.md").read_text("utf-8").splitlines() if "/hooks/stripe" in line)
-    assert set(re.findall(r"`((?:checkout|charge)\.[a-z_.]+)`", line)) == EVENTS
+    assert set(re.findall(r"`((?:checkout|charge|radar)\.[a-z_.]+)`", line)) == EVENTS

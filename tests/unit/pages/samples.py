@@ -291,6 +291,7 @@ OWNERS = {
     Kind.AGREEMENT: (Role.SELLER, "seller", Default.REFUSE),
     Kind.CONFIRM: (Role.SELLER, "seller", Default.STAY),
     Kind.OUTCOME: (Role.SELLER, "seller", Default.STAY),
+    Kind.FRAUD_WARNING: (Role.SELLER, "seller", Default.GO_ON),
 }
 ROUTED = {
     Kind.BRIEF: (Choice.HAND_IN,),
@@ -333,6 +334,7 @@ ROUTED = {
     Kind.AGREEMENT: (Choice.GRANT, Choice.REFUSE),
     Kind.CONFIRM: (Choice.SEND, Choice.KEEP),
     Kind.OUTCOME: (Choice.MADE, Choice.NEVER_MADE),
+    Kind.FRAUD_WARNING: (Choice.REFUND, Choice.GO_ON),
 }
 ASKED = (
     Kind.PROPOSAL,
@@ -355,6 +357,7 @@ ASKED = (
     Kind.APPEAL,
     Kind.CONFIRM,
     Kind.OUTCOME,
+    Kind.FRAUD_WARNING,
 )
 FOUND = tuple(Found(check, ok, "3", "2") for check in Check for ok in (False, True))
 BEARINGS = tuple(Bearing(cause, PAY, PRICE - PAY) for cause in (RefundCause.BRIEF_NOT_MET, RefundCause.SELLER_FAULT))
@@ -368,6 +371,7 @@ NOTELESS = {
     Kind.APPEAL,
     Kind.CONFIRM,
     Kind.OUTCOME,
+    Kind.FRAUD_WARNING,
 }
 """The kinds that have a page of their own."""
 SHOWN: dict[Kind, dict[str, Any]] = {
@@ -384,6 +388,7 @@ SHOWN: dict[Kind, dict[str, Any]] = {
     Kind.RATING: {"stars": 4, "weight": 1000, "text": "texts/x/rating"},
     Kind.APPEAL: {"stars": 2, "weight": 1000, "maker": FREELANCER.key, "text": "texts/x/appeal"},
     Kind.AGREEMENT: {"text": "texts/x/agreement"},
+    Kind.FRAUD_WARNING: {"amount": 29_000, "pay": 13_000, "reason": "misc"},
     Kind.OUTCOME: {
         "stage": "refund",
         "amount": 6_000,
@@ -503,6 +508,7 @@ LETTERS = (
     "outcome_refund",
     "outcome_transfer",
     "outcome_reversal",
+    "fraud_warning",
     "withdrawn",
     "left",
     "pro_rata",
