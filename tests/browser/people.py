@@ -132,7 +132,7 @@ def question(page: Page, text: str) -> Locator:
 def attach(page: Page, files: Mapping[str, tuple[str, bytes]], done: str) -> None:
     """Choose files and wait until the page says of each that it was sent."""
     chosen: Any = [{"name": name, "mimeType": media, "buffer": content} for name, (media, content) in files.items()]
-    page.locator("input[type=file]").set_input_files(chosen)
+    page.locator("input#file").set_input_files(chosen)
     for name in files:
         expect(page.get_by_role("listitem").filter(has_text=name)).to_contain_text(done)
 

@@ -150,7 +150,7 @@ def _attach_and_look(page: Page, storage: str, name: str) -> None:
     page.route(f"{storage}/**", hold, times=1)
     chosen: object = {"name": name, "mimeType": PNG, "buffer": png(5)}
     with page.expect_request(lambda request: request.url.startswith(storage)):
-        page.locator("input[type=file]").set_input_files(chosen)  # type: ignore[arg-type]
+        page.locator("input#file").set_input_files(chosen)  # type: ignore[arg-type]
     row = page.get_by_role("listitem").filter(has_text=name)
     expect(row.get_by_role("progressbar", name=name)).to_be_visible()
     page.get_by_role("button", name="Envoyer le brief").click()
