@@ -175,6 +175,18 @@ def test_reminders_of_what_the_digest_lists_leave_only_when_it_is_due_soon(world
     assert any("en retard" in subject for subject in digests(world))
 
 
+def test_a_request_for_money_back_is_reminded_of_by_the_digest(world: World) -> None:
+    """Three working days with a reminder on each: the digest says it twice a day already."""
+    digesting(world, digest=False)
+    journey = Journey(world).to_acceptance()
+    digesting(world)
+    since = len(world.mails)
+    journey.answer("acceptance", "request", "Le nom est mal écrit.")
+    world.pass_time(days=2, hours=3)
+    assert [subject for subject in to_seller(world, since) if "décision" not in subject] == []
+    assert len(digests(world, since)) >= 2
+
+
 def test_five_orders_with_one_revision_each_cost_at_most_fifteen_mails_a_week(world: World) -> None:
     """A seller who decides what the digests list, and no more often: people 4, in numbers."""
     journeys = [Journey(world).to_work() for _ in range(2)]
