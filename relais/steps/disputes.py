@@ -9,6 +9,7 @@ Events are hints: what stands at Stripe is read each time, and each step is writ
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -65,6 +66,8 @@ BEFORE_DUE = 2
 """Working days before the bank's date at which the evidence leaves by itself (design: people 5b)."""
 REMINDERS = (Reminder.parse("half"), Reminder.parse("-1 d"))
 LEAST_TIME = timedelta(hours=1)
+LOOKED_AT_EVERY = timedelta(days=1)
+"""How often the clock has Stripe asked about one that is not over: every event and the call it causes may be lost."""
 CAUSE = RefundCause.CHANGE_OF_MIND
 """Whose terms bind the freelancer: a dispute is the client's act, and the terms they accepted name no other."""
 
@@ -83,7 +86,10 @@ def dispute_told(ports: Ports, dispute_id: str) -> None:
     if known is not None and known.state is DisputeState.LOST:
         end_what_is_gone(ports, seen.order)  # a call that booked the loss may have died before it
         return
-    if known is not None and (known.state in ENDED or known.state is seen.state):
+    if known is not None and known.state in ENDED:
+        return
+    if known is not None and known.state is seen.state:
+        _look_tomorrow(ports, known)
         return
     match seen.state:
         case DisputeState.INQUIRY | DisputeState.OPEN:
@@ -92,6 +98,24 @@ def dispute_told(ports: Ports, dispute_id: str) -> None:
             _lost(ports, seen, known)
         case DisputeState.WON | DisputeState.CLOSED:
             _over(ports, seen, known)
+
+
+def _tomorrow(ports: Ports, order: str) -> dict[str, str]:
+    return {"due": stamp(ports.now() + LOOKED_AT_EVERY), "due_shard": due_shard(order)}
+
+
+def _look_tomorrow(ports: Ports, known: Dispute) -> None:
+    """Nothing new; what was decided and not sent yet keeps its own date."""
+    if known.wants is not None and known.sent is None:
+        return
+    undecided = absent("wants") if known.wants is None else equals("wants", known.wants)
+    later = Change(
+        dispute_key(known.order, known.id),
+        put=_tomorrow(ports, known.order),
+        guards=(equals("state", known.state.value), undecided),
+    )
+    with suppress(ConditionFailedError):  # it has come further meanwhile
+        ports.store.write(later)
 
 
 def _book_lines(ports: Ports, seen: DisputeSeen) -> None:
@@ -110,13 +134,13 @@ def _opened(ports: Ports, seen: DisputeSeen, known: Dispute | None) -> None:
     """Freeze what is left, and ask the seller, in one transaction."""
     order = seen.order or ""
     if known is None:
-        kept: Write = Put(dispute_key(order, seen.id), dispute_row(seen, ports.now()))
+        kept: Write = Put(dispute_key(order, seen.id), dispute_row(seen, ports.now()) | _tomorrow(ports, order))
     else:
         due = {} if seen.due_by is None else {"due_by": stamp(seen.due_by)}
         kept = Change(
             dispute_key(order, seen.id),
-            put={"state": seen.state.value} | due,
-            remove=("wants", "sent", "due", "due_shard"),
+            put={"state": seen.state.value} | due | _tomorrow(ports, order),
+            remove=("wants", "sent"),
             guards=(equals("state", known.state.value),),
         )
     opened = open_side(
@@ -557,8 +581,7 @@ def _answer(ports: Ports, dispute: Dispute) -> None:
         ports.note(refused)  # answered already, or over: what stands at Stripe is read below
     sent = Change(
         dispute_key(dispute.order, dispute.id),
-        put={"sent": stamp(ports.now())},
-        remove=("due", "due_shard"),
+        put={"sent": stamp(ports.now())} | _tomorrow(ports, dispute.order),
         guards=(equals("state", dispute.state.value), equals("wants", dispute.wants)),
     )
     try:

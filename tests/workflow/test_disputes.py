@@ -212,6 +212,23 @@ def _dies(_ports: object, _order: str) -> None:
     raise CrashError
 
 
+@pytest.mark.parametrize("verdict_of_bank", ["won", "lost"])
+def test_a_dispute_whose_end_nobody_told_is_asked_about_every_day(world: World, verdict_of_bank: str) -> None:
+    """The event may be lost, and the call that it causes may die: what is frozen has a date to be looked at."""
+    journey = Journey(world).to_acceptance()
+    found = disputed(journey)
+    journey.answer("dispute", "send", "")
+    journey.answer("acceptance", "accept")
+    world.pass_time(days=6)
+    world.sandbox.platform.outbox.switches.drop = True
+    verdict(journey, found, verdict_of_bank)
+    assert journey.order.disputed == found["id"]
+    world.pass_time(days=2)
+    assert (journey.order.disputed, row_of(journey).state.value) == (None, verdict_of_bank)
+    world.pass_time(days=2)
+    assert (journey.order.stage.value, journey.order.sent) == ("completed", PAY)
+
+
 def test_a_client_whose_bank_gave_the_money_back_is_promised_no_other(world: World) -> None:
     """Neither mail nor page says that a refund is on its way, or that it was agreed: it would be asked for."""
     journey = Journey(world).to_acceptance()
