@@ -642,6 +642,7 @@ def _post_ask(ports: Ports, request: Request, opened: OpenedGate, typed: Typed) 
     problems = note_problems(note, required=True)
     until: datetime | None = None
     said: list[dict[str, Any]] = []
+    typed_here = bool(note.strip())
     if asked == Kind.MORE_TIME.value:
         facts, wrong = read_deadline(situation, typed.fields.get("until", ""))
         problems += wrong
@@ -654,11 +655,12 @@ def _post_ask(ports: Ports, request: Request, opened: OpenedGate, typed: Typed) 
         if gate.id.kind in PASSED_ON and request.first("sure") != "yes" and _untouched(ports, gate, note):
             # The words stand in the form already: a scanner that presses its button has passed nothing on (promise 4).
             problems += (Problem("pass_on_missing", "note"),)
+            typed_here = False
         said, unfit = _files_said(ports, request, gate, typed)
         problems += unfit
     if problems:
-        if note.strip():
-            # A scanner that presses the button of an empty form is not the owner (decision 0005).
+        if typed_here:
+            # A scanner that presses the button of a form as it stands is not the owner (decision 0005).
             mark_posted(ports, gate)
         own = (replace(one, field=f"{asked}_note") if one.field == "note" else one for one in problems)
         return gate_page(ports, opened, typed=with_problems(typed, *own))

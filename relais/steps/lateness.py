@@ -30,7 +30,7 @@ from relais.ports import Ports
 from relais.problem import Problem
 from relais.rows import Change, Write, differs, equals, gate_key, order_key
 from relais.steps.asking import open_side
-from relais.steps.contracts import asked
+from relais.steps.contracts import HALF_WAY, asked
 from relais.steps.decisions import Answer, ChoiceNotRoutedError, LostWhy, decision_writes, withdraw
 from relais.steps.gates import resume
 from relais.steps.interrupt import cancel_milestone_writes, cancel_writes, sweep
@@ -51,7 +51,10 @@ from relais.steps.situation import (
 AFTER_DEADLINE = Duration.parse("2 wh")
 """How long after the working deadline the seller is asked (design: people 5b, work)."""
 ASKED_AGAIN = Duration.parse("2 wd")
-"""How long after the last decision about the same missed deadline the seller is asked anew: nothing waits for ever."""
+"""How long after the last decision about the same missed deadline the seller is asked anew, and how long they have.
+
+Nothing waits for ever; the four hours of the first asking have done what they are for: the client knows.
+"""
 AFTER_PROMISE = 1
 """Working days after the promised date from which the client may cancel alone (design: people 1)."""
 EVENING = time(18)
@@ -79,15 +82,22 @@ def late(situation: Situation, work: Gate, ports: Ports) -> Gate | None:
     at = seller_asked_at(work, situation)
     if at is None or work.deadline is None or work.status is not Status.OPEN or at > situation.now:
         return None
-    return asked(
+    anew = _round(ports, situation, work, work.deadline)
+    gate = asked(
         situation,
         Kind.LATE,
         ports.link_keys.current,
         choices=(Choice.WAIT, Choice.REASSIGN, Choice.SELF, Choice.REFUND),
         default=Default.ASK_CLIENT,
         shown={"missed": stamp(work.deadline)},
-        about=f"{work.id} {stamp(work.deadline)}{_round(ports, situation, work, work.deadline)}",
+        about=f"{work.id} {stamp(work.deadline)}{anew}",
         beside=str(work.id),
+    )
+    if not anew:
+        return gate
+    until = due_after(ASKED_AGAIN, situation.now, situation.shop.calendar)
+    return replace(
+        gate, deadline=until, reminders=remind_at((HALF_WAY,), situation.now, until, situation.shop.calendar)
     )
 
 

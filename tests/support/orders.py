@@ -190,8 +190,11 @@ class Play:
         return cancel(self.ports, self.id, by="seller", cause=cause, reason="une bonne raison")
 
     def walk_on(self) -> None:
-        """The definition goes on, from a decided way out or payout to the end of the milestone."""
-        for _ in range(3):
+        """The definition goes on, from a decided way out or payout to the end of the milestone.
+
+        The longest way meets an interrupt behind a refund: refund, hold, refund, hold, payout.
+        """
+        for _ in range(6):
             match self.milestone.stage:
                 case MilestoneStage.REFUND:
                     self.walk(Kind.REFUND)

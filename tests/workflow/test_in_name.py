@@ -132,7 +132,13 @@ def test_of_two_who_answer_the_second_is_told(world: World) -> None:
     assert deeds(journey) == ()
 
 
-FIELDS = {"until": UNTIL, "amount": "60.00", "cause": "brief_not_met", "note": "Comme convenu."}
+FIELDS = {
+    "until": UNTIL,
+    "amount": "60.00",
+    "cause": "brief_not_met",
+    "note": "Comme convenu.",
+    "stripe_id": "re_3VmmNa4GuiWdqxJQvaE7Gk7ud",
+}
 FIRST = {Kind.WORK: "give_up", Kind.PICK: "wait", Kind.LATE: "wait", Kind.REFUND_REQUEST: "part"}
 
 

@@ -71,6 +71,21 @@ def test_two_working_hours_after_the_working_deadline_the_seller_is_asked(world:
     assert [one for one in since(world, before, SELLER) if "En retard" in one]
 
 
+def test_a_seller_who_is_asked_anew_has_as_long_as_the_pause_before(world: World) -> None:
+    """Four hours come before the client is asked; afterwards they would only shut out whoever reads mails at night."""
+    journey = to_late(world)
+    world.pass_time(days=6)
+    (first, second) = sides(journey, Kind.LATE)
+    assert first.decision is not None
+    assert first.decision.choice is Choice.ASK_CLIENT
+    assert second.deadline is not None
+    assert second.deadline - second.opened == timedelta(days=2)
+    world.pass_time(hours=20)
+    journey.answer("late", "self")
+    assert journey.stage == "work"
+    assert [gate.role.value for gate in journey.gates if gate.id.kind is Kind.WORK][-1] == "seller"
+
+
 def test_the_seller_waits_within_the_promise_and_nobody_else_is_asked(world: World) -> None:
     """Another date for the maker moves the deadline, the reminders and the clock; the client's stays."""
     journey = to_late(world)

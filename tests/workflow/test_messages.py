@@ -190,6 +190,7 @@ def test_a_message_is_passed_on_with_its_files_and_the_answer_back(world: World)
     gate = message_of(journey)
     assert pass_on(journey, gate).status == 422  # a scanner that presses the button of a form that is filled already
     assert sides(journey, Kind.QUESTION) == []
+    assert not message_of(journey).posted  # and has not shown that the seller has the page
     assert pass_on(journey, gate, sure="yes").status == 303
     (question,) = sides(journey, Kind.QUESTION)
     assert (question.role.value, question.shown["with"]) == ("freelancer", question.owner)
