@@ -45,6 +45,7 @@ class Topic(StrEnum):
     """A refund after their pay: what of it they owe, by the terms that they accepted."""
     OWING = "owing"
     """What their account did not hold: it is deducted from their next pay."""
+    EXTRA = "extra"
     NETTED = "netted"
     """What was deducted from a pay."""
     FORGIVEN = "forgiven"

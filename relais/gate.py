@@ -74,6 +74,9 @@ class Kind(StrEnum):
     OUTCOME = "outcome"
     """Nobody knows whether a movement was made that no state waits for: the seller looks at Stripe, and says."""
 
+    EXTRA = "extra"
+    """Something more for the work under way, with a price: the client pays for it, or goes without."""
+
     @property
     def side(self) -> bool:
         """Whether no state waits for it: its answer is one transaction, and nothing is resumed."""
@@ -91,6 +94,7 @@ SIDE = AFTERWARDS | {
     Kind.COUNTER,
     Kind.DISPUTE,
     Kind.AGREEMENT,
+    Kind.EXTRA,
     Kind.ONBOARDING,
     Kind.CONFIRM,
     Kind.OUTCOME,

@@ -36,6 +36,7 @@ _MORE_TIME = Rule.parse("4 wh; half")
 _QUESTION = Rule.parse("2 wd; 1 wd")
 _COUNTER = Rule.parse("4 wh; half")
 _AGREEMENT = Rule.parse("2 wd; 1 wd")
+_EXTRA = Rule.parse("3 wd; 2 wd")
 _HOLD_SPOKEN = Duration.parse("3 d")
 _CASCADE = Cascade()
 _HOLD_SILENT = Duration.parse("7 d")
@@ -78,7 +79,10 @@ class Question:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Extra:
-    """Something that may be added to an offer. Kept as data: nothing sells it yet. Price and cost in minor units."""
+    """Something that may be added to an offer, for work under way. Price and cost in minor units.
+
+    `adds` is what it adds to the dates. One that changes the promise itself (`promise`) is kept as data only.
+    """
 
     key: str
     title: Text
@@ -203,6 +207,7 @@ class Clocks:
     question: Rule = _QUESTION
     counter: Rule = _COUNTER
     agreement: Rule = _AGREEMENT
+    extra: Rule = _EXTRA
     brief_seller: Reminder = _BRIEF_SELLER
 
 
@@ -535,6 +540,7 @@ def _clocks_row(clocks: Clocks) -> Row:
         "question": str(clocks.question),
         "counter": str(clocks.counter),
         "agreement": str(clocks.agreement),
+        "extra": str(clocks.extra),
         "hold_spoken": str(clocks.hold_spoken),
         "hold_silent": str(clocks.hold_silent),
     }
@@ -558,6 +564,7 @@ def _clocks(row: Mapping[str, Any]) -> Clocks:
         question=Rule.parse(row.get("question", str(_QUESTION))),
         counter=Rule.parse(row.get("counter", str(_COUNTER))),
         agreement=Rule.parse(row.get("agreement", str(_AGREEMENT))),
+        extra=Rule.parse(row.get("extra", str(_EXTRA))),
         hold_spoken=Duration.parse(row["hold_spoken"]),
         hold_silent=Duration.parse(row["hold_silent"]),
     )

@@ -230,6 +230,8 @@ class SessionRequest:
     success_url: str
     cancel_url: str
     expires_at: datetime
+    what: str = "00"
+    """What is paid: the order itself, or the gate of an extra; with `number` it names the request for ever."""
 
 
 class Payments(Protocol):

@@ -209,6 +209,11 @@ def dispute_key(order: str, dispute: str) -> Key:
     return Key(f"O#{order}", f"D#{dispute}")
 
 
+def paid_key(order: str, session: str) -> Key:
+    """A session of an extra that Stripe says is paid, until it is booked or goes back."""
+    return Key(f"O#{order}", f"P#{session}")
+
+
 def session_key(session: str) -> Key:
     """Stripe's checkout session, leading to its order."""
     return Key(f"S#{session}", f"S#{session}")

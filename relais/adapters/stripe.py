@@ -76,7 +76,7 @@ class StripePayments:
         }
         if request.email:
             params["customer_email"] = request.email
-        key = f"{request.order}:checkout:00:{request.number}:0"
+        key = f"{request.order}:checkout:{request.what}:{request.number}:0"
         session = self._stripe.v1.checkout.sessions.create(params, {"idempotency_key": key})
         return _paid_session(session, None)
 

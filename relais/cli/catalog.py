@@ -409,6 +409,7 @@ class _ClocksSheet(_Sheet):
     question: _RuleText = _USUAL.question
     counter: _RuleText = _USUAL.counter
     agreement: _RuleText = _USUAL.agreement
+    extra: _RuleText = _USUAL.extra
     hold_spoken: _DurationText = _USUAL.hold_spoken
     hold_silent: _DurationText = _USUAL.hold_silent
 

@@ -89,6 +89,8 @@ def waiting_for(kind: Kind) -> tuple[Role, ...]:
             return (Role.FREELANCER,)
         case Kind.START:
             return (Role.CLIENT, Role.FREELANCER)
+        case Kind.EXTRA:
+            return ()
         case Kind.REFUND_REQUEST | Kind.AGREEMENT:
             return (Role.CLIENT, Role.FREELANCER)
         case Kind.ACCEPTANCE | Kind.SETTLEMENT | Kind.HOLD | Kind.PAYOUT | Kind.ONBOARDING:

@@ -69,6 +69,7 @@ ASKING = frozenset(
         "appeal",
         "onboarding",
         "agreement",
+        "extra",
         "confirm_transfer",
         "confirm_refund",
         "outcome_refund",
@@ -286,6 +287,7 @@ def _announced_facts(view: AnnouncementView, lang: str) -> Mapping[str, object]:
         "skill": facts.get("skill", ""),
         "was": words.say(lang, "announced.rate.none"),
         "count": facts.get("count", 0),
+        "what": facts.get("what", ""),
         "why": words.say(
             lang, f"trial.why.{facts.get('why')}" if words.has(f"trial.why.{facts.get('why')}") else "trial.why.any"
         ),
@@ -379,6 +381,7 @@ def _sayable(view: LetterView) -> Mapping[str, object]:
             return shared | {
                 "price": price,
                 "refund": _refund(view),
+                "extra": str(view.facts.get("title", "")),
                 "at": _moment(view, "at"),
                 "refund_why": refund_reason(view.facts.get("cause"), view.order, lang, part=bool(part)),
             }

@@ -100,6 +100,7 @@ GIVEN: Mapping[Kind, tuple[Choice, ...]] = {
     Kind.RATING: (Choice.APPEAL,),
     Kind.APPEAL: (Choice.KEEP, Choice.STRIKE),
     Kind.AGREEMENT: (Choice.GRANT, Choice.REFUSE),
+    Kind.EXTRA: (Choice.GO_ON,),
     Kind.CONFIRM: (Choice.SEND, Choice.KEEP),
     Kind.OUTCOME: (Choice.MADE, Choice.NEVER_MADE),
 }

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING
 
 from relais.checks import Found
 from relais.gate import Choice, Decision, Gate, Kind, Role
-from relais.offer import Offer, RefundCause
+from relais.offer import Extra, Offer, RefundCause
 from relais.order import Milestone, MilestoneStage, Order
 from relais.pages.letter_views import Frame
 from relais.problem import Problem
@@ -165,8 +165,9 @@ class OrderView:
     probably meant ("gmail.com"), `address_bounced` says that mails to it come back, `typed` what a refused
     correction held. `refunded_at` is when Stripe took the refund; `files` holds none of a refunded milestone.
     `parts` are the milestones of an order that has several; `reopens` those that silence accepted, each with its number
-    and until when its client may still reopen it; `ratable` those that they may rate. `stands_in`: the reader is the
-    seller, who fills the brief in for the client.
+    and until when its client may still reopen it; `ratable` those that they may rate. `extras` may be added to a
+    milestone (its number, what may), `extras_asked` wait for their payment (title, link). `stands_in`: the reader is
+    the seller, who fills the brief in for the client.
     """
 
     frame: Frame
@@ -193,6 +194,8 @@ class OrderView:
     ratable: tuple[str, ...] = ()
     thread: tuple[Said, ...] = ()
     leaving: LeavingView | None = None
+    extras: tuple[tuple[str, tuple[Extra, ...]], ...] = ()
+    extras_asked: tuple[tuple[str, str], ...] = ()
     problems: tuple[Problem, ...] = ()
     typed: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
@@ -340,6 +343,7 @@ class GateView:
     problems: tuple[Problem, ...] = ()
     next_link: str | None = None
     order_link: str | None = None
+    order_nonce: str = ""
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -159,6 +159,9 @@ def _settle(ports: Ports, key: Key, row: Row) -> None:
         tell_deed(ports, row)
     elif key.sk.startswith("D#"):
         _dispute(ports, key, row)
+    elif key.sk.startswith("P#"):
+        _claim(ports, key, row["due"], ports.now() + timedelta(seconds=2 * LEASE_SECONDS))
+        ports.background.run_act(key.pk.removeprefix("O#"), "acts")
     elif key.sk.startswith("A#") and "owes_mail" in row:
         tell_client(ports, act_from_row(row), row)
     elif key.sk.startswith("A#"):

@@ -79,6 +79,7 @@ def contract(situation: Situation, kind: Kind, link_key: str) -> Gate:
             | Kind.COUNTER
             | Kind.DISPUTE
             | Kind.AGREEMENT
+            | Kind.EXTRA
             | Kind.RATING
             | Kind.APPEAL
             | Kind.ONBOARDING
@@ -539,6 +540,8 @@ def side_rule(clocks: Clocks, kind: Kind) -> Rule | None:
             return ONBOARDING_RULE
         case Kind.AGREEMENT:
             return clocks.agreement
+        case Kind.EXTRA:
+            return clocks.extra
         case Kind.CONFIRM:
             return CONFIRM_RULE
         case Kind.OUTCOME:

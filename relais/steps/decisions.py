@@ -259,6 +259,7 @@ def effects(situation: Situation, gate: Gate, answer: Answer) -> Effects:
             | Kind.COUNTER
             | Kind.DISPUTE
             | Kind.AGREEMENT
+            | Kind.EXTRA
             | Kind.RATING
             | Kind.APPEAL
             | Kind.ONBOARDING

@@ -101,13 +101,13 @@ if TYPE_CHECKING:
 OFFER_FIELDS = frozenset({"client_kind", "start_now", "ends_when_done", "lang"})
 LEAVING_FIELDS = frozenset({"name", "declare", "sure", "note"})
 ORDER_FIELDS = (
-    frozenset({"nonce", "action", "address", "file", "ready", "milestone", "reopen", "stars"}) | LEAVING_FIELDS
+    frozenset({"nonce", "action", "address", "file", "ready", "milestone", "reopen", "stars", "extra"}) | LEAVING_FIELDS
 )
 ASK_FIELDS = frozenset({"ask", "stops", "anyway"})
 GATE_FIELDS = frozenset({"nonce", "choice", "note", "file", "why", "stripe_id"}).union(
     PICK_FIELDS, ASK_FIELDS, SETTLEMENT_FIELDS, HANDING_IN_FIELDS
 )
-CHECKOUT_FIELDS = frozenset({"nonce"})
+CHECKOUT_FIELDS = frozenset({"nonce", "extra"})
 STARS = frozenset("12345")
 FILES = frozenset({"file"})
 ADDRESS = re.compile(r"[!-~]+@[A-Za-z0-9.-]+\.[A-Za-z0-9-]{2,}")
@@ -214,6 +214,10 @@ def go_to_checkout(ports: Ports, request: Request, order: Order) -> Shown | Resp
         check_order_nonce(ports, order, request.first("nonce"))
     except NonceRefusedError:
         return order_page(ports, order, request, Typed((Problem("nonce_expired"),), of_brief=False))
+    if request.first("extra"):
+        from relais.steps.extras import checkout_extra  # rare: the order's own checkout loads nothing of it
+
+        return redirect(checkout_extra(ports, order, request.first("extra")))
     return redirect(checkout(ports, order))
 
 
@@ -244,6 +248,8 @@ def post_order(ports: Ports, request: Request, order: Order) -> Shown | Response
             return _post_cancel(ports, request, order, typed)
         case "agree":
             return _post_agree(ports, request, order, typed)
+        case "extra":
+            return _post_extra(ports, request, order, typed)
         case _:
             return order_page(ports, order, request, with_problems(typed, Problem("choice_missing", "action")))
 
@@ -353,6 +359,20 @@ def _post_cancel(ports: Ports, request: Request, order: Order, typed: Typed) -> 
             ports, order, request, replace(with_problems(typed, Problem("cancel_too_late")), of_brief=False)
         )
     return redirect(order_path(ports, order))
+
+
+def _post_extra(ports: Ports, request: Request, order: Order, typed: Typed) -> Shown | Response:
+    """Something more for the work under way: its price and date are read on a page of its own, before it is paid."""
+    from relais.steps.extras import ask_extra  # rare: no other form of the page loads what it takes
+
+    number, _, key = request.first("extra").partition(" ")
+    wrong = Problem("extra_missing", "extra") if not key else None
+    known = {one.number for one in read_milestones(ports.store, order.id)}
+    gate = ask_extra(ports, order.id, number, key) if wrong is None and number in known else None
+    if gate is None:
+        problem = wrong or Problem("extra_too_late", "extra")
+        return order_page(ports, order, request, replace(with_problems(typed, problem), of_brief=False))
+    return redirect(gate_path(ports, order, gate))
 
 
 def _post_agree(ports: Ports, request: Request, order: Order, typed: Typed) -> Shown | Response:

@@ -109,6 +109,8 @@ def decided(ports: Ports, situation: Situation, gate: Gate, given: Answer) -> Ca
             return rating_answered(ports, situation, gate, given)
         case Kind.APPEAL:
             return appeal_answered(situation, gate, given)
+        case Kind.EXTRA:
+            return Caused()  # going without changes nothing
         case Kind.AGREEMENT:
             return agreement_answered(ports, situation, gate, given)
         case Kind.CANCEL_LATE:

@@ -88,6 +88,8 @@ def told(ports: Ports, situation: Situation, gate: Gate) -> tuple[LetterView, ..
             return (_counter_told(ports, situation, gate),)
         case Kind.AGREEMENT:
             return (_agreement_told(ports, situation, gate),)
+        case Kind.EXTRA:
+            return (replace(to_client(ports, situation, "extra_paid", None), facts=said(gate)),)
         case _:
             return ()
 

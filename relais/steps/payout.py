@@ -57,6 +57,7 @@ from relais.steps.charges import charges_of, funding_of
 from relais.steps.contracts import contract
 from relais.steps.decisions import Answer, Effects, bank_puts, entry_put, not_interrupted
 from relais.steps.disputes import answer_disputes, dispute_told
+from relais.steps.extras import book_extras
 from relais.steps.gates import (
     GateCall,
     StageMismatchError,
@@ -427,6 +428,7 @@ def run_owed(ports: Ports, order_id: str, owed: str) -> None:
     if owed == Owed.DISPUTE.value:
         dispute_told(ports, order_id)
         return
+    book_extras(ports, order_id)
     run_acts(ports, order_id)
     refund_gates(ports, order_id)
     pay_former(ports, order_id)

@@ -257,10 +257,28 @@ def order_page(ports: Ports, order: Order, request: Request, typed: Typed | None
         parts=_parts(ports, order, milestones, path, request) if offer.several else (),
         thread=() if draft else _thread(ports, order, milestones, Role.CLIENT, Role.CLIENT.value),
         leaving=leaving(ports, order, offer, milestones, _step(request, typed)),
+        **_extras(ports, order, offer, milestones),
         problems=() if typed is None else typed.problems,
         typed={} if typed is None else typed.fields,
     )
     return Shown(view, 200 if typed is None else typed.status)
+
+
+def _extras(ports: Ports, order: Order, offer: Offer, milestones: tuple[Milestone, ...]) -> dict[str, Any]:
+    """What may be added to the work under way, and what waits for its payment."""
+    under_way = [one for one in milestones if one.stage is MilestoneStage.WORK] if offer.extras else []
+    if not under_way:
+        return {}
+    from relais.steps.extra_list import extras_asked, extras_offered  # only work under way shows them
+
+    offered, waiting = [], []
+    for one in under_way:
+        situation = read_situation(ports, order.id, one.number)
+        known = extras_asked(ports, situation)
+        offered.append((one.number, extras_offered(situation, known)))
+        open_now = [gate for gate in known if gate.status is Status.OPEN and not moot(situation, gate)]
+        waiting += [(gate.shown["title"], gate_link(ports, order, gate)) for gate in open_now]
+    return {"extras": tuple(one for one in offered if one[1]), "extras_asked": tuple(waiting)}
 
 
 def leaving(
@@ -569,6 +587,7 @@ def _gate_view(ports: Ports, situation: Situation, gate: Gate, typed: Typed) -> 
         typed=typed.fields or _to_pass_on(ports, gate),
         problems=typed.problems,
         order_link=order_link(ports, order) if gate.role is Role.CLIENT else None,
+        order_nonce=order_nonce(ports, order) if gate.id.kind is Kind.EXTRA else "",
     )
 
 

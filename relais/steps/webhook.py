@@ -15,7 +15,7 @@ from relais.gate import OWED_AFTER, Owed, due_shard
 from relais.metrics import Metric, webhook_metric
 from relais.order import OrderStage, is_order_id, stamp
 from relais.ports import ConditionFailedError, Ports
-from relais.rows import Change, absent, differs, equals, order_key, present, session_key
+from relais.rows import Change, Put, absent, differs, equals, order_key, paid_key, present, session_key
 from relais.signature import SignatureRefusedError, verify
 from relais.steps.strays import stray_act
 from relais.web import Request, Response
@@ -114,6 +114,8 @@ def _session_paid(ports: Ports, session: dict[str, Any]) -> str:
     if status not in PAID:
         return "unpaid"
     order = str(row["order"])
+    if "extra" in row:
+        return _extra_paid(ports, order, str(row["extra"]), known)
     paid = Change(
         order_key(order),
         put={
@@ -132,6 +134,17 @@ def _session_paid(ports: Ports, session: dict[str, Any]) -> str:
         return _paid_again(ports, order, known)
     ports.machine.start(order, 1)
     return "paid"
+
+
+def _extra_paid(ports: Ports, order: str, gate: str, session: str) -> str:
+    """Something that was added to an order: booked, or given back, by the function that may read it at Stripe."""
+    told = {"v": 1, "gate": gate, "session": session, "due": stamp(ports.now() + OWED_AFTER)}
+    try:
+        ports.store.write(Put(paid_key(order, session), told | {"due_shard": due_shard(order)}))
+    except ConditionFailedError:
+        return "seen"
+    ports.background.run_act(order, "acts")
+    return "extra"
 
 
 def _paid_again(ports: Ports, order: str, session: str) -> str:
