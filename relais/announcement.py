@@ -46,6 +46,7 @@ class Topic(StrEnum):
     OWING = "owing"
     """What their account did not hold: it is deducted from their next pay."""
     EXTRA = "extra"
+    """The client has paid for something more: what it pays (`amount`), what it is (`extra`), until when (`last`)."""
     NETTED = "netted"
     """What was deducted from a pay."""
     FORGIVEN = "forgiven"

@@ -153,7 +153,8 @@ def _objects(world: World, kind: str) -> list[dict[str, Any]]:
 
 def _paid_too_much(world: World, one: Dossier) -> Iterator[str]:
     """Promises 1 and 2: nobody pays twice, nothing goes back or out twice."""
-    charges = [each for each in _objects(world, "charge") if each["id"] == one.order.charge]
+    later = {row["charge"] for row in world.ports.store.query(f"O#{one.order.id}", "C#")}
+    charges = [each for each in _objects(world, "charge") if each["id"] in {one.order.charge, *later}]
     for charge in charges:
         if charge["amount_refunded"] > charge["amount"]:
             yield f"order {one.order.id}: {charge['amount_refunded']} of {charge['amount']} went back"

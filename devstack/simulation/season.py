@@ -56,6 +56,8 @@ CANCELLED, REASSIGNED, DECLINED, ABANDONED = 0.04, 0.03, 0.05, 0.04
 DISPUTED, LATE_REFUND, INQUIRED = 0.04, 0.04, 0.25
 """How often a bank takes a payment back, a seller refunds what was paid out, and a dispute begins as a question."""
 DECIDED_AFTER = timedelta(days=30)
+ADDS, PAYS_EXTRA = 0.3, 0.7
+"""How often a client wants something more, and pays for it once its price is known."""
 LEAVES = 0.08
 """How often a client changes their mind some day, and looks for a way out of the order."""
 MORE_TIME, REOPENED, RATED, APPEALED = 0.15, 0.5, 0.5, 0.4
@@ -237,6 +239,10 @@ class Season:
         form = next((one for one in forms if "choice" in one.names), None)
         if form is None:
             return  # answered, by them or by somebody else
+        paying = next((one for one in forms if one.action.endswith("/checkout")), None)
+        if paying is not None and self.dice.random() < PAYS_EXTRA:
+            self._pay_extra(person, paying)
+            return
         longer = next((one for one in forms if one.fields.get("ask") == "more_time" and "note" not in one.names), None)
         if longer is not None and self.dice.random() < MORE_TIME:
             for _ in person.sends("more_time", ["more_time"]):
@@ -254,6 +260,25 @@ class Season:
         filled = {sent: self._filled(form, sent) for sent in drawn}
         for sent in drawn:
             _shown(self.world.send(form, choice=sent, **filled[sent]))
+
+    def _pay_extra(self, person: Person, form: Form) -> None:
+        """Press the button of an extra, once or twice, and pay where it leads."""
+        pressed = [_shown(self.world.send(form)) for _ in person.sends("pay", ["pay"])]
+        for url in dict.fromkeys(one.location for one in pressed if "/pay/" in one.location):
+            self.world.pay_page(url, GOOD_CARD, person.address)
+            self.world.settle()
+
+    def _add(self, person: Person, order: str) -> None:
+        """The client wants something more, if the order's page offers it at this moment; its mail brings them back."""
+        if person.gone:
+            return
+        head = order_from_row(self.world.order_row(order))
+        forms = _shown(self.world.get(order_link(self.world.ports, head))).forms
+        form = next((one for one in forms if "extra" in one.choices), None)
+        if form is not None:
+            extra = self.dice.choice(form.choices["extra"])
+            for _ in person.sends("extra", ["extra"]):
+                _shown(self.world.send(form, extra=extra, action="extra"))
 
     def _bargained(self, person: Person, form: Form) -> bool:
         """Say "yes, but": for more, by another day, or both. What waits already is taken back, and answered anew."""
@@ -331,6 +356,8 @@ class Season:
         self.world.settle()
         if (after := person.opens_after()) is not None:
             self.at(self.world.now() + after, lambda: self._after_payment(person, order))
+        if self.dice.random() < ADDS:
+            self.at(self.world.now() + timedelta(days=self.dice.uniform(0.5, 6)), lambda: self._add(person, order))
         if self.dice.random() < CANCELLED:
             self.at(self._some_day(), lambda: self._cancel(order))
         if self.dice.random() < REASSIGNED:

@@ -287,7 +287,7 @@ def _announced_facts(view: AnnouncementView, lang: str) -> Mapping[str, object]:
         "skill": facts.get("skill", ""),
         "was": words.say(lang, "announced.rate.none"),
         "count": facts.get("count", 0),
-        "what": facts.get("what", ""),
+        "extra": facts.get("extra", ""),
         "why": words.say(
             lang, f"trial.why.{facts.get('why')}" if words.has(f"trial.why.{facts.get('why')}") else "trial.why.any"
         ),

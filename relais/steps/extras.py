@@ -271,7 +271,7 @@ def _told(situation: Situation, milestone: Milestone, engagement: Engagement, ex
             "now": milestone.due + extra.cost,
             "currency": situation.order.currency,
             "milestone": milestone.number,
-            "what": extra.title.in_(maker.lang),
+            "extra": extra.title.in_(maker.lang),
             "last": engagement.deadline.date().isoformat(),
         },
     )

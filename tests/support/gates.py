@@ -66,6 +66,14 @@ def _of_an_unknown_end(world: World) -> Journey:
     return one
 
 
+def _adding(world: World) -> Journey:
+    """An order whose client wants something more, and has not paid for it."""
+    one = Journey(world).to_work()
+    listed = next(form for form in world.get(one.page).forms if "extra" in form.choices)
+    assert world.send(listed, extra="01 card", action="extra").status == 303
+    return one
+
+
 def at_every_gate(world: World) -> list[Waiting]:
     """One order at each gate, at the client's last choice as well, and one that is not paid yet.
 
@@ -127,6 +135,7 @@ def at_every_gate(world: World) -> list[Waiting]:
         Kind.QUESTION: doubtful,
         Kind.COUNTER: bargaining,
         Kind.AGREEMENT: ending,
+        Kind.EXTRA: _adding(world),
         Kind.STUCK: stuck,
         Kind.PARK: parked,
         Kind.PICK: picking,

@@ -287,6 +287,7 @@ OWNERS = {
     Kind.APPEAL: (Role.SELLER, "seller", Default.STAY),
     Kind.ONBOARDING: (Role.FREELANCER, FREELANCER.key, Default.STAY),
     Kind.AGREEMENT: (Role.SELLER, "seller", Default.REFUSE),
+    Kind.EXTRA: (Role.CLIENT, "client", Default.GO_ON),
     Kind.CONFIRM: (Role.SELLER, "seller", Default.STAY),
     Kind.OUTCOME: (Role.SELLER, "seller", Default.STAY),
 }
@@ -328,6 +329,7 @@ ROUTED = {
     Kind.APPEAL: (Choice.KEEP, Choice.STRIKE),
     Kind.ONBOARDING: (),
     Kind.AGREEMENT: (Choice.GRANT, Choice.REFUSE),
+    Kind.EXTRA: (Choice.GO_ON,),
     Kind.CONFIRM: (Choice.SEND, Choice.KEEP),
     Kind.OUTCOME: (Choice.MADE, Choice.NEVER_MADE),
 }
@@ -380,6 +382,7 @@ SHOWN: dict[Kind, dict[str, Any]] = {
     Kind.RATING: {"stars": 4, "weight": 1000, "text": "texts/x/rating"},
     Kind.APPEAL: {"stars": 2, "weight": 1000, "maker": FREELANCER.key, "text": "texts/x/appeal"},
     Kind.AGREEMENT: {"text": "texts/x/agreement"},
+    Kind.EXTRA: {"extra": "card", "amount": 6_000, "title": "Carte", "until": "2026-12-08T17:00:00+00:00"},
     Kind.OUTCOME: {
         "stage": "refund",
         "amount": 6_000,
@@ -488,6 +491,8 @@ LETTERS = (
     "agreement_grant",
     "agreement_refuse",
     "agreement_unanswered",
+    "extra",
+    "extra_paid",
     "confirm_transfer",
     "confirm_refund",
     "outcome_refund",
