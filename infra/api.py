@@ -24,6 +24,7 @@ ROUTES = (
     (POSTING, "/offer/{slug}", "open-checkout"),
     (POSTING, "/o/{order}/{secret}/checkout", "open-checkout"),
     (POSTING, "/o/{order}/{secret}", "answer-gate"),
+    (POSTING, "/o/{order}/{secret}/files", "permit-upload"),
     (POSTING, "/g/{order}/{gate}/{secret}", "answer-gate"),
     (POSTING, "/f/{freelancer}/{secret}", "answer-gate"),
     (POSTING, "/f/{freelancer}/{secret}/pay", "onboard"),

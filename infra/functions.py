@@ -15,7 +15,7 @@ from infra.acknowledge import acknowledge
 from infra.names import ALIAS, Names
 from infra.permissions import GRANTS, WILDCARDS, Resource
 from infra.stages import Deployment
-from relais.adapters.keys import BOOK, DUE
+from relais.adapters.keys import BOOK, DESK, DUE
 
 PAGE_TIMEOUT = Duration.seconds(20)
 TIMEOUT = Duration.seconds(60)
@@ -213,6 +213,7 @@ def _arns(
     return {
         Resource.TABLE: [names.table_arn],
         Resource.DUE_INDEX: [f"{names.table_arn}/index/{DUE.name}"],
+        Resource.DESK_INDEX: [f"{names.table_arn}/index/{DESK.name}"],
         Resource.BOOK_INDEX: [f"{names.table_arn}/index/{BOOK.name}"],
         Resource.BUCKET: [names.bucket_arn],
         Resource.FILES: [f"{names.bucket_arn}/*"],

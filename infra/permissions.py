@@ -14,6 +14,7 @@ class Resource(Enum):
 
     TABLE = auto()
     DUE_INDEX = auto()
+    DESK_INDEX = auto()
     BOOK_INDEX = auto()
     BUCKET = auto()
     FILES = auto()
@@ -55,6 +56,8 @@ WRITE = Grant(Resource.TABLE, ("dynamodb:PutItem", "dynamodb:UpdateItem"))
 # An acceptance is not written beside an interrupt; a client gives it, or the clock by default. Nor is pay waited for.
 ACCEPT = Grant(Resource.TABLE, ("dynamodb:ConditionCheckItem",))
 DUE = Grant(Resource.DUE_INDEX, ("dynamodb:Query",))
+# The seller's digest lists what waits for them.
+DESK = Grant(Resource.DESK_INDEX, ("dynamodb:Query",))
 BOOK = Grant(Resource.BOOK_INDEX, ("dynamodb:Query",))
 
 READ_FILES = Grant(Resource.FILES, ("s3:GetObject",))
@@ -112,7 +115,7 @@ GRANTS: Mapping[str, tuple[Grant, ...]] = {
     # Of files it reads what the evidence of a dispute is made of: the brief, and the seller's words.
     "run-act": (READ, WRITE, ACCEPT, *FILES, RESUME, MAIL, LINKS, GIVE_UP, _secret(Resource.STRIPE_RUN_ACT)),
     "close-order": (READ, WRITE, MAIL, LINKS),
-    "tick-clock": (*OPEN, ACCEPT, DUE, START, WATCH_RUNS, RUN_ACT, TICK_AGAIN, GIVE_UP),
+    "tick-clock": (*OPEN, ACCEPT, DUE, DESK, START, WATCH_RUNS, RUN_ACT, TICK_AGAIN, GIVE_UP),
     # On stage dev it reads the virtual date.
     "record-execution": (LOOK, CHANGE, GIVE_UP),
     "record-bounce": (LOOK, WRITE, GIVE_UP),

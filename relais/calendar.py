@@ -366,6 +366,18 @@ def opening_on(day: date, calendar: Calendar) -> datetime:
     return _spans(_first_working_day(day, calendar), calendar)[0][0]
 
 
+def slot_after(instant: datetime, minutes: tuple[int, ...], calendar: Calendar) -> datetime:
+    """The first of these minutes of a day (local time) that comes after an instant, on a day somebody works (UTC)."""
+    utc = _utc(instant)
+    found = (
+        at
+        for day in _days(_local_day(utc, calendar), 1, calendar)
+        for minute in minutes
+        if (at := _wall(day, minute, calendar.hours.zone)) > utc
+    )
+    return next(found)
+
+
 def weekday_of(name: str) -> int | None:
     """Return the number of a day of the week (Monday is 0) by its name in English or French, or None."""
     word = name.strip().lower()

@@ -21,6 +21,8 @@ from relais.rows import Row
 
 GATE_ROW_VERSION = 2
 DUE_SHARDS = 16
+DIGEST_SHARD = "D#00"
+"""Where the clock finds the row of the seller's digest."""
 OWED_AFTER = timedelta(minutes=2)
 """What a commit owes becomes due after this: longer than any function's timeout (design: workflow section 4)."""
 HEARTBEAT = timedelta(hours=25)
@@ -59,6 +61,8 @@ class Kind(StrEnum):
     """The client's bank takes the payment back, or asks about it: the seller answers, or the evidence is sent."""
     QUESTION = "question"
     """Somebody asks, somebody else answers."""
+    MESSAGE = "message"
+    """A client writes to the seller, at any stage and after the end: answered, passed on, or read."""
     COUNTER = "counter"
     """A freelancer would take what is proposed for another pay or date, beyond the offer's band: the seller answers."""
     RATING = "rating"
@@ -83,8 +87,8 @@ class Kind(StrEnum):
         return self in SIDE
 
 
-AFTERWARDS = frozenset({Kind.RATING, Kind.APPEAL})
-"""Side gates about work that is done: nothing that happens to its order ends them."""
+AFTERWARDS = frozenset({Kind.RATING, Kind.APPEAL, Kind.MESSAGE})
+"""Side gates that nothing ends which happens to their order: about work that is done, or what its client wrote."""
 SIDE = AFTERWARDS | {
     Kind.STUCK,
     Kind.LATE,
@@ -113,8 +117,9 @@ GOES_ON = OF_MOVEMENTS | {
     Kind.DISPUTE,
     Kind.ONBOARDING,
     Kind.RATING,
+    Kind.MESSAGE,
 }
-"""Gates whose clocks run on while an order stands still: money, a bank's own date, trouble of the engine."""
+"""Gates whose clocks run on while an order stands still: money, a bank's own date, trouble of the engine, messages."""
 
 
 class Role(StrEnum):
@@ -257,6 +262,7 @@ class Owed(StrEnum):
     START = "start"
     FEE = "fee"
     DISPUTE = "dispute"
+    DEBIT = "debit"
 
 
 class MalformedGateIdError(RelaisError):
@@ -353,9 +359,14 @@ class Gate:
     reminded: datetime | None = None
     """When the last reminder was claimed."""
     tells_seller: datetime | None = None
-    """When the seller is told that nobody has answered, and may answer for them; nothing once they were told."""
+    """When somebody else is told that nobody has answered, and may answer for its owner; nothing once they were told.
+
+    Of a brief the seller, of a review the second reviewer.
+    """
     owes: Mapping[str, int] = field(default_factory=dict)
     due: datetime | None = None
+    digested: bool = False
+    """How its owner hears of it: in the seller's digest, its first mail and its reminders; else by mails of its own."""
     about: str = ""
     """Of a side gate: what it is about. Two openings about the same thing are one."""
     beside: str | None = None
@@ -436,6 +447,7 @@ def gate_row(gate: Gate) -> dict[str, Any]:
         "owes": dict(gate.owes),
         "due": gate.due and stamp(gate.due),
         "due_shard": gate.due and due_shard(gate.order),
+        "digested": gate.digested or None,
         "about": gate.about,
         "beside": gate.beside,
     }
@@ -496,6 +508,7 @@ def gate_from_row(stored: Row) -> Gate:
         tells_seller=instant(row.get("tells_seller")),
         owes=row.get("owes", {}),
         due=instant(row.get("due")),
+        digested=row.get("digested", False),
         about=row.get("about", ""),
         beside=row.get("beside"),
     )

@@ -42,6 +42,9 @@ _CASCADE = Cascade()
 _HOLD_SILENT = Duration.parse("7 d")
 _AT_ONCE = Start()
 _NO_WISHES = Automatic()
+_DEBIT_HOLD = Duration.parse("14 d")
+DEBIT_CAP = 100_000
+"""What a client may have out in debits that are not safe yet, where an offer does not say (cents)."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -233,6 +236,9 @@ class Policy:
     supplied once it stands before the client for their yes, in percent: what is still owed of it are its changes.
     `counter_pay` (percent) and `counter_later` are the band within which a freelancer's counter-proposal is taken by
     rule: at most so much more pay, at most so much later; nothing where the offer does not say (design: people 5).
+    `debits`: it may be paid by SEPA debit as well as by card, which a bank can take back for eight weeks: so its maker
+    is paid `debit_hold` after the debit was paid at the earliest, and who has more out than `debit_cap` (cents) pays by
+    card (design: money A 10).
     `confirm`: from which sum on (minor units) the seller says yes twice before money leaves; None: the usual sum.
     """
 
@@ -251,6 +257,9 @@ class Policy:
     handed_over: int = 80
     counter_pay: int = 0
     counter_later: Duration | None = None
+    debits: bool = False
+    debit_hold: Duration = _DEBIT_HOLD
+    debit_cap: int = DEBIT_CAP
     confirm: int | None = None
 
 
@@ -493,11 +502,13 @@ def _policy_row(policy: Policy) -> Row:
         "speed_bonus": policy.speed_bonus and {"hours": policy.speed_bonus.hours, "amount": policy.speed_bonus.amount},
         "counter_pay": policy.counter_pay,
         "counter_later": _duration_row(policy.counter_later),
+        **({"debits": [str(policy.debit_hold), policy.debit_cap]} if policy.debits else {}),
         "confirm": policy.confirm,
     }
 
 
 def _policy(row: Mapping[str, Any]) -> Policy:
+    debits = row.get("debits")
     return Policy(
         promise=int(row["promise"]),
         revisions=int(row["revisions"]),
@@ -514,6 +525,9 @@ def _policy(row: Mapping[str, Any]) -> Policy:
         handed_over=int(row.get("handed_over", 80)),
         counter_pay=int(row.get("counter_pay", 0)),
         counter_later=_duration(row.get("counter_later")),
+        debits=debits is not None,
+        debit_hold=_DEBIT_HOLD if debits is None else Duration.parse(debits[0]),
+        debit_cap=DEBIT_CAP if debits is None else int(debits[1]),
         confirm=_count(row.get("confirm")),
     )
 

@@ -62,6 +62,21 @@ class MilestoneStage(StrEnum):
     CLOSED = "closed"
 
 
+class Debit(StrEnum):
+    """How an order stands whose client wished to pay by SEPA debit (design: money B 2a to 2c).
+
+    `offered` and `not_offered`: whether the checkout that is open now takes one; `pending`: the bank is asked, nothing
+    is paid; `failed`: it refused, the order may be paid anew; `paid`: its payment was one, and the bank may undo it.
+    """
+
+    WANTED = "wanted"
+    OFFERED = "offered"
+    NOT_OFFERED = "not_offered"
+    PENDING = "pending"
+    FAILED = "failed"
+    PAID = "paid"
+
+
 class OrderNotFoundError(RelaisError):
     """No order has this id."""
 
@@ -298,6 +313,21 @@ class Order:
     express: bool = False
     acknowledged: bool = False
     leaving: Mapping[str, str] | None = None
+    debit: Debit | None = None
+    debit_at: datetime | None = None
+    """Since when its debit is pending, has failed, or is paid."""
+    debit_checkout: int = 0
+    """The number of the checkout that it was decided for whether a debit is offered."""
+
+    @property
+    def by_debit(self) -> bool:
+        """Whether it was paid by a debit."""
+        return self.debit is Debit.PAID
+
+    @property
+    def settling(self) -> bool:
+        """Whether its client has ordered a debit that no bank has answered yet: it is not paid, and not to pay."""
+        return self.stage is OrderStage.DRAFT and self.debit is Debit.PENDING
 
     @property
     def is_open(self) -> bool:
@@ -387,6 +417,9 @@ def order_from_row(stored: Row) -> Order:
         express=row.get("express", False),
         acknowledged=row.get("acknowledged", False),
         leaving=row.get("leaving"),
+        debit=Debit(row["debit"]) if "debit" in row else None,
+        debit_at=instant(row.get("debit_at")),
+        debit_checkout=row.get("debit_checkout", 0),
     )
 
 
@@ -405,6 +438,7 @@ def draft_row(order: Order) -> dict[str, Any]:
         "consumer": order.consumer,
         **({"express": True} if order.express else {}),
         **({"acknowledged": True} if order.acknowledged else {}),
+        **({"debit": order.debit.value, "client_email": order.client_email} if order.debit is not None else {}),
         "key_id": order.key_id,
         "link_version": order.link_version,
         "created": stamp(order.created),

@@ -151,6 +151,13 @@ class PaidSession:
     name: str | None
     payment_intent: str | None
     charge: str | None
+    processing: bool = False
+    """Whether its payment is under way: a debit that the bank has not answered."""
+
+    @property
+    def paid(self) -> bool:
+        """Whether nothing is left to pay."""
+        return self.payment_status in {"paid", "no_payment_required"}
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -175,6 +182,8 @@ class ChargeSeen:
     id: str
     payment_intent: str | None
     settlement: Settlement | None
+    method: str = "card"
+    """How it was paid, as Stripe names it."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -232,6 +241,10 @@ class SessionRequest:
     expires_at: datetime
     what: str = "00"
     """What is paid: the order itself, or the gate of an extra; with `number` it names the request for ever."""
+    debit: bool = False
+    """Whether a SEPA debit may be used beside a card."""
+    note: str = ""
+    """A sentence beside Stripe's button."""
 
 
 class Payments(Protocol):
@@ -242,6 +255,9 @@ class Payments(Protocol):
 
     def session(self, session: str) -> PaidSession:
         """Re-read a session and its payment."""
+
+    def checkout(self, session: str) -> PaidSession:
+        """Re-read a session alone, as whoever opens one may: of its payment it tells what the session itself says."""
 
     def charge(self, charge: str) -> ChargeSeen:
         """Re-read a charge, with its balance transaction once there is one (design: money A 3)."""
@@ -326,8 +342,8 @@ class Bank(Protocol):
     def movements(self, after: str | None) -> Movements:
         """The balance transactions made right after one, or the first of all (design: money D)."""
 
-    def session_of(self, payment_intent: str) -> str | None:
-        """The checkout session that a payment was made in."""
+    def session_of(self, payment_intent: str) -> tuple[str, str] | None:
+        """The checkout session that a payment was made in, and how it stands there: paid, or unpaid still."""
 
     def order_of(self, charge: str) -> str | None:
         """The order that a charge says it belongs to."""

@@ -261,7 +261,13 @@ def bounce_key(address: str) -> Key:
     return Key(named, named)
 
 
+def debit_key(address: str, order: str) -> Key:
+    """What a client has out in a debit that is not safe yet: each client has a partition, known by their address."""
+    return Key(f"DEBITS#{address_hash(address)}", f"O#{order}")
+
+
 SHOP_KEY = Key("SHOP", "SETTINGS")
+DIGEST_KEY = Key("SHOP", "DIGEST")
 CLOCK_KEY = Key("CLOCK", "CLOCK")
 RECONCILER_KEY = Key("RECONCILER", "MARK")
 """How far Stripe's book has been read."""

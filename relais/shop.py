@@ -26,6 +26,8 @@ class Regime(StrEnum):
 class Shop:
     """Who sells. `sender` is the verified address of all mails, `vat` the mention beside every price.
 
+    `second_reviewer` (`name`, `email`, `lang`) is asked to review where the seller is slow or away.
+    `digest`: decisions that have time reach the seller in a mail at 8:30 and 16:30 of working days, else each at once.
     After `half_life` days what happened to a freelancer's score weighs half; `rate_rise`: when a rate rises by itself.
     """
 
@@ -45,6 +47,8 @@ class Shop:
     away: tuple[Away, ...] = ()
     half_life: int = HALF_LIFE_DAYS
     rate_rise: RateRise | None = None
+    digest: bool = False
+    second_reviewer: Mapping[str, str] | None = None
 
     @property
     def zone(self) -> str:
@@ -76,6 +80,8 @@ class Shop:
             "away": [away.to_row() for away in self.away],
             "half_life": self.half_life,
             **({} if self.rate_rise is None else {"rate_rise": self.rate_rise.to_row()}),
+            **({"digest": True} if self.digest else {}),
+            **({} if self.second_reviewer is None else {"second_reviewer": dict(self.second_reviewer)}),
         }
 
     @classmethod
@@ -99,4 +105,6 @@ class Shop:
             away=tuple(Away.from_row(away) for away in now["away"]),
             half_life=int(now.get("half_life", HALF_LIFE_DAYS)),
             rate_rise=None if now.get("rate_rise") is None else RateRise.from_row(now["rate_rise"]),
+            digest=bool(now.get("digest", False)),
+            second_reviewer=now.get("second_reviewer"),
         )

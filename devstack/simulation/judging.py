@@ -57,9 +57,11 @@ def wrong_addressee(world: World, shop: Shop, mail: Mail) -> Iterator[str]:
             yield f"a mail to {mail.to} asks for {parts[2]} of {parts[1]}, which was never opened"
             continue
         gate = gate_from_row(row)
-        # The seller's own link to somebody's question is another than theirs, and concerns the seller alone.
+        # The seller's own link to somebody's question is another than theirs, and concerns the seller alone; so does
+        # the second reviewer's to what is asked of the seller.
         stands_in = urlsplit(link).path == stand_in_path(world.ports, gate)
-        concerned = (shop.email,) if stands_in else _addresses(world, shop, gate)
+        second = (shop.second_reviewer or {}).get("email", "") if gate.role is Role.SELLER else shop.email
+        concerned = (second,) if stands_in else _addresses(world, shop, gate)
         if mail.to not in concerned:
             yield f"a mail about {gate.id} of {gate.order} went to {mail.to}, who is not {' or '.join(concerned)}"
 
@@ -115,6 +117,8 @@ def _end(one: Dossier) -> str:
 
 
 def _stuck(one: Dossier) -> Iterator[str]:
+    if one.order.settling:
+        yield f"order {one.order.id} waits for a debit that no bank answers"
     if one.order.is_open:
         yield f"order {one.order.id} never ended: {_where(one)}"
         return

@@ -29,12 +29,13 @@ from devstack.stripe_sandbox.disputes import decide, open_dispute
 from devstack.stripe_sandbox.errors import RefusedError
 from devstack.stripe_sandbox.payments import top_up
 from relais.errors import RelaisError
+from relais.gate import Kind, Status
 from relais.offer import RefundCause
-from relais.order import order_from_row
+from relais.order import Debit, order_from_row
 from relais.roster import Freelancer
 from relais.rows import gate_key, session_key
 from relais.shop import Shop
-from relais.steps import interrupt, late_refund
+from relais.steps import by_hand, interrupt, late_refund
 from relais.steps.decisions import LostWhy
 from relais.steps.intake import correct_address
 from relais.steps.links import order_link
@@ -50,17 +51,31 @@ OVERTIME = timedelta(days=500)
 RESERVE = 5_000_000
 """The seller's own money at Stripe, in minor units: a refund draws on what is available."""
 LONGEST_OUTAGE = timedelta(hours=3)
+REFUSED_OFTEN = 3
+"""How often the seller has Stripe asked again before their bank pays."""
+BOOK_READ_EVERY = timedelta(days=10)
+"""How often Stripe's book is read: often enough to read all of it, seldom enough to play a thousand orders."""
 SEASON_FAULTS = {"calls lost": 0.002, "functions dying": 0.0015}
 """How often one call to Stripe is cut off, and one call of ours to anything dies."""
 CANCELLED, REASSIGNED, DECLINED, ABANDONED = 0.04, 0.03, 0.05, 0.04
 DISPUTED, LATE_REFUND, INQUIRED = 0.04, 0.04, 0.25
 """How often a bank takes a payment back, a seller refunds what was paid out, and a dispute begins as a question."""
+DEBITED, PAYS_AFTER_ALL = 0.15, 0.7
+"""How often a client wishes to pay by debit, and how often one whose bank refused it pays all the same."""
+ACCOUNTS: Mapping[str, float] = {
+    "FR1420041010050500013M02606": 16,
+    "FR8420041010050500013M02607": 4,
+    "FR5720041010050500013M02608": 1,
+}
+"""Of those who do: a bank pays, refuses, or pays and takes it back, each so often."""
 DECIDED_AFTER = timedelta(days=30)
 ADDS, PAYS_EXTRA = 0.3, 0.7
 """How often a client wants something more, and pays for it once its price is known."""
 LEAVES = 0.08
 """How often a client changes their mind some day, and looks for a way out of the order."""
 MORE_TIME, REOPENED, RATED, APPEALED = 0.15, 0.5, 0.5, 0.4
+ASKS, WRITES, PASSES_ON = 0.06, 0.08, 0.3
+"""How often somebody asks before they answer, a client writes, and the seller passes on what was written."""
 TRIES_AFTER_TROUBLE = 9
 WAY_OUT = re.compile(r'\?(withdraw=1|cancel=1|agree=\d\d)"')
 GATE = re.compile(r"/g/[0-9a-z]{12}/")
@@ -135,6 +150,17 @@ class Season:
 
     def reconcile(self) -> None:
         """Read Stripe's book, as production does every quarter of an hour: fees of no event are booked too."""
+        self.world.engine.call("reconcile", {})
+        self.world.settle()
+
+    def read_the_book(self, days: int) -> None:
+        """From the first day on, so that nothing is older than what a first look reads."""
+        self.reconcile()
+        for number in range(1, days // BOOK_READ_EVERY.days + 1):
+            self.at(self.starts + number * BOOK_READ_EVERY, self.reconcile)
+
+    def last_look(self) -> None:
+        """When nothing happens any more: nothing breaks either."""
         self._call("reconcile", {})
         self.world.settle()
 
@@ -233,7 +259,7 @@ class Season:
         return lambda: self._brief(person, link)
 
     def _answer(self, person: Person, link: str) -> None:
-        if person.gone:
+        if person.gone or self._paid_by_bank(link):
             return
         forms = _shown(self.world.get(link)).forms
         form = next((one for one in forms if "choice" in one.names), None)
@@ -243,6 +269,8 @@ class Season:
         if paying is not None and self.dice.random() < PAYS_EXTRA:
             self._pay_extra(person, paying)
             return
+        if self._asked(person, forms):
+            return  # the mail that answers it, or a reminder, brings them back
         longer = next((one for one in forms if one.fields.get("ask") == "more_time" and "note" not in one.names), None)
         if longer is not None and self.dice.random() < MORE_TIME:
             for _ in person.sends("more_time", ["more_time"]):
@@ -280,6 +308,40 @@ class Season:
             for _ in person.sends("extra", ["extra"]):
                 _shown(self.world.send(form, extra=extra, action="extra"))
 
+    def _asked(self, person: Person, forms: list[Form]) -> bool:
+        """Ask from a page instead of answering: a question, a message, or what was written passed on."""
+        form = next((one for one in forms if one.fields.get("ask") in {"question", "message"}), None)
+        if form is None:
+            return False
+        passes = "sure" in form.names
+        if self.dice.random() > (PASSES_ON if passes else ASKS):
+            return False
+        words = {"sure": "yes"} if passes else {"note": f"{NOTE} {self.dice.randrange(1000)}"}
+        sent = [_shown(self.world.send(form, **words)) for _ in person.sends("ask", ["ask"])]
+        return any(one.status == HTTPStatus.SEE_OTHER for one in sent)
+
+    def _wrote(self, person: Person, page: Page) -> None:
+        """Write to the seller from the order's page."""
+        form = next((one for one in page.forms if one.fields.get("action") == "message"), None)
+        if form is None or person.gone or self.dice.random() > WRITES:
+            return
+        words = f"{NOTE} {self.dice.randrange(1000)}"
+        for _ in person.sends("message", ["message"]):
+            _shown(self.world.send(form, note=words))
+
+    def _paid_by_bank(self, link: str) -> bool:
+        """What Stripe refuses again and again, the seller's bank pays in the end: the park's page says how."""
+        order, gate = urlsplit(link).path.split("/")[2:4]
+        number, kind, _ = gate.split("-")
+        if kind != Kind.PARK.value:
+            return False
+        parks = list(self.clouds.store.query(f"O#{order}", f"G#{number}#{kind}#"))
+        refused = [row for row in parks if str(row["shown"].get("why")).endswith("_refused")]
+        if len(refused) < REFUSED_OFTEN or parks[-1]["status"] != Status.OPEN.value:
+            return False
+        self._by_hand(lambda: by_hand.paid_by_bank(self.world.ports, order, reference="VIR-17"))
+        return True
+
     def _bargained(self, person: Person, form: Form) -> bool:
         """Say "yes, but": for more, by another day, or both. What waits already is taken back, and answered anew."""
         if "amount" not in form.names:
@@ -309,6 +371,7 @@ class Season:
     def _brief(self, person: Person, link: str) -> None:
         """The order's page: the brief, while it waits."""
         page = _shown(self.world.get(link))
+        self._wrote(person, page)
         reopening = next((one for one in page.forms if "reopen" in one.names), None)
         if reopening is not None and not person.gone and self.dice.random() < REOPENED:
             for _ in person.sends("reopen", ["reopen"]):
@@ -320,10 +383,17 @@ class Season:
             for _ in person.sends("rate", ["rate"]):
                 _shown(self.world.send(rating, stars=stars, note=NOTE, action="rate"))
             return
+        paying = next((one for one in page.forms if one.action.endswith("/checkout")), None)
+        if paying is not None and not person.gone:
+            self._pay_again(person, paying)
+            return
         form = next((one for one in page.forms if any(name.startswith("q_") for name in one.names)), None)
         if form is None or person.gone:
             return
         answers: dict[str, str | list[str]] = {name: NOTE for name in form.names if name.startswith("q_")}
+        if "ready" not in form.names:  # a debit is under way: answers are kept, and handed in once it is paid
+            _shown(self.world.send(form, **answers, action="save"))
+            return
         for _ in person.sends("hand_in", ["hand_in"]):
             _shown(self.world.send(form, **answers, ready="yes", action="hand_in"))
 
@@ -341,6 +411,8 @@ class Season:
         form = _shown(page).form("client_kind")
         consent = {"start_now": "yes", "ends_when_done": "yes"}
         kind = self.dice.choice(("consumer", "business"))
+        if self.dice.random() < DEBITED:
+            consent |= {"payment": "sepa_debit", "address": person.address}
         answer = _shown(self.world.send(form, client_kind=kind, **consent))
         session = urlsplit(answer.location).path.rpartition("/")[2]
         order = str(self.world.row(session_key(session))["order"])
@@ -352,8 +424,7 @@ class Season:
         self.at(self.world.now() + timedelta(minutes=4), lambda: self._pay(person, answer.location, order))
 
     def _pay(self, person: Person, url: str, order: str) -> None:
-        self.world.pay_page(url, GOOD_CARD, person.address)
-        self.world.settle()
+        self._pay_page(person, url, order)
         if (after := person.opens_after()) is not None:
             self.at(self.world.now() + after, lambda: self._after_payment(person, order))
         if self.dice.random() < ADDS:
@@ -368,6 +439,23 @@ class Season:
             self.at(self._some_day() + timedelta(days=30), lambda: self._refund_late(order))
         if self.dice.random() < LEAVES:
             self.at(self._some_day(), lambda: self._leave(person, order))
+
+    def _pay_page(self, person: Person, url: str, order: str) -> None:
+        """By card, or by debit where the page takes one."""
+        by_debit = order_from_row(self.world.order_row(order)).debit is Debit.OFFERED
+        iban = self.dice.choices(list(ACCOUNTS), list(ACCOUNTS.values()))[0] if by_debit else None
+        self.world.pay_page(url, GOOD_CARD, person.address, iban)
+        self.world.settle()
+
+    def _pay_again(self, person: Person, form: Form) -> None:
+        """The bank refused a debit: some press the button that the order's page has again."""
+        if self.dice.random() > PAYS_AFTER_ALL:
+            return
+        for _ in person.sends("checkout", ["checkout"]):
+            answer = _shown(self.world.send(form))
+        url = answer.location
+        if "/c/pay/" in url:
+            self._pay_page(person, url, form.action.split("/")[-3])
 
     def _after_payment(self, person: Person, order: str) -> None:
         """The page that the payment returns to."""
@@ -458,10 +546,12 @@ def play(seed: str, orders: int, days: int) -> Verdict:
         for row in clouds.store.query("ROSTER", "R#"):
             one = Freelancer.from_row(row)
             season.people.setdefault(one.email, Person(one.email, dice.choice(MAKERS), Random(dice.random())))
+        season.read_the_book(days)
         season.break_things()
+        season.reconcile()  # from here on Stripe's book is ours to keep: a first look reaches back for days only
         for number in range(orders):
             season.at(season.starts + timedelta(days=days) * dice.random(), lambda number=number: season.buy(number))  # type: ignore[misc]
         watched.append(season)
         season.play()
-        season.reconcile()
+        season.last_look()
         return judge(world, season.orders, season.mails, season.delivered, season.violations)

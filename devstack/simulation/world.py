@@ -28,6 +28,7 @@ from devstack.simulation.memory import Counted, MemoryBackground, MemoryFiles, M
 from devstack.simulation.pages import Form, Mail, Page
 from devstack.simulation.stripe_line import Line
 from devstack.stripe_sandbox.accounts import Seed
+from devstack.stripe_sandbox.debits import METHOD
 from devstack.stripe_sandbox.sandbox import Sandbox
 from devstack.stripe_sandbox.webhooks import Door, Endpoint
 from devstack.stripe_sandbox.wire import Answer
@@ -336,9 +337,12 @@ class World:
         self.stripe_calls.append(f"{method} {path}")
         self.cut(method, path)
 
-    def pay_page(self, url: str, card: str = GOOD_CARD, email: str = "marie@gmail.com") -> Answer:
-        """Pay on the hosted page."""
-        body = urlencode({"email": email, "name": "Marie Dupont", "card": card}).encode()
+    def pay_page(
+        self, url: str, card: str = GOOD_CARD, email: str = "marie@gmail.com", iban: str | None = None
+    ) -> Answer:
+        """Pay on the hosted page: by card, or by a debit of an account."""
+        means = {"card": card} if iban is None else {"method": METHOD, "iban": iban}
+        body = urlencode({"email": email, "name": "Marie Dupont", **means}).encode()
         answer = self.sandbox.respond(StripeRequest("POST", urlsplit(url).path, "", {}, body))
         if not isinstance(answer, Answer):
             raise WorldError("the hosted page did not answer")
@@ -408,7 +412,7 @@ def _route(method: str, path: str) -> str:
             return "onboard"
         case ["offer", _] | ["o", _, _, "checkout"]:
             return "open-checkout"
-        case ["g", _, _, _, "files"]:
+        case ["g", _, _, _, "files"] | ["o", _, _, "files"]:
             return "permit-upload"
         case ["o", _, _] | ["g", _, _, _] | ["f", _, _]:
             return "answer-gate"

@@ -250,6 +250,28 @@ def retrieve_v1(platform: Platform, call: Call) -> Resource:
     return in_v1(platform.get(KIND, call.ids[0]))
 
 
+def own(platform: Platform, _call: Call) -> Resource:
+    """The platform's own account: what it may do (source: docs.stripe.com/api/accounts/object, capabilities)."""
+    empty: dict[str, Any] = {"alternatives": [], "current_deadline": None, "currently_due": [], "disabled_reason": None}
+    empty |= {"errors": [], "eventually_due": [], "past_due": [], "pending_verification": []}
+    return {
+        "id": platform.terms.account,
+        "object": "account",
+        "capabilities": dict(platform.capabilities),
+        "charges_enabled": True,
+        "controller": {"type": "account"},
+        "country": platform.terms.country,
+        "default_currency": platform.terms.currency,
+        "details_submitted": True,
+        "email": None,
+        "future_requirements": empty,
+        "metadata": {},
+        "payouts_enabled": True,
+        "requirements": empty,
+        "type": "standard",
+    }
+
+
 def in_v1(account: Resource) -> Resource:
     """An account as v1 and `account.updated` show it; `details_submitted` says nothing about being payable."""
     due = [entry["description"] for entry in account["requirements"]["entries"]]
@@ -310,6 +332,7 @@ ROUTES = (
         update,
         frozenset({"contact_email", "display_name", "include[]", "metadata.*"}),
     ),
+    Route("GET", "/v1/account", "account", Access.READ, "stripe.params:AccountRetrieveCurrentParams", own),
     Route("GET", "/v1/accounts/{id}", "account", Access.READ, "stripe.params:AccountRetrieveParams", retrieve_v1),
     Route(
         "GET",

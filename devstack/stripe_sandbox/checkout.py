@@ -98,6 +98,8 @@ def _check(platform: Platform, given: Resource, items: list[Resource], total: in
             raise invalid("Not a valid URL", param=name, code="url_invalid")
     currency = items[0]["currency"]
     rate(platform, currency)
+    if "sepa_debit" in given.get("allowed_payment_method_types", ()):
+        _check_debits(platform, currency)
     _check_mode(given, items)
     if 0 < total < LEAST.get(currency, 50):
         raise invalid("The Checkout Session's total amount must convert to at least 50 cents.", code="amount_too_small")
@@ -112,6 +114,22 @@ def _check(platform: Platform, given: Resource, items: list[Resource], total: in
     if expires > now + DAY:
         raise invalid(
             "The `expires_at` timestamp must be less than 24 hours from Checkout Session creation.", param="expires_at"
+        )
+
+
+def _check_debits(platform: Platform, currency: str) -> None:
+    """A means of payment has to be switched on, and to move the session's currency."""
+    if platform.capabilities.get("sepa_debit_payments") != "active":
+        raise invalid(
+            "The payment method type provided: sepa_debit is invalid. Please ensure the provided type is activated in "
+            "your dashboard (https://dashboard.stripe.com/account/payments/settings) and your account is enabled for "
+            "any preview features that you are trying to use.",
+            param="allowed_payment_method_types",
+        )
+    if currency != "eur":
+        raise invalid(
+            "The payment method `sepa_debit` cannot be used with currency `" + currency + "`.",
+            param="allowed_payment_method_types",
         )
 
 

@@ -63,13 +63,14 @@ def open_dispute(
 
     Raises RefusedError when there is nothing left to dispute.
     """
-    left = charge["amount"] - charge["amount_refunded"]
+    debit = charge["payment_method_details"]["type"] != "card"
+    # Nobody asks the seller: a debit may be taken back although it was refunded, which is then paid twice.
+    left = charge["amount"] - (0 if debit else charge["amount_refunded"])
     wanted = left if amount is None else amount
     if charge["status"] != "succeeded" or not 0 < wanted <= charge["amount"] or left == 0:
         raise RefusedError(400, f"Charge {charge['id']} cannot be disputed for {wanted}.", param="amount")
     if charge["disputed"]:
         raise RefusedError(400, f"Charge {charge['id']} is disputed already.")
-    debit = charge["payment_method_details"]["type"] != "card"
     status = "lost" if debit else "warning_needs_response" if inquiry else "needs_response"
     made = platform.add(_dispute(platform, charge, wanted, reason, status))
     charge["disputed"] = True

@@ -131,6 +131,10 @@ class Platform:
     # The name of each product, by its id.
     products: dict[str, str] = field(default_factory=dict)
     minimum: dict[str, int] = field(default_factory=dict)
+    # What the platform's own account may do.
+    capabilities: dict[str, str] = field(
+        default_factory=lambda: dict.fromkeys(("card_payments", "sepa_debit_payments", "transfers"), "active")
+    )
     interval: str = ""
     _objects: dict[str, dict[str, Resource]] = field(default_factory=dict)
     _schedule: list[tuple[int, int, Callable[[], None]]] = field(default_factory=list)

@@ -50,7 +50,7 @@ class StripePayments:
         )
 
     def open_session(self, request: SessionRequest) -> PaidSession:
-        """Open a hosted checkout by card; the same request gives the same session (its number is the key)."""
+        """Open a hosted checkout; the same request gives the same session (its number is the key)."""
         metadata = {"order": request.order}
         params: Any = {
             "mode": "payment",
@@ -65,7 +65,7 @@ class StripePayments:
                     },
                 }
             ],
-            "allowed_payment_method_types": ["card"],
+            "allowed_payment_method_types": ["card", "sepa_debit"] if request.debit else ["card"],
             "locale": request.lang,
             "success_url": request.success_url,
             "cancel_url": request.cancel_url,
@@ -76,6 +76,8 @@ class StripePayments:
         }
         if request.email:
             params["customer_email"] = request.email
+        if request.note:
+            params["custom_text"] = {"submit": {"message": request.note}}
         key = f"{request.order}:checkout:{request.what}:{request.number}:0"
         session = self._stripe.v1.checkout.sessions.create(params, {"idempotency_key": key})
         return _paid_session(session, None)
@@ -83,16 +85,24 @@ class StripePayments:
     def session(self, session: str) -> PaidSession:
         """Re-read a session, with its payment's charge."""
         found = self._stripe.v1.checkout.sessions.retrieve(session)
-        intent = _id(found.payment_intent)
-        charge = None if intent is None else _id(self._stripe.v1.payment_intents.retrieve(intent).latest_charge)
-        return _paid_session(found, charge)
+        named = _id(found.payment_intent)
+        if named is None:
+            return _paid_session(found, None)
+        intent = self._stripe.v1.payment_intents.retrieve(named)
+        return _paid_session(found, _id(intent.latest_charge), processing=intent.status == "processing")
+
+    def checkout(self, session: str) -> PaidSession:
+        """Re-read a session alone."""
+        return _paid_session(self._stripe.v1.checkout.sessions.retrieve(session), None)
 
     def charge(self, charge: str) -> ChargeSeen:
         """Re-read a charge; its balance transaction is null at first (design: money A 3)."""
         found = self._stripe.v1.charges.retrieve(charge)
         transaction = _id(found.balance_transaction)
         settlement = None if transaction is None else self.settlement(transaction)
-        return ChargeSeen(found.id, _id(found.payment_intent), settlement)
+        details = found.payment_method_details
+        method = "card" if details is None else details.type
+        return ChargeSeen(found.id, _id(found.payment_intent), settlement, method)
 
     def settlement(self, transaction: str) -> Settlement:
         """A balance transaction by its id."""
@@ -261,7 +271,7 @@ def _meaning(error: stripe.StripeError) -> Exception:
     return AnswerUnknownError(str(status or "none"))
 
 
-def _paid_session(session: Any, charge: str | None) -> PaidSession:
+def _paid_session(session: Any, charge: str | None, *, processing: bool = False) -> PaidSession:
     details = session.customer_details
     return PaidSession(
         id=session.id,
@@ -275,6 +285,7 @@ def _paid_session(session: Any, charge: str | None) -> PaidSession:
         name=None if details is None else details.name,
         payment_intent=_id(session.payment_intent),
         charge=charge,
+        processing=processing,
     )
 
 

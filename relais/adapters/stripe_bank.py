@@ -54,12 +54,12 @@ class StripeBank:
                 return Movements(tuple(_movement(one) for one in reversed(page.data)), more=True)
         return Movements(tuple(_movement(one) for one in reversed(page.data)), more=page.has_more and after is not None)
 
-    def session_of(self, payment_intent: str) -> str | None:
-        """The checkout session that a payment was made in."""
+    def session_of(self, payment_intent: str) -> tuple[str, str] | None:
+        """The checkout session that a payment was made in, and how it stands there: paid, or unpaid still."""
         found = _read(
             lambda: self._stripe.v1.checkout.sessions.list({"payment_intent": payment_intent, "limit": 1}).data
         )
-        return found[0].id if found else None
+        return (found[0].id, found[0].payment_status) if found else None
 
     def order_of(self, charge: str) -> str | None:
         """The order that a charge says it belongs to: its transfer group (design: money A 4)."""

@@ -10,9 +10,18 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from pathlib import Path
-from typing import Annotated, Any, TypeVar, get_args
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
@@ -23,7 +32,7 @@ from relais.cascade import Cascade
 from relais.checks import Automatic
 from relais.errors import RelaisError
 from relais.margin import PriceTooLowError, bear_refunds, cover
-from relais.money import EXPONENTS, parse_amount
+from relais.money import EXPONENTS, decimal_text, parse_amount
 from relais.offer import (
     Bears,
     Clocks,
@@ -118,7 +127,7 @@ def load(folder: Path, *, today: date | None = None) -> Catalog | CatalogErrors:
         return CatalogErrors(tuple(sorted(errors, key=lambda error: (error.file, error.line, error.place))))
     return Catalog(
         shop.build(),
-        tuple(offer.build() for offer in offers if offer is not None),
+        tuple(offer.build(shop.payment) for offer in offers if offer is not None),
         tuple(freelancer.build() for freelancer in roster if freelancer is not None),
     )
 
@@ -380,6 +389,19 @@ class _MilestoneSheet(_Sheet):
 _CASCADE = Cascade()
 _USUAL = Clocks()
 _USUAL_BEARS = Bears()
+_USUAL_DEBITS = Policy(promise=1)
+_DEBIT, _DEBIT_CURRENCY = "sepa_debit", "eur"
+_Payment = Literal["card", "sepa_debit"]
+_CARD_ALONE: tuple[_Payment, ...] = ("card",)
+
+
+def _with_card(means: tuple[_Payment, ...]) -> tuple[_Payment, ...]:
+    if "card" not in means:
+        raise ValueError("card is always among them: a client whose debit is refused pays by it")
+    return means
+
+
+_Payments = Annotated[tuple[_Payment, ...], AfterValidator(_with_card)]
 
 
 class _AutomaticSheet(_Sheet):
@@ -454,6 +476,13 @@ class _CounterSheet(_Sheet):
     later: _DurationText | None = None
 
 
+class _DebitsSheet(_Sheet):
+    """How long a debit has to be paid before its order's maker is, and what a client may have out in them."""
+
+    hold: _DurationText = _USUAL_DEBITS.debit_hold
+    cap: _Amount = _USUAL_DEBITS.debit_cap
+
+
 class _PolicySheet(_Sheet):
     promise: Annotated[int, _by(_read_promise)]
     reserve: _DurationText | None = None
@@ -469,9 +498,10 @@ class _PolicySheet(_Sheet):
     trial: _Amount | None = None
     handed_over: Annotated[int, Field(ge=0, le=100)] = 80
     counter: _CounterSheet = _CounterSheet()
+    debits: _DebitsSheet = _DebitsSheet()
     confirm: _Amount | None = None
 
-    def build(self) -> Policy:
+    def build(self, payment: Sequence[_Payment]) -> Policy:
         return Policy(
             promise=self.promise,
             revisions=self.revisions,
@@ -488,6 +518,9 @@ class _PolicySheet(_Sheet):
             handed_over=self.handed_over,
             counter_pay=self.counter.pay,
             counter_later=self.counter.later,
+            debits=_DEBIT in payment,
+            debit_hold=self.debits.hold,
+            debit_cap=self.debits.cap,
             confirm=self.confirm,
         )
 
@@ -514,6 +547,7 @@ class _OfferSheet(_Sheet):
     status: OfferStatus = OfferStatus.DRAFT
     max_files: Annotated[int, Field(ge=1, le=100)] = 20
     image: str | None = None
+    payment: _Payments | None = None
 
     @field_validator("price")
     @classmethod
@@ -526,7 +560,9 @@ class _OfferSheet(_Sheet):
             raise ValueError(str(error)) from error
         return price
 
-    def build(self) -> Offer:
+    def build(self, payment: Sequence[_Payment] = _CARD_ALONE) -> Offer:
+        """The offer; `payment` is how the shop is paid, where the offer does not say."""
+        own = self.payment if self.payment is not None else payment if self.currency == _DEBIT_CURRENCY else _CARD_ALONE
         return Offer(
             slug=self.slug,
             version=1,
@@ -536,7 +572,7 @@ class _OfferSheet(_Sheet):
             currency=self.currency,
             cost=self.cost,
             skill=self.skill,
-            policy=self.policy.build(),
+            policy=self.policy.build(own),
             guarantee=self.guarantee.build(),
             what_you_get=tuple(text.build() for text in self.what_you_get),
             brief=tuple(question.build() for question in self.brief),
@@ -645,6 +681,12 @@ class _RateRiseSheet(_Sheet):
         return RateRise(self.after, self.above, self.by, self.most)
 
 
+class _ReviewerSheet(_Sheet):
+    name: _Filled
+    email: _Email
+    lang: _Lang
+
+
 class _ShopSheet(_WorkerSheet):
     brand: _Filled
     seller: _Filled
@@ -660,6 +702,9 @@ class _ShopSheet(_WorkerSheet):
     regime: Regime = Regime.BNC
     score_half_life: Annotated[int, Field(ge=60, le=3650)] = HALF_LIFE_DAYS
     rate_rise: _RateRiseSheet | None = None
+    digest: bool = False
+    second_reviewer: _ReviewerSheet | None = None
+    payment: _Payments = _CARD_ALONE
 
     def build(self) -> Shop:
         return Shop(
@@ -679,6 +724,8 @@ class _ShopSheet(_WorkerSheet):
             away=self.away,
             half_life=self.score_half_life,
             rate_rise=None if self.rate_rise is None else self.rate_rise.build(),
+            digest=self.digest,
+            second_reviewer=None if self.second_reviewer is None else self.second_reviewer.model_dump(),
         )
 
 
@@ -819,11 +866,28 @@ def _check_offer(
     if offer is not None and shop is not None:
         _check_refunds(file, offer, shop)
         _check_length(file, offer, shop)
+        _check_debits(file, offer, shop)
     if offer is None or offer.status is not OfferStatus.OPEN or None in roster:
         return
     skills = {skill for freelancer in roster if freelancer is not None for skill in freelancer.rates}
     if offer.skill not in skills:
         file.blame(("skill",), f'nobody in the roster has a rate for "{offer.skill}"{_hint(offer.skill, skills)}')
+
+
+def _check_debits(file: _File, offer: _OfferSheet, shop: _ShopSheet) -> None:
+    """A SEPA debit moves euros; with a cap below the price none would ever be offered."""
+    if _DEBIT not in (offer.payment or ()) and (_DEBIT not in shop.payment or offer.currency != _DEBIT_CURRENCY):
+        return
+    if offer.currency != _DEBIT_CURRENCY:
+        file.blame(("payment",), f"a SEPA debit moves euros, this offer is in {offer.currency}: leave sepa_debit out")
+    elif offer.policy.debits.cap < offer.price:
+        cap = decimal_text(offer.policy.debits.cap, offer.currency)
+        price = decimal_text(offer.price, offer.currency)
+        file.blame(
+            ("policy", "debits", "cap"),
+            f"the cap of {cap} is below the price of {price}: no debit would ever be offered; raise it, or leave "
+            "sepa_debit out of payment",
+        )
 
 
 def _check_name(file: _File) -> None:

@@ -29,14 +29,16 @@ from relais.cli.stack import FUNCTIONS, Stack, Stage, in_sentences, is_local
 from relais.gate import OWED_TRIES, Gate, Kind, Owed, Status
 from relais.metrics import DIMENSION, NAMESPACE, Metric
 from relais.money import decimal_text
+from relais.offer import OfferStatus
 from relais.order import ORDER_LEVEL, MilestoneStage, Order, OrderStage
 from relais.roster import Freelancer
-from relais.rows import RECONCILER_KEY
+from relais.rows import RECONCILER_KEY, SHOP_KEY
 from relais.steps.book import booked, latest, months_between
 from relais.steps.compare import read_report
 from relais.steps.readiness import read_recipient
 from relais.steps.reconcile import mark_from_row
 from relais.steps.runs import waits_for_nobody
+from relais.steps.situation import read_offer
 from relais.steps.webhook import EVENTS
 
 LATE = timedelta(minutes=10)
@@ -619,6 +621,34 @@ def _minutes(time: timedelta) -> int:
     return int(time.total_seconds()) // 60
 
 
+def _debits(stack: Stack) -> Found:
+    """Whether Stripe takes the SEPA debits that offers on sale allow: without that their checkout opens for nobody."""
+    import stripe  # likewise
+
+    store = stack.ports.store
+    row = store.get(SHOP_KEY)
+    on_sale = [] if row is None else [one for one in row.get("offers", []) if one["status"] == OfferStatus.OPEN.value]
+    takes = [one["slug"] for one in on_sale if read_offer(store, one["slug"], one["version"]).policy.debits]
+    if not takes:
+        return
+    about = ", ".join(takes)
+    bank = bank_of(stack, None, Name.STRIPE_RECONCILE.value)
+    if isinstance(bank, str):
+        yield Verdict.UNKNOWN, bank, None, about
+        return
+    try:
+        able = bank.client().v1.accounts.retrieve_current().to_dict().get("capabilities") or {}
+    except stripe.StripeError as error:
+        yield Verdict.UNKNOWN, f"the key of stripe-reconcile cannot tell ({_refusal(error)})", None, about
+        return
+    if able.get("sepa_debit_payments") == "active":
+        yield Verdict.GOOD, "Stripe takes the SEPA debits that they allow", None, about
+        return
+    what = "allow SEPA debits, which Stripe does not take on this account: who wishes for one cannot pay"
+    do = "switch them on in Stripe's Dashboard, Settings, Payment methods; or leave sepa_debit out of `payment`"
+    yield Verdict.WRONG, what, do, about
+
+
 CHECKS: dict[str, Check] = {
     "stacks": _outputs,
     "functions": _functions,
@@ -631,6 +661,7 @@ CHECKS: dict[str, Check] = {
     "recipients": _recipients,
     "reconciler": _reconciler,
     "payouts": _payouts,
+    "debits": _debits,
     "mail": _mail,
     "clock": _clock,
     "due": _oldest_due,

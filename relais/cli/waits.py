@@ -8,6 +8,8 @@ from relais.act import Act, ActState
 from relais.gate import Choice, Default, Gate, Kind, Role, Status
 from relais.order import Order, OrderStage
 
+PEOPLE = frozenset({Role.CLIENT, Role.SELLER, Role.FREELANCER})
+
 
 @dataclass(frozen=True, slots=True)
 class Wait:
@@ -27,12 +29,14 @@ class Wait:
     otherwise: str
     reached: bool | None
     """Whether a mail about it was accepted by the post; None where nobody is written to."""
+    told: str | None = None
+    """How its owner hears of it: `now`, each mail at once, or in the `digest`; None where nobody is written to."""
 
 
 def waits_of(order: Order, gates: tuple[Gate, ...], acts: tuple[Act, ...], now: datetime) -> tuple[Wait, ...]:
     """What an order waits for now, most urgent first; after its end, what is said of it."""
     if order.stage is OrderStage.DRAFT:
-        return (_checkout(order),)
+        return (_debit(order) if order.settling else _checkout(order),)
     waits = [of_gate(gate, now) for gate in gates if gate.status is Status.OPEN]
     waits += [_act(act) for act in acts if act.state in {ActState.PLANNED, ActState.SENDING} and not act.unconfirmed]
     if not waits and order.is_open:
@@ -55,7 +59,8 @@ def of_gate(gate: Gate, now: datetime) -> Wait:
         choices=gate.choices,
         default=gate.default.value,
         otherwise=otherwise(gate),
-        reached=_reached(gate) if gate.role in {Role.CLIENT, Role.SELLER, Role.FREELANCER} else None,
+        reached=_reached(gate) if gate.role in PEOPLE else None,
+        told=("digest" if gate.digested else "now") if gate.role in PEOPLE else None,
     )
 
 
@@ -91,6 +96,8 @@ def waiting_for(kind: Kind) -> tuple[Role, ...]:
             return (Role.CLIENT, Role.FREELANCER)
         case Kind.EXTRA:
             return ()
+        case Kind.MESSAGE:
+            return (Role.CLIENT,)
         case Kind.REFUND_REQUEST | Kind.AGREEMENT:
             return (Role.CLIENT, Role.FREELANCER)
         case Kind.ACCEPTANCE | Kind.SETTLEMENT | Kind.HOLD | Kind.PAYOUT | Kind.ONBOARDING:
@@ -164,6 +171,25 @@ def _checkout(order: Order) -> Wait:
         choices=(),
         default="expires",
         otherwise="the checkout expires; the same link opens another one",
+        reached=None,
+    )
+
+
+def _debit(order: Order) -> Wait:
+    """A bank answers when it likes, within days; the clock asks Stripe each day."""
+    return Wait(
+        gate=None,
+        kind="debit",
+        milestone=None,
+        who=Role.ENGINE,
+        owner="bank",
+        waiting=(Role.CLIENT, Role.SELLER),
+        since=order.debit_at,
+        until=order.due,
+        reminders=(),
+        choices=(),
+        default="stay",
+        otherwise="Stripe is asked each day what the client's bank has answered; nothing starts before",
         reached=None,
     )
 

@@ -1,4 +1,4 @@
-"""What mails are given to show, and what surrounds pages and mails alike.
+"""What mails are given to show.
 
 Apart from the views of pages: who writes mails and shows nothing is spared their cost at every cold start.
 
@@ -11,7 +11,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -20,25 +20,10 @@ if TYPE_CHECKING:
     from relais.gate import Gate, Role
     from relais.offer import Offer
     from relais.order import Milestone, Order
+    from relais.pages.digest_views import DigestView
+    from relais.pages.frame import Frame
     from relais.report import Finding
     from relais.roster import Freelancer, Reason
-    from relais.shop import Shop
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class Frame:
-    """What surrounds every page and mail: shop, language, zone, public address, the page's own path.
-
-    `other_lang` is the address of the same page in the other language, where there is one.
-    """
-
-    shop: Shop
-    lang: str
-    zone: str
-    home: str
-    path: str
-    now: datetime
-    other_lang: str | None = None
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -49,6 +34,7 @@ class LetterView:
     freelancer: accepted, will be paid), `reduced` (to the freelancer: a part was given back, `pay` is what is left),
     `settled` (to the client: a part was given back, the rest is accepted), `settlement`, `contested`, `unanswered` (to
     the client: what the seller proposes on a refund request, `facts` hold its `amount`), `paid`, `completed`,
+    `debit_pending`, `debit_failed` (what the bank said of a debit, `at` in `facts`),
     `onboarding` (to the freelancer: `pay` waits for their account), `unpaid` (to the seller, of the same),
     `parked`, `late`, `pick`, `stuck`, `taken` (to the
     freelancer: another was faster), `lost` (to the freelancer whose work goes on without them: `facts` hold `why`),
@@ -72,6 +58,7 @@ class LetterView:
     freelancer: Freelancer | None = None
     pay: int | None = None
     pay_by: datetime | None = None
+    pay_from: datetime | None = None
     deadline: datetime | None = None
     brief: tuple[tuple[str, str], ...] = ()
     note: str | None = None
@@ -120,5 +107,5 @@ class ReportView:
     held: Mapping[str, int] | None
 
 
-AnyLetter = LetterView | AnnouncementView | ReportView
+AnyLetter: TypeAlias = "LetterView | AnnouncementView | ReportView | DigestView"
 """Whatever can be sent."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from typing import assert_never
+from typing import TYPE_CHECKING, assert_never
 
 from relais.gate import Kind, Role
 from relais.money import format_amount
@@ -34,6 +34,9 @@ from relais.pages.phrases import (
 from relais.performer import Performer
 from relais.report import Finding
 
+if TYPE_CHECKING:
+    from relais.pages.digest import Item
+
 REMINDER = ".reminder"
 PREHEADER_LENGTH = 120
 ASKING = frozenset(
@@ -44,6 +47,7 @@ ASKING = frozenset(
         "rework",
         "revision",
         "review",
+        "second_review",
         "acceptance",
         "revised",
         "reopened",
@@ -64,6 +68,7 @@ ASKING = frozenset(
         "more_time",
         "more_time_given",
         "question",
+        "message",
         "counter",
         "rating",
         "appeal",
@@ -138,6 +143,7 @@ class Letter:
     reminded: str | None
     why: str
     own_page: str | None = None
+    cards: tuple[Item, ...] = ()
 
 
 def write(view: AnyLetter) -> Mail:
@@ -146,7 +152,11 @@ def write(view: AnyLetter) -> Mail:
         return _set(view, report(view), "")
     if isinstance(view, AnnouncementView):
         return _set(view, announced(view), view.said.order)
-    return _set(view, compose(view), view.order.id)
+    if isinstance(view, LetterView):
+        return _set(view, compose(view), view.order.id)
+    from relais.pages.digest import digest  # few shops want it
+
+    return _set(view, digest(view), "")
 
 
 def _set(view: AnyLetter, letter: Letter, reference: str) -> Mail:
@@ -244,7 +254,7 @@ def _note(view: LetterView, named: str, lang: str) -> str | None:
     """The words that a mail quotes: of a withdrawal's receipt what was declared, word for word."""
     if named == "withdrawn" and view.role is Role.CLIENT:
         return statement(view.order, view.offer, view.facts, lang, view.frame.zone)
-    quoted = named == "question" or named.startswith("agreement")
+    quoted = named in {"question", "answer"} or named.startswith("agreement")
     return view.note if view.role is not Role.CLIENT or quoted else None
 
 
@@ -323,6 +333,8 @@ def _after_lead(view: LetterView, named: str) -> tuple[str, ...]:
             seen = view.milestone is not None and view.milestone.version > 0
             said = ("order.refund.arrives", *(("order.refund.licence",) if seen else ()), "order.refund.nothing")
             return tuple(words.say(lang, key) for key in said)
+        case "brief", Role.CLIENT if view.order.by_debit:
+            return (words.say(lang, "debit.paid", price=words.money(view.order.price, view.order.currency, lang)),)
         case "proposal", Role.FREELANCER if view.others:
             others = words.say(lang, "own.others", count=view.others)
             return (f"{others} {words.say(lang, 'own.room', count=view.room)}",)
@@ -471,7 +483,7 @@ def _hello(view: LetterView, lang: str) -> str:
         case Role.FREELANCER:
             name = first_name(view.freelancer.name) if view.freelancer else ""
         case Role.SELLER | Role.CLOCK | Role.ENGINE:
-            name = first_name(view.frame.shop.seller)
+            name = first_name(str(view.facts.get("second") or view.frame.shop.seller))
         case _:
             assert_never(view.role)
     return words.say(lang, "mail.hello", name=name) if name else words.say(lang, "mail.hello.nobody")
@@ -600,6 +612,8 @@ def _pay_and_date(view: LetterView, pay: str, date: str) -> str:
 def _terms(view: LetterView, lang: str) -> tuple[str, ...]:
     policy, offer = view.offer.policy, view.offer
     paid = words.say(lang, "bind.paid", hold=words.duration(offer.clocks.hold_spoken, lang))
+    if view.pay_from is not None:
+        paid += " " + words.say(lang, "bind.paid_from", date=_short(view, view.pay_from, "day"))
     if view.pay_by is not None:
         paid += " " + words.say(lang, "bind.paid_by", date=_short(view, view.pay_by, "day"))
     rights = (words.say(lang, "bind.rights", rights=offer.rights.in_(lang)),) if offer.rights else ()

@@ -13,7 +13,7 @@ from relais.money import shares
 from relais.offer import Bears, FreelancerPaid, Offer, RefundCause
 from relais.order import Order
 from relais.pages import words
-from relais.pages.letter_views import Frame
+from relais.pages.frame import Frame
 from relais.roster import Reason
 from relais.withdrawal import concluded
 

@@ -20,7 +20,7 @@ from relais.gate import GOES_ON, Choice, DeclineWhy, Gate, GateId, Kind, Role, V
 from relais.offer import Disclosure, Offer, OfferStatus, RefundCause, Review
 from relais.order import Milestone, MilestoneStage, Order, OrderStage
 from relais.pages import words
-from relais.pages.letter_views import Frame
+from relais.pages.frame import Frame
 from relais.pages.phrases import (
     bears_in_words,
     dispute_reason,
@@ -95,6 +95,7 @@ GIVEN: Mapping[Kind, tuple[Choice, ...]] = {
     Kind.CANCEL_LATE: (Choice.WAIT, Choice.CANCEL),
     Kind.MORE_TIME: (Choice.GRANT, Choice.REFUSE),
     Kind.QUESTION: (Choice.ANSWER,),
+    Kind.MESSAGE: (Choice.ANSWER, Choice.GO_ON),
     Kind.COUNTER: (Choice.ACCEPT, Choice.REFUSE),
     Kind.DISPUTE: (Choice.SEND, Choice.ACCEPT),
     Kind.RATING: (Choice.APPEAL,),
@@ -367,6 +368,8 @@ def order_state(view: OrderView) -> str:
     back = money_back(view)
     match view.order.stage:
         case OrderStage.DRAFT:
+            if view.brief is not None:  # a debit is under way, and may be answered meanwhile
+                return "brief"
             to_pay = "to_pay" if view.checkout_action else "unpayable"
             return "confirming" if view.confirming else to_pay
         case OrderStage.PAID:
@@ -489,6 +492,7 @@ def _gate_facts(view: GateView) -> dict[str, Any]:
         "checked": tuple(one for at, one in enumerate(view.offer.checks) if not view.ticked or at in view.ticked),
         "lacking": any(one.key in LACKING for one in view.problems),
         "park_why": park_reason(view.gate.shown.get("why"), lang),
+        "park_by_bank": str(view.gate.shown.get("why")).endswith("_refused"),
         "confirm_from": _confirm_from(view, lang) if kind is Kind.CONFIRM else "",
         "dispute_why": dispute_reason(view.gate.shown.get("reason"), lang),
         "candidates": tuple(_candidate(one, view, lang) for one in view.candidates),
@@ -781,7 +785,18 @@ def _decided(view: AnsweredView, lang: str) -> str:
     named = words.say(lang, next(name for name in names if words.has(name)))
     at = words.when(view.decision.at, lang, view.frame.zone, "full")
     how = "yours" if view.yours and view.decision.via is Via.LINK else _how(view.decision.via)
-    return words.say(lang, f"decided.{how}", choice=named, at=at, seller=view.frame.shop.seller)
+    who = _decided_by(view)
+    return words.say(lang, f"decided.{'by' if who else how}", choice=named, at=at, seller=who or view.frame.shop.seller)
+
+
+def _decided_by(view: AnsweredView) -> str:
+    """Who of the seller and the second reviewer decided a review, for the other of them; nobody else is named."""
+    second = view.frame.shop.second_reviewer
+    if view.gate.id.kind is not Kind.REVIEW or view.yours or second is None or view.decision is None:
+        return ""
+    if view.decision.via is not Via.LINK:
+        return ""
+    return view.frame.shop.seller if view.decision.by == Role.SELLER.value else second["name"]
 
 
 def _how(via: Via) -> str:

@@ -28,7 +28,7 @@ from relais.checks import Found
 from relais.gate import Choice, Decision, Gate, Kind, Role
 from relais.offer import Extra, Offer, RefundCause
 from relais.order import Milestone, MilestoneStage, Order
-from relais.pages.letter_views import Frame
+from relais.pages.frame import Frame
 from relais.problem import Problem
 from relais.roster import Freelancer, Reason
 
@@ -70,9 +70,12 @@ class OfferView:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class BriefView:
-    """Screen B, inside the order's page: the brief to fill in, what was saved, until when, what it starts."""
+    """Screen B, inside the order's page: the brief to fill in, what was saved, until when, what it starts.
 
-    gate: Gate
+    Without a gate the order is not paid yet, a debit is under way: answers are kept, nothing is handed in.
+    """
+
+    gate: Gate | None
     action: str
     nonce: str
     files_action: str
@@ -114,6 +117,7 @@ class Said:
     text: str
     answer: bool
     to_client: bool
+    files: tuple[FileView, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -167,7 +171,9 @@ class OrderView:
     `parts` are the milestones of an order that has several; `reopens` those that silence accepted, each with its number
     and until when its client may still reopen it; `ratable` those that they may rate. `extras` may be added to a
     milestone (its number, what may), `extras_asked` wait for their payment (title, link). `stands_in`: the reader is
-    the seller, who fills the brief in for the client.
+    the seller, who fills the brief in for the client. `messages` is where the files of a message to the seller are
+    permitted, none where the client cannot write any; `messages_wait` until when one is answered that waits, `attached`
+    the files of one that comes back. Its form: `nonce`, `action` (message), `note`, `file` (repeated), `anyway`.
     """
 
     frame: Frame
@@ -196,6 +202,9 @@ class OrderView:
     leaving: LeavingView | None = None
     extras: tuple[tuple[str, tuple[Extra, ...]], ...] = ()
     extras_asked: tuple[tuple[str, str], ...] = ()
+    messages: str | None = None
+    messages_wait: datetime | None = None
+    attached: tuple[FileView, ...] = ()
     problems: tuple[Problem, ...] = ()
     typed: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
@@ -296,7 +305,8 @@ class GateView:
     freelancer is told how many `others` are open to them and the `room` they have left, on their `own_page`; `refund`
     is what a choice of that name gives back, in minor units. `links` came with the files, `withheld` is how many of
     them are shown once the work is accepted, `found` what was looked at by itself when it was handed in, `ticked` the
-    points of the checklist, from 0, that the seller ticked (none were, where it is empty). Of a refund request
+    points of the checklist, from 0, that the seller ticked (none were, where it is empty). `passed` are the files
+    of the form beside the gate's own: those that came with what the seller passes on. Of a refund request
     `bearings` say what giving back all of it comes to, for each cause, and `part` what the part that was typed does, to
     be confirmed.
     """
@@ -312,6 +322,7 @@ class GateView:
     freelancer: Freelancer | None = None
     pay: int | None = None
     pay_by: datetime | None = None
+    pay_from: datetime | None = None
     deadline: datetime | None = None
     brief: tuple[tuple[str, str], ...] = ()
     brief_files: tuple[FileView, ...] = ()
@@ -338,6 +349,7 @@ class GateView:
     picked: Choice | None = None
     thread: tuple[Said, ...] = ()
     rating: str | None = None
+    passed: tuple[FileView, ...] = ()
     asking: tuple[Asking, ...] = ()
     typed: Mapping[str, str] = dataclasses.field(default_factory=dict)
     problems: tuple[Problem, ...] = ()

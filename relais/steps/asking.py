@@ -46,7 +46,7 @@ def open_side(
             if not last:
                 raise
             continue
-        if at_once and Owed.MAIL.value in opened.owes:
+        if opened.digested or (at_once and Owed.MAIL.value in opened.owes):
             send_first(ports, situation, opened)
         return opened
     return None
@@ -57,6 +57,6 @@ def numbered(situation: Situation, known: Iterable[Gate], gates: tuple[Gate, ...
     used = max((gate.id.ordinal for gate in known), default=0)
     first = max(used, sides_opened(situation)) + 1
     return tuple(
-        owing(replace(gate, id=GateId(situation.number, gate.id.kind, number)), situation.now)
+        owing(replace(gate, id=GateId(situation.number, gate.id.kind, number)), situation)
         for number, gate in enumerate(gates, start=first)
     )

@@ -93,11 +93,11 @@ def _propose(ports: Ports, situation: Situation) -> Gate:
         gates = tuple(
             owing(
                 _asking(ports, situation, ranked, one, people[one.freelancer], seat),
-                situation.now,
+                situation,
             )
             for seat, one in enumerate(chosen, start=1)
         )
-        others = [Put(gate_key(one.order, str(one.id)), gate_row(owing(one, situation.now))) for one in gates[1:]]
+        others = [Put(gate_key(one.order, str(one.id)), gate_row(owing(one, situation))) for one in gates[1:]]
         try:
             return create(ports, situation, gates[0], (*others, *map(_room, gates)))
         except ConditionFailedError as failed:

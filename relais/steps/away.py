@@ -62,8 +62,13 @@ def seller_away(ports: Ports, before: Shop, after: Shop) -> int:
 
 
 def _moved(ports: Ports, mine: Callable[[Gate], bool], before: Calendar, after: Calendar, away: Away) -> int:
-    gates = [gate for gate in _open(ports) if mine(gate) and gate.id.kind not in GOES_ON and gate.deadline is not None]
+    gates = [gate for gate in _open(ports) if mine(gate) and _moves(gate) and gate.deadline is not None]
     return sum(_move(ports, gate, before, after, away) for gate in gates)
+
+
+def _moves(gate: Gate) -> bool:
+    """Whether days away move its dates: a message goes on while its order stands still, but nobody away answers it."""
+    return gate.id.kind not in GOES_ON or gate.id.kind is Kind.MESSAGE
 
 
 def _open(ports: Ports) -> Iterator[Gate]:

@@ -33,7 +33,7 @@ from relais.gate import (
 from relais.metrics import Metric
 from relais.order import MilestoneStage, Order, OrderStage, order_from_row, stamp
 from relais.ports import ConditionFailedError, MailRefusedError, Ports
-from relais.rows import Change, Key, Row, address_hash, equals, gate_key, order_key, present
+from relais.rows import DIGEST_KEY, Change, Key, Row, address_hash, equals, gate_key, order_key, present
 from relais.steps import letters
 from relais.steps.acts import SETTLES_WITHIN
 from relais.steps.contracts import counted_anew, terms_put
@@ -147,7 +147,11 @@ def _put_off(ports: Ports, key: Key, row: Row) -> None:
 
 
 def _settle(ports: Ports, key: Key, row: Row) -> None:
-    if key.sk == "ORDER":
+    if key == DIGEST_KEY:
+        from relais.steps.digest import send  # few shops want it
+
+        send(ports, row)
+    elif key.sk == "ORDER":
         _order(ports, order_from_row(row))
     elif key.sk.startswith("G#"):
         _gate(ports, gate_from_row(row))
@@ -206,7 +210,11 @@ def _order(ports: Ports, order: Order) -> None:
         return
     if order.owes_mail is not None:
         _claim_of_order(ports, order, "owes_mail", order.owes_mail, as_read)
-        tell_completed(ports, order)
+        _tell(ports, order)
+        return
+    if order.settling and order.session is not None:
+        _claim(ports, key, as_read, now + HEARTBEAT)
+        ports.background.run_act(order.session, Owed.DEBIT.value)
         return
     if order.owes_address is not None:
         _claim_of_order(ports, order, "owes_address", order.owes_address, as_read)
@@ -246,6 +254,16 @@ def _order(ports: Ports, order: Order) -> None:
         roll_over(ports, order)
     elif forgotten(ports, order):
         next_run(ports, order, "nobody is asked for what it waits for")
+
+
+def _tell(ports: Ports, order: Order) -> None:
+    """The last mails of an order; of one that is not paid, what the bank said of its debit."""
+    if order.stage is not OrderStage.DRAFT:
+        tell_completed(ports, order)
+        return
+    from relais.steps.debits import tell_debit  # a debit is rare: no other tick loads it
+
+    tell_debit(ports, order)
 
 
 def _paused_until(order: Order) -> datetime | None:
@@ -340,8 +358,13 @@ def _gate(ports: Ports, gate: Gate) -> None:
 
 
 def _tell_seller(ports: Ports, situation: Situation, gate: Gate) -> None:
-    """The seller may answer for whoever does not: told once, in the seller's hours; claimed, then sent."""
-    key, as_read, shop = gate_key(gate.order, str(gate.id)), stamp(gate.due or situation.now), situation.shop.calendar
+    """Somebody may answer for whoever does not: told once, in the shop's hours; claimed, then sent.
+
+    Of a brief the seller; of a review the second reviewer, also while the seller is away.
+    """
+    away = gate.id.kind is not Kind.REVIEW
+    shop = situation.shop.calendar if away else Calendar(situation.shop.hours)
+    key, as_read = gate_key(gate.order, str(gate.id)), stamp(gate.due or situation.now)
     now = situation.now
     due = now + OWED_AFTER if reminder_due(gate, now) else next_due(gate, now) or now + HEARTBEAT
     if not _in_hours(shop, now):
@@ -354,7 +377,10 @@ def _tell_seller(ports: Ports, situation: Situation, gate: Gate) -> None:
         guards=(equals("due", as_read), equals("status", Status.OPEN.value), present("tells_seller")),
     )
     ports.store.write(claim)
-    ports.mailer.send(letters.fill_in(ports, situation, gate))
+    if gate.id.kind is not Kind.REVIEW:
+        ports.mailer.send(letters.fill_in(ports, situation, gate))
+    elif situation.shop.second_reviewer is not None:
+        ports.mailer.send(letters.second_review(ports, situation, gate))
 
 
 def _after(at: datetime, now: datetime) -> datetime:
@@ -528,7 +554,7 @@ def _stay(ports: Ports, situation: Situation, gate: Gate, *, reached: bool = Tru
     if gate.role is Role.ENGINE:
         ports.background.run_act(gate.order, "acts")
         return
-    reminded = reached and gate.role in {Role.SELLER, Role.FREELANCER}
+    reminded = reached and gate.role in {Role.SELLER, Role.FREELANCER} and not gate.digested
     if reminded and _in_hours(_calendar(ports, situation, gate), situation.now):
         ports.mailer.send(letters.reminder(ports, situation, gate))
 
@@ -573,4 +599,11 @@ def _remind(ports: Ports, situation: Situation, gate: Gate) -> None:
         guards=(equals("due", as_read), equals("status", Status.OPEN.value)),
     )
     ports.store.write(claim)
-    ports.mailer.send(letters.reminder(ports, situation, gate))
+    if not gate.digested or _reminds(situation, gate):
+        ports.mailer.send(letters.reminder(ports, situation, gate))
+
+
+def _reminds(situation: Situation, gate: Gate) -> bool:
+    from relais.steps.digest import reminds  # few shops want it
+
+    return reminds(situation, gate)

@@ -13,11 +13,12 @@ from typing import Any
 from relais import ledger
 from relais.act import ActKind, ActState, act_from_row
 from relais.metrics import Metric
-from relais.order import instant, is_order_id, stamp
-from relais.pages.letter_views import Frame, ReportView
+from relais.order import Debit, OrderStage, instant, is_order_id, stamp
+from relais.pages.frame import Frame
+from relais.pages.letter_views import ReportView
 from relais.ports import BankSilentError, ConditionFailedError, MailRefusedError, Ports, Store
 from relais.report import MOST_KEPT, Finding, FindingKind, booked_in_stripe, findings
-from relais.rows import REPORT_KEY, SHOP_KEY, Put, Row
+from relais.rows import REPORT_KEY, SHOP_KEY, Put, Row, order_key
 from relais.steps.book import booked, latest, months_between
 from relais.steps.decisions import entry_put
 from relais.steps.situation import shop_from
@@ -69,10 +70,18 @@ def compare(ports: Ports, *, since: datetime, first: bool) -> Report:
 def _told_apart(ports: Ports, found: Iterable[Finding]) -> Iterator[Finding]:
     """A refund that waits for money in the balance is no difference; after ten days somebody should bring some."""
     for one in found:
+        if one.kind is FindingKind.UNEXPLAINED and one.order is not None and waits_for_bank(ports.store, one.order):
+            continue  # a debit's line comes before its bank's answer: clearing ages from that on (design: money B 2a)
         if one.kind is not FindingKind.MISSING or not waits_for_money(ports.store, one.reference):
             yield one
         elif one.since is not None and ports.now() - one.since > PENDING_TOO_LONG:
             yield replace(one, kind=FindingKind.REFUND_PENDING)
+
+
+def waits_for_bank(store: Store, order: str) -> bool:
+    """Whether an order's debit has no answer yet: what Stripe has booked of it is not final, and may come back."""
+    row = store.get(order_key(order))
+    return row is not None and row["stage"] == OrderStage.DRAFT.value and row.get("debit") == Debit.PENDING.value
 
 
 def waits_for_money(store: Store, operation: str) -> bool:

@@ -8,15 +8,17 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, assert_never
+from zoneinfo import ZoneInfo
 
 from relais.calendar import Calendar, Duration, Rule, due_after, remind_at
-from relais.gate import Choice, Default, Gate, GateId, Kind, Role
+from relais.gate import OWED_AFTER, Choice, Default, Gate, GateId, Kind, Role
 from relais.money import shares
 from relais.offer import Clocks, Release
 from relais.order import Engagement, Milestone, stamp
 from relais.roster import Freelancer, Ranked, Standing
+from relais.rows import address_hash
 from relais.steps.decisions import working_dates
-from relais.steps.situation import Situation
+from relais.steps.situation import Situation, safe_from
 from relais.withdrawal import right_until
 
 PARK_RULE = Rule.parse("1 wd; half")
@@ -36,6 +38,7 @@ CONFIRM_RULE = Rule.parse("3 wd; 1 wd, 2 wd")
 """A second yes to money that leaves: well within what the law leaves for pay and for refunds (decision 0026)."""
 UNANSWERED_RULE = Rule.parse("5 wd; 2 wd")
 """What a client has to choose in whose request the seller left unanswered; then all goes back (people 5b)."""
+(HALF_WAY,) = Rule.parse("1 wd; half").reminders
 AFTER_SENT_BACK = Duration.parse("1 wd")
 TAKEN_OVER = Duration.parse("2 wd")
 AFTER_REVISION = Duration.parse("2 wd")
@@ -76,6 +79,7 @@ def contract(situation: Situation, kind: Kind, link_key: str) -> Gate:
             | Kind.CANCEL_LATE
             | Kind.MORE_TIME
             | Kind.QUESTION
+            | Kind.MESSAGE
             | Kind.COUNTER
             | Kind.DISPUTE
             | Kind.AGREEMENT
@@ -351,8 +355,27 @@ def _review(situation: Situation, link_key: str) -> Gate:
         default=Default.STAY,
         deadline=deadline,
         reminders=reminders,
-        shown=_version_shown(situation),
+        tells_seller=_second_told(situation, deadline),
+        shown=_version_shown(situation) | _second_shown(situation),
     )
+
+
+def _second_told(situation: Situation, deadline: datetime) -> datetime | None:
+    """When the second reviewer is asked as well: half-way to the deadline, at once while the seller is away (5b)."""
+    shop, now = situation.shop, situation.now
+    if shop.second_reviewer is None:
+        return None
+    today = now.astimezone(ZoneInfo(shop.zone)).date()
+    if any(away.covers(today) for away in shop.away):
+        return now + OWED_AFTER
+    (half,) = remind_at((HALF_WAY,), now, deadline, shop.calendar) or (now + OWED_AFTER,)
+    return half
+
+
+def _second_shown(situation: Situation) -> dict[str, Any]:
+    """To whom the link of the second reviewer is bound: a changed address gets another one at the next review."""
+    second = situation.shop.second_reviewer
+    return {} if second is None else {"second": address_hash(second["email"]), "second_lang": second["lang"]}
 
 
 def _acceptance(situation: Situation, link_key: str) -> Gate:
@@ -439,6 +462,9 @@ def _hold(situation: Situation, link_key: str) -> Gate:
     if engaged.engagement.by_hand:
         wait = Duration.parse("0 wh")  # nobody is to be paid (design: people 5b, hold)
     until = due_after(wait, situation.now, situation.shop.calendar)
+    safe = None if engaged.engagement.by_hand else safe_from(situation)
+    if safe is not None:
+        until = max(until, safe)  # a debit's bank may take it back: not before some days by policy (money A 10)
     withdraws = right_until(situation.order, (engaged.milestone,), situation.now)
     if withdraws is not None and not engaged.milestone.refunded:
         until = max(until, withdraws)  # never before an open right of withdrawal ends (design: people 5b)
@@ -528,7 +554,7 @@ def side_rule(clocks: Clocks, kind: Kind) -> Rule | None:
             return clocks.late
         case Kind.MORE_TIME:
             return clocks.more_time
-        case Kind.QUESTION:
+        case Kind.QUESTION | Kind.MESSAGE:
             return clocks.question
         case Kind.COUNTER:
             return clocks.counter

@@ -256,6 +256,7 @@ def effects(situation: Situation, gate: Gate, answer: Answer) -> Effects:
             | Kind.CANCEL_LATE
             | Kind.MORE_TIME
             | Kind.QUESTION
+            | Kind.MESSAGE
             | Kind.COUNTER
             | Kind.DISPUTE
             | Kind.AGREEMENT

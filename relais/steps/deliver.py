@@ -34,6 +34,7 @@ from relais.problem import Problem, Typed
 from relais.rows import Write
 from relais.steps.acceptance import give_more_time
 from relais.steps.again import gate_page, may_be_asked, notice, offer_page, order_page
+from relais.steps.asks import PASSED_ON
 from relais.steps.decisions import Answer
 from relais.steps.door import answer
 from relais.steps.forms import (
@@ -62,16 +63,19 @@ from relais.steps.interrupt import (
 from relais.steps.lateness import ask_more_time, read_deadline, read_late
 from relais.steps.leaving import RightOverError, WorkBegunError, ask_to_end, cancel_unstarted, withdraw
 from relais.steps.links import (
+    SECOND,
     LinkRefusedError,
     NonceRefusedError,
     OpenedGate,
     check_gate_nonce,
     check_order_nonce,
+    check_stand_in_nonce,
     gate_path,
     open_freelancer,
     open_gate_link,
     open_order,
     order_path,
+    stand_in_path,
 )
 from relais.steps.lists import keep_lists
 from relais.steps.picks import PICK_FIELDS, read_pick
@@ -98,15 +102,17 @@ if TYPE_CHECKING:
     from relais.steps.show import Shown
 
 
-OFFER_FIELDS = frozenset({"client_kind", "start_now", "ends_when_done", "lang"})
+OFFER_FIELDS = frozenset({"client_kind", "start_now", "ends_when_done", "lang", "payment", "address"})
 LEAVING_FIELDS = frozenset({"name", "declare", "sure", "note"})
 ORDER_FIELDS = (
-    frozenset({"nonce", "action", "address", "file", "ready", "milestone", "reopen", "stars", "extra"}) | LEAVING_FIELDS
+    frozenset({"nonce", "action", "address", "file", "ready", "milestone", "reopen", "stars", "anyway", "extra"})
+    | LEAVING_FIELDS
 )
 ASK_FIELDS = frozenset({"ask", "stops", "anyway"})
 GATE_FIELDS = frozenset({"nonce", "choice", "note", "file", "why", "stripe_id"}).union(
     PICK_FIELDS, ASK_FIELDS, SETTLEMENT_FIELDS, HANDING_IN_FIELDS
 )
+CARD, DEBIT = "card", "sepa_debit"
 CHECKOUT_FIELDS = frozenset({"nonce", "extra"})
 STARS = frozenset("12345")
 FILES = frozenset({"file"})
@@ -191,11 +197,13 @@ def order_offer(ports: Ports, request: Request, slug: str) -> Shown | Response:
     """The offer's button: an order of this visitor's own, then the hosted checkout."""
     check_fields(request, OFFER_FIELDS)
     lang = language(request)
-    problems = _consent_problems(request)
+    problems = _consent_problems(request) + _payment_problems(request)
     if problems:
         return offer_page(ports, slug, lang, problems, request.typed())
     consumer = request.first("client_kind") == "consumer"
-    order = draft(ports, slug, lang, consumer=consumer, express=consumer)  # both boxes were asked for above
+    debit_of = request.first("address") if request.first("payment") == DEBIT else None
+    # Both boxes of a consumer were asked for above.
+    order = draft(ports, slug, lang, consumer=consumer, express=consumer, debit_of=debit_of)
     return redirect(checkout(ports, order))
 
 
@@ -205,6 +213,16 @@ def _consent_problems(request: Request) -> tuple[Problem, ...]:
         return (Problem("kind_missing", "client_kind"),)
     missing = kind == "consumer" and not (request.first("start_now") and request.first("ends_when_done"))
     return (Problem("consent_missing", "start_now"),) if missing else ()
+
+
+def _payment_problems(request: Request) -> tuple[Problem, ...]:
+    """How it is paid: by card where nothing is said. Debits are counted by their client's address (money A 10)."""
+    means = request.first("payment") or CARD
+    if means not in {CARD, DEBIT}:
+        return (Problem("payment_missing", "payment"),)
+    if means == DEBIT and not _is_address(request.first("address")):
+        return (Problem("address_invalid", "address"),)
+    return ()
 
 
 def go_to_checkout(ports: Ports, request: Request, order: Order) -> Shown | Response:
@@ -250,6 +268,10 @@ def post_order(ports: Ports, request: Request, order: Order) -> Shown | Response
             return _post_agree(ports, request, order, typed)
         case "extra":
             return _post_extra(ports, request, order, typed)
+        case "message":
+            from relais.steps.writing import post_on_order  # no other form of the page loads it
+
+            return post_on_order(ports, request, order, typed)
         case _:
             return order_page(ports, order, request, with_problems(typed, Problem("choice_missing", "action")))
 
@@ -400,6 +422,8 @@ def _post_brief(
     ports: Ports, request: Request, order: Order, offer: Offer, typed: Typed, *, hand_in: bool
 ) -> Shown | Response:
     gate = brief_gate(ports, order)
+    if gate is None and order.settling:
+        return _keep_answers(ports, request, order, typed)
     if gate is None:
         return redirect(order_path(ports, order))
     return take_brief(
@@ -413,6 +437,26 @@ def _post_brief(
         again=lambda wrong: order_page(ports, order, request, wrong),
         hand_in=hand_in,
     )
+
+
+def _keep_answers(ports: Ports, request: Request, order: Order, typed: Typed) -> Shown | Response:
+    """The client answers while their debit is under way: it is kept; the brief is handed in once the order is paid."""
+    fields = _brief_answers(typed)
+    problems = _brief_too_long(fields)
+    if problems:
+        return order_page(ports, order, request, with_problems(typed, *problems))
+    save_brief(ports, order.id, fields, ())
+    return redirect(f"{order_path(ports, order)}?saved=1")
+
+
+def _brief_answers(typed: Typed) -> dict[str, str]:
+    return {key: value for key, value in typed.fields.items() if key.startswith(("q_", "skip_"))}
+
+
+def _brief_too_long(fields: Mapping[str, str]) -> tuple[Problem, ...]:
+    if sum(len(value) for value in fields.values()) <= BRIEF_LIMIT:
+        return ()
+    return (Problem("brief_too_long", None, {"limit": BRIEF_LIMIT}),)
 
 
 def take_brief(
@@ -432,9 +476,9 @@ def take_brief(
 
     `again` shows the page with what is wrong.
     """
-    fields = {key: value for key, value in typed.fields.items() if key.startswith(("q_", "skip_"))}
-    if sum(len(value) for value in fields.values()) > BRIEF_LIMIT:
-        return again(with_problems(typed, Problem("brief_too_long", None, {"limit": BRIEF_LIMIT})))
+    fields = _brief_answers(typed)
+    if too_long := _brief_too_long(fields):
+        return again(with_problems(typed, *too_long))
     if len(typed.files) > offer.max_files:
         return again(with_problems(typed, too_many(offer)))
     save_brief(ports, gate.order, fields, typed.files)
@@ -522,7 +566,8 @@ def measured(ports: Ports, keys: tuple[str, ...]) -> tuple[list[dict[str, Any]],
 def post_gate(ports: Ports, request: Request, opened: OpenedGate) -> Shown | Response:
     """An answer to a gate, by its link."""
     order, gate = opened.order, opened.gate
-    if opened.stands_in:
+    second = opened.stands_in and gate.id.kind is Kind.REVIEW
+    if opened.stands_in and not second:
         from relais.steps.stand_in import post_stand_in  # rare: no other answer loads it
 
         return post_stand_in(ports, request, opened)
@@ -532,10 +577,17 @@ def post_gate(ports: Ports, request: Request, opened: OpenedGate) -> Shown | Res
     if gate.status is not Status.OPEN or gate.id.kind is Kind.BRIEF:
         return gate_page(ports, opened)
     try:
-        check_gate_nonce(ports, order, gate, request.first("nonce"))
+        if second:
+            check_stand_in_nonce(ports, gate, request.first("nonce"))
+        else:
+            check_gate_nonce(ports, order, gate, request.first("nonce"))
     except NonceRefusedError:
         return gate_page(ports, opened, typed=with_problems(typed, Problem("nonce_expired")))
-    if request.first("ask"):
+    if gate.id.kind in PASSED_ON and request.form.get("file"):
+        from relais.steps.writing import with_carried  # as files with words are
+
+        typed = with_carried(ports, request, gate, typed)
+    if request.first("ask") and not second:
         return _post_ask(ports, request, opened, typed)
     chosen = request.first("choice")
     if chosen not in {choice.value for choice in gate.choices if choice is not Choice.LAPSED}:
@@ -549,14 +601,29 @@ def post_gate(ports: Ports, request: Request, opened: OpenedGate) -> Shown | Res
         problems += missing
     facts, wrong = besides(ports, order, gate, choice, typed.fields)
     problems += wrong
-    if gate.id.kind is Kind.QUESTION and request.first("anyway") != "yes":
-        problems += _meeting(ports, gate, note)
+    if gate.id.kind in PASSED_ON and choice is Choice.ANSWER:
+        if request.first("anyway") != "yes":
+            problems += _meeting(ports, gate, note)
+        said, unfit = _files_said(ports, request, gate, typed)
+        handed, problems = {"files": said}, problems + unfit
     if problems:
         mark_posted(ports, gate)
         return gate_page(ports, opened, typed=with_problems(typed, *problems))
     kept = keep_text(ports, order.id, f"note-{gate.id}", note) if note else None
-    by = gate.owner if gate.role is Role.FREELANCER else gate.role.value
-    return _through_the_door(ports, gate, Answer(choice, by, Via.LINK, kept, handed | facts))
+    by = gate.owner if gate.role is Role.FREELANCER else SECOND if second else gate.role.value
+    path = stand_in_path(ports, gate) if second else ""
+    return _through_the_door(ports, gate, Answer(choice, by, Via.LINK, kept, handed | facts), path)
+
+
+def _files_said(
+    ports: Ports, request: Request, gate: Gate, typed: Typed
+) -> tuple[list[dict[str, Any]], tuple[Problem, ...]]:
+    """The files that come with words, and what is wrong with them."""
+    if not typed.files:
+        return [], ()
+    from relais.steps.writing import answer_files  # most words come without files
+
+    return answer_files(ports, gate, typed, anyway=request.first("anyway") == "yes")
 
 
 def _points(ports: Ports, order: Order, gate: Gate) -> frozenset[str]:
@@ -593,6 +660,11 @@ def _post_ask(ports: Ports, request: Request, opened: OpenedGate, typed: Typed) 
         return post_counter(
             ports, request, opened, lambda *of: gate_page(ports, opened, typed=with_problems(typed, *of))
         )
+    if asked == Kind.MESSAGE.value:
+        from relais.steps.writing import post_beside  # likewise: no other form loads it
+
+        sent = post_beside(ports, request, opened.order, gate, typed)
+        return redirect(sent) if isinstance(sent, str) else gate_page(ports, opened, typed=with_problems(typed, *sent))
     if gate.id.kind is Kind.ACCEPTANCE:
         if request.first("sure") != "yes":
             # A scanner that presses every button of a page has chosen nothing (promise 4).
@@ -602,14 +674,21 @@ def _post_ask(ports: Ports, request: Request, opened: OpenedGate, typed: Typed) 
         return redirect(f"{gate_path(ports, opened.order, gate)}#more-time")
     problems = note_problems(note, required=True)
     until: datetime | None = None
+    said: list[dict[str, Any]] = []
     if asked == Kind.MORE_TIME.value:
         facts, wrong = read_deadline(situation, typed.fields.get("until", ""))
         problems += wrong
         until = None if wrong else datetime.fromisoformat(facts["until"])
         if until is not None and gate.deadline is not None and until <= gate.deadline:
             problems += (Problem("until_not_later", "until"),)
-    elif request.first("anyway") != "yes":
-        problems += _meeting(ports, gate, note)
+    else:
+        if request.first("anyway") != "yes":
+            problems += _meeting(ports, gate, note, asked)
+        if gate.id.kind in PASSED_ON and request.first("sure") != "yes" and _untouched(ports, gate, note):
+            # The words stand in the form already: a scanner that presses its button has passed nothing on (promise 4).
+            problems += (Problem("pass_on_missing", "note"),)
+        said, unfit = _files_said(ports, request, gate, typed)
+        problems += unfit
     if problems:
         if note.strip():
             # A scanner that presses the button of an empty form is not the owner (decision 0005).
@@ -622,7 +701,7 @@ def _post_ask(ports: Ports, request: Request, opened: OpenedGate, typed: Typed) 
         _by_rule(ports, wished if wished is not None and wished.shown.get("by_rule") else None)
     else:
         digest = kept.rpartition("-")[2]
-        ask(ports, Question(gate, kept, digest, stops=request.first("stops") == "yes"))
+        ask(ports, Question(gate, kept, digest, stops=request.first("stops") == "yes", files=tuple(said)))
     return redirect(f"{gate_path(ports, opened.order, gate)}#thread")
 
 
@@ -633,10 +712,15 @@ def _by_rule(ports: Ports, wished: Gate | None) -> None:
         answer(ports, read_situation(ports, wished.order, wished.id.milestone), wished, given)
 
 
-def _meeting(ports: Ports, gate: Gate, note: str) -> tuple[Problem, ...]:
+def _untouched(ports: Ports, gate: Gate, note: str) -> bool:
+    """Whether a form holds but the words that the seller is to pass on."""
+    return "".join(note.split()) == "".join((ports.files.get_text(gate.shown["text"]) or "").split())
+
+
+def _meeting(ports: Ports, gate: Gate, note: str, asked: str = "") -> tuple[Problem, ...]:
     """What would let people who are hidden from each other meet: told before it is sent."""
     situation = read_situation(ports, gate.order, gate.id.milestone)
-    return tuple(Problem(f"contact_{one.value}", "note") for one in flagged(ports, situation, gate, note))
+    return tuple(Problem(f"contact_{one.value}", "note") for one in flagged(ports, situation, gate, note, asked))
 
 
 def besides(
@@ -696,6 +780,6 @@ def _through_the_door(
     try:
         decided = answer(ports, situation, gate, given, more)
     except (AlreadyAnsweredError, ChoiceNotOfferedError) as late:
-        stands_in = gate.id.kind is Kind.BRIEF and given.by != gate.role.value
+        stands_in = gate.id.kind in {Kind.BRIEF, Kind.REVIEW} and given.by != gate.role.value
         return gate_page(ports, OpenedGate(situation.order, late.gate, stands_in))
     return redirect(path or gate_path(ports, situation.order, decided))

@@ -18,7 +18,7 @@ from relais.bank import bank_entry, moves_money
 from relais.calendar import Reminder, remind_at, subtract_working_days
 from relais.charge import Charge, fundings, given_back_to
 from relais.dispute import ENDED, Dispute, DisputeSeen, DisputeState, dispute_from_row, dispute_row
-from relais.gate import OWED_AFTER, OWED_TRIES, Choice, Default, Gate, Kind, due_shard
+from relais.gate import OWED_AFTER, OWED_TRIES, Choice, Default, Gate, Kind, Role, due_shard
 from relais.metrics import Metric
 from relais.offer import RefundCause
 from relais.order import ORDER_LEVEL, Milestone, MilestoneStage, Order, OrderStage, stamp
@@ -49,7 +49,14 @@ from relais.steps.asking import open_side
 from relais.steps.charges import charges_of, drawn, own_funding
 from relais.steps.contracts import asked
 from relais.steps.decisions import bank_puts, entry_put
-from relais.steps.interrupt import InterruptMetError, NothingToCancelError, cancel_writes, cancellable, sweep
+from relais.steps.interrupt import (
+    InterruptMetError,
+    NothingToCancelError,
+    cancel_milestone,
+    cancel_writes,
+    cancellable,
+    sweep,
+)
 from relais.steps.late_refund import claim_of, claim_writes, of_bonus, own_left, unchanged
 from relais.steps.side import withdraw_moot
 from relais.steps.situation import Situation, disputes_on, kept_share, read_milestones, read_order, read_situation
@@ -73,6 +80,9 @@ def dispute_told(ports: Ports, dispute_id: str) -> None:
     _book_lines(ports, seen)
     row = ports.store.get(dispute_key(seen.order, seen.id))
     known = None if row is None else dispute_from_row(row)
+    if known is not None and known.state is DisputeState.LOST:
+        end_what_is_gone(ports, seen.order)  # a call that booked the loss may have died before it
+        return
     if known is not None and (known.state in ENDED or known.state is seen.state):
         return
     match seen.state:
@@ -314,11 +324,19 @@ def _loss(ports: Ports, order: Order, seen: DisputeSeen) -> _Loss:
     for act in _unmade_refunds(ports, order.id):
         if act.body.get("payment_intent") == seen.payment_intent:  # a dispute is about one charge
             _made_by_the_bank(loss, act, seen.id)
+    if order.refunded >= order.paid:
+        return loss  # a debit that was refunded and is taken back besides: all of it is lost (design: money A 1)
     milestones = read_milestones(ports.store, order.id)
-    for milestone in sorted(milestones, key=lambda one: (one.accepted, one.sent > 0, one.number)):
+    for milestone in sorted(milestones, key=_falls_on):
         _share_of(ports, loss, read_situation(ports, order.id, milestone.number), later, seen)
     loss.left = min(loss.left, order.left + loss.back)
     return loss
+
+
+def _falls_on(milestone: Milestone) -> tuple[bool, bool, bool, int]:
+    """What has not begun first, from the last; then work under way; then what was accepted, and what was paid out."""
+    number = int(milestone.number)
+    return milestone.accepted, milestone.sent > 0, not milestone.unbegun, -number if milestone.unbegun else number
 
 
 def _refunds(ports: Ports, order: str) -> list[Act]:
@@ -478,7 +496,10 @@ def _unpaid(loss: _Loss, situation: Situation, milestone: Milestone, part: int, 
 def end_what_is_gone(ports: Ports, order_id: str) -> None:
     """Work that nobody pays for any more is called off: its questions are closed, its people told."""
     order = read_order(ports.store, order_id)
-    if order.paid == 0 or order.refunded < order.paid or order.stage is OrderStage.COMPLETED:
+    if order.paid == 0 or order.stage is OrderStage.COMPLETED:
+        return
+    if order.refunded < order.paid:
+        _end_milestones(ports, order_id)
         return
     try:
         ports.store.write(cancel_writes(ports, cancellable(ports, order_id), by="engine", cause=CAUSE, note=None))
@@ -486,6 +507,17 @@ def end_what_is_gone(ports: Ports, order_id: str) -> None:
         ports.note(over)
         return
     sweep(ports, order_id)
+
+
+def _end_milestones(ports: Ports, order_id: str) -> None:
+    """Of an order that goes on: milestones whose whole share is gone before anybody accepted them."""
+    for milestone in read_milestones(ports.store, order_id):
+        if milestone.accepted or milestone.held > 0 or milestone.refund_in_transit:
+            continue
+        try:
+            cancel_milestone(ports, order_id, milestone.number, by=Role.ENGINE, cause=CAUSE)
+        except (NothingToCancelError, InterruptMetError) as over:
+            ports.note(over)
 
 
 # What the seller decided ------------------------------------------------------------------------------------------

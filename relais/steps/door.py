@@ -93,6 +93,10 @@ def decided(ports: Ports, situation: Situation, gate: Gate, given: Answer) -> Ca
             from relais.steps.counters import counter_answered
 
             return counter_answered(ports, situation, gate, given)
+        case Kind.MESSAGE:
+            from relais.steps.writing import message_answered  # likewise
+
+            return message_answered(ports, situation, gate, given)
         case Kind.DISPUTE:
             from relais.steps.dispute_gate import dispute_answered  # likewise
 

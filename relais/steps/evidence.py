@@ -64,6 +64,7 @@ def pack(ports: Ports, situation: Situation) -> dict[str, str]:
         "Consent": _consent(situation),
         "What was ordered": _ordered(ports, situation),
         "What was handed in": "\n".join(_versions(ports, situation, gates)) or "Nothing yet.",
+        "Messages": "\n".join(_messages(ports, order.id)),
         "Decisions": "\n".join(_decisions(gates)) or "None yet.",
         "Mails": "\n".join(_mails(gates)) or "None yet.",
         "Refund policy": _policy(situation),
@@ -134,6 +135,15 @@ def _versions(ports: Ports, situation: Situation, gates: list[Gate]) -> Iterator
 
 def _shows_work(gate: Gate) -> bool:
     return gate.role is Role.CLIENT and "version" in gate.shown
+
+
+def _messages(ports: Ports, order: str) -> Iterator[str]:
+    """What client and seller wrote to each other, with the files; what the maker and the seller wrote is nobody's."""
+    rows = [row for row in ports.store.query(f"O#{order}", "Q#") if row["with"] == Role.CLIENT.value]
+    for row in sorted(rows, key=lambda row: (row["at"], row["sk"])):
+        yield f"{row['at']}: the {row['by']} wrote: {ports.files.get_text(row['text']) or ''}"
+        for one in with_lists(ports, row).get("files", ()):
+            yield f"  {one['name']}, {one['size']} bytes, SHA-256 {one['sha256']}"
 
 
 def _decisions(gates: list[Gate]) -> Iterator[str]:

@@ -209,7 +209,7 @@ def create(ports: Ports, situation: Situation, gate: Gate, more: tuple[Write, ..
 
     Of two openings at once one creates the row; the other finds it.
     """
-    opened = owing(gate, situation.now)
+    opened = owing(gate, situation)
     key = gate_key(gate.order, str(gate.id))
     try:
         ports.store.write(Put(key, gate_row(opened)), *cleared(situation), *more)
@@ -220,15 +220,30 @@ def create(ports: Ports, situation: Situation, gate: Gate, more: tuple[Write, ..
         if row is None:
             raise
         return gate_from_row(row)
+    if opened.digested:
+        awaits_digest(ports, situation)
     if gate.id.kind is Kind.PARK:
         ports.counter.count(Metric.PARKED)
     return opened
 
 
-def owing(gate: Gate, now: datetime) -> Gate:
+def awaits_digest(ports: Ports, situation: Situation) -> None:
+    """A decision waits for the seller's digest: the next one is due. Lost here, the gate mails its own letter."""
+    from relais.steps.digest import wake  # few shops want it
+
+    wake(ports, situation.shop)
+
+
+def owing(gate: Gate, situation: Situation) -> Gate:
     """A new gate with the mail that it owes, unless that is held back, and the instant at which the clock looks."""
+    now = situation.now
     owes = {Owed.MAIL.value: 0} if letters.expected(gate) and gate.send_after is None else {}
-    return replace(gate, owes=owes, due=now + OWED_AFTER if owes else next_due(gate, now))
+    opened = replace(gate, owes=owes, due=now + OWED_AFTER if owes else next_due(gate, now))
+    if not situation.shop.digest:
+        return opened
+    from relais.steps.digest import put_off  # few shops want it
+
+    return put_off(situation, opened) if owes else opened
 
 
 def cleared(situation: Situation) -> tuple[Write, ...]:
@@ -321,6 +336,9 @@ def after_opening(ports: Ports, situation: Situation, gate: Gate, call: GateCall
 
 def send_first(ports: Ports, situation: Situation, gate: Gate) -> None:
     """The first try. A mail that the post does not take fails no state: it stays owed, and the clock sends it."""
+    if gate.digested:
+        awaits_digest(ports, situation)
+        return
     try:
         send_opening(ports, situation, gate)
     except MailRefusedError as refused:

@@ -17,6 +17,7 @@ from relais.money import shares
 from relais.offer import Offer, OfferStatus
 from relais.order import (
     ORDER_LEVEL,
+    Debit,
     Milestone,
     MilestoneStage,
     Order,
@@ -76,10 +77,13 @@ class PaymentMismatchError(RelaisError):
         self.what = what
 
 
-def draft(ports: Ports, slug: str, lang: str, *, consumer: bool, express: bool = False) -> Order:
+def draft(
+    ports: Ports, slug: str, lang: str, *, consumer: bool, express: bool = False, debit_of: str | None = None
+) -> Order:
     """Begin an order on the current version of an offer.
 
     `express`: a consumer asks to start at once and acknowledges that the right of withdrawal ends when all is done.
+    `debit_of`: the address of a client who wishes to pay by SEPA debit, by which their debits are counted.
     Raises `OfferNotFoundError`, `OfferClosedError`.
     """
     offer = current_offer(ports, slug)
@@ -101,6 +105,8 @@ def draft(ports: Ports, slug: str, lang: str, *, consumer: bool, express: bool =
         key_id=ports.link_keys.current,
         link_version=1,
         created=ports.now(),
+        client_email=debit_of,
+        debit=None if debit_of is None else Debit.WANTED,
     )
     # Reserving the first checkout with the draft saves a write: nobody can pay an order that nobody has seen.
     expires = ports.now() + SESSION_LIVES
@@ -115,14 +121,14 @@ def checkout(ports: Ports, order: Order) -> str:
     Two presses at once meet in one session: the reservation is conditional and the request's key is the reservation's
     number.
     """
-    if order.stage is not OrderStage.DRAFT:
+    if order.stage is not OrderStage.DRAFT or order.settling:
         return order_path(ports, order)
     if order.session is not None:
-        known = ports.payments.session(order.session)
+        known = ports.payments.checkout(order.session)
         if known.status == "open" and known.url:
             return known.url
         if known.status == "complete":
-            return order_path(ports, order)
+            return f"{order_path(ports, order)}?paid=1"  # nobody has told us yet: nothing is to be paid again
     expired = order.checkout_expires is None or order.checkout_expires <= ports.now() + timedelta(minutes=31)
     reserved = _reserve(ports, order) if order.session is not None or expired else order
     if reserved.session is not None:
@@ -146,6 +152,12 @@ def _reserve(ports: Ports, order: Order) -> Order:
 
 def _open(ports: Ports, order: Order) -> str:
     offer = read_offer(ports.store, order.offer, order.offer_version)
+    note = ""
+    if order.debit is not None:
+        from relais.steps.debits import decide_offer, said_at_checkout  # no other order loads it
+
+        order = decide_offer(ports, order, offer)
+        note = said_at_checkout(order)
     link = order_link(ports, order)
     session = ports.payments.open_session(
         SessionRequest(
@@ -159,6 +171,8 @@ def _open(ports: Ports, order: Order) -> str:
             success_url=f"{link}?paid=1",
             cancel_url=f"{link}?cancelled=1",
             expires_at=order.checkout_expires or ports.now() + SESSION_LIVES,
+            debit=order.debit is Debit.OFFERED,
+            note=note,
         )
     )
     try:
@@ -223,6 +237,11 @@ def _book_payment(ports: Ports, order: Order) -> Order:
         return _refuse_payment(ports, order, session)
     offer = read_offer(ports.store, order.offer, order.offer_version)
     now = ports.now()
+    debited: tuple[dict[str, Any], tuple[Write, ...]] = ({}, ())
+    if order.debit is not None:
+        from relais.steps.debits import booked_with  # no other order loads it
+
+        debited = booked_with(ports, order, offer, session)
     entry = ledger.payment(
         order=order.id,
         pi=session.payment_intent or session.id,
@@ -245,12 +264,13 @@ def _book_payment(ports: Ports, order: Order) -> Order:
             "started": stamp(now),
             "due": stamp(now + (OWED_AFTER if order.owes_fee else HEARTBEAT)),
             "due_shard": due_shard(order.id),
-        },
+        }
+        | debited[0],
         remove=("owes_start",),
         guards=(equals("stage", OrderStage.PAID.value),),
     )
     try:
-        ports.store.write(head, entry_put(entry), *_milestones(order, offer))
+        ports.store.write(head, entry_put(entry), *_milestones(order, offer), *debited[1])
     except ConditionFailedError:
         now_at = read_order(ports.store, order.id)
         if now_at.stage is OrderStage.PAID:

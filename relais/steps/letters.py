@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from relais.announcement import Announcement, Topic
-from relais.calendar import due_after
 from relais.errors import RelaisError
 from relais.gate import Choice, Gate, GateId, Kind, Role, Status, Via, gate_from_row
-from relais.offer import Question, RefundCause
-from relais.order import Lost, Milestone
-from relais.pages.letter_views import AnnouncementView, Frame, LetterView
+from relais.offer import RefundCause
+from relais.order import Lost, Milestone, stamp
+from relais.pages.frame import Frame
+from relais.pages.letter_views import AnnouncementView, LetterView
 from relais.ports import Ports
-from relais.roster import Freelancer, Reason
-from relais.rows import brief_key, gate_key
+from relais.roster import Freelancer
+from relais.rows import gate_key
 from relais.shop import Shop
+from relais.steps import shown
 from relais.steps.links import freelancer_link, gate_link, order_link, recipient_link, stand_in_link
-from relais.steps.situation import Situation, client_reopens, read_freelancer, read_shop
+from relais.steps.situation import Situation, client_reopens, read_freelancer, read_shop, safe_from
 
 if TYPE_CHECKING:
     from relais.dispute import Dispute
@@ -84,6 +84,8 @@ def told(ports: Ports, situation: Situation, gate: Gate) -> tuple[LetterView, ..
             return (replace(letter, facts=said(gate)),)
         case Kind.QUESTION:
             return _answer_told(ports, situation, gate)
+        case Kind.MESSAGE:
+            return (_message_told(ports, situation, gate),)
         case Kind.COUNTER:
             return (_counter_told(ports, situation, gate),)
         case Kind.AGREEMENT:
@@ -114,13 +116,6 @@ def _counter_told(ports: Ports, situation: Situation, gate: Gate) -> LetterView:
     return replace(_to_maker(ports, situation, gate, "counter_refused"), note=words)
 
 
-def maker(ports: Ports, situation: Situation, gate: Gate) -> Freelancer | None:
-    """Whom the seller reads about: who does the work, or would do it on other terms."""
-    if gate.id.kind not in {Kind.COUNTER, Kind.CONFIRM, Kind.OUTCOME} or not gate.shown.get("maker"):
-        return situation.freelancer
-    return read_freelancer(ports.store, gate.shown["maker"])
-
-
 def _granted(gate: Gate) -> bool:
     return gate.decision is not None and gate.decision.choice is Choice.GRANT
 
@@ -147,8 +142,21 @@ def _answer_told(ports: Ports, situation: Situation, gate: Gate) -> tuple[Letter
         return (replace(told, note=words), *date)
     source = read_one(ports, gate.order, gate.shown["from"])
     asked = source if source is not None and source.status is Status.OPEN else gate
-    letter = _to_seller(ports, situation, key, asked)
+    by_maker = gate.role is Role.FREELANCER
+    letter = _to_seller(ports, situation, f"{key}_of_maker" if by_maker else key, asked)
     return (replace(letter, note=words, link=letter.link if asked.role is Role.SELLER else None),)
+
+
+def _message_told(ports: Ports, situation: Situation, gate: Gate) -> LetterView:
+    """To the client who wrote: the answer, or that it is late and how else we are reached."""
+    words = _note_of(ports, gate)
+    return replace(to_client(ports, situation, "unanswered_message" if words is None else "answer", None), note=words)
+
+
+def _note_of(ports: Ports, gate: Gate) -> str | None:
+    """The words that came with the answer to a gate."""
+    decision = gate.decision
+    return None if decision is None or decision.note is None else ports.files.get_text(decision.note)
 
 
 def _to_maker(ports: Ports, situation: Situation, gate: Gate, key: str) -> LetterView:
@@ -200,6 +208,15 @@ def fill_in(ports: Ports, situation: Situation, gate: Gate) -> LetterView:
     return replace(letter, link=stand_in_link(ports, gate), deadline=None)
 
 
+def second_review(ports: Ports, situation: Situation, gate: Gate) -> LetterView:
+    """The mail that asks the second reviewer, with a link of their own; what the order earns is the seller's alone."""
+    second = situation.shop.second_reviewer or {}
+    letter = _to_seller(ports, situation, "second_review", gate)
+    frame_ = frame(ports, situation, second.get("lang", situation.shop.lang))
+    facts = {**letter.facts, "second": second.get("name", "")}
+    return replace(letter, frame=frame_, to=second.get("email", ""), link=stand_in_link(ports, gate), facts=facts)
+
+
 def unreached(ports: Ports, situation: Situation, gate: Gate, address: str) -> LetterView:
     """The mail that tells the seller of a question whose mail reaches nobody, and how its address is corrected."""
     letter = _to_seller(ports, situation, "unreached", gate)
@@ -225,6 +242,20 @@ def lost(ports: Ports, situation: Situation, lost: Lost) -> LetterView:
     """The mail to a freelancer whose work went to somebody else: why, and what is paid all the same."""
     letter = to_freelancer(ports, situation, read_freelancer(ports.store, lost.freelancer), "lost", None)
     return replace(letter, pay=lost.pay, facts={"why": lost.why})
+
+
+def debit(ports: Ports, situation: Situation) -> tuple[LetterView, ...]:
+    """The mails about a debit: that it takes days, with the link of the order's page; or that the bank refused it."""
+    order = situation.order
+    facts: dict[str, str | int] = {} if order.debit_at is None else {"at": stamp(order.debit_at)}
+    if order.settling:
+        mails: tuple[LetterView, ...] = (to_client(ports, situation, "debit_pending", None),)
+    else:
+        mails = (
+            to_client(ports, situation, "debit_failed", None),
+            _to_seller_of(ports, situation, "debit_failed"),
+        )
+    return tuple(replace(one, facts=facts) for one in mails if one.to)
 
 
 def new_link(ports: Ports, situation: Situation) -> LetterView:
@@ -260,7 +291,7 @@ def refunded(ports: Ports, situation: Situation) -> tuple[LetterView, ...]:
     if milestone is None or freelancer is None or by_hand(situation):
         return (back,)
     told = to_freelancer(ports, situation, freelancer, "cancelled" if milestone.undone else "reduced", None)
-    return (back, replace(told, pay=kept(milestone), facts={"cause": cause or ""}))
+    return (back, replace(told, pay=shown.kept(milestone), facts={"cause": cause or ""}))
 
 
 def dispute_over(ports: Ports, situation: Situation, dispute: Dispute) -> LetterView:
@@ -284,11 +315,6 @@ def by_hand(situation: Situation) -> bool:
     """Whether the seller hands the work in: then no freelancer is written to."""
     milestone = situation.milestone
     return milestone is not None and milestone.engagement is not None and milestone.engagement.by_hand
-
-
-def kept(milestone: Milestone) -> int:
-    """What a freelancer is paid for a milestone once its refund is planned, in minor units: zero is an answer."""
-    return milestone.left_to_send + milestone.in_transit + milestone.sent
 
 
 def milestone_ended(ports: Ports, situation: Situation) -> tuple[LetterView, ...]:
@@ -424,7 +450,7 @@ def said(gate: Gate) -> dict[str, str | int]:
 def _to_seller(ports: Ports, situation: Situation, key: str, gate: Gate) -> LetterView:
     link = gate_link(ports, situation.order, gate) if gate.role is Role.SELLER else None
     facts = {"why": ""} | said(gate)
-    who = maker(ports, situation, gate)
+    who = shown.maker(ports, situation, gate)
     return replace(_to_seller_of(ports, situation, key), link=link, gate=gate, facts=facts, freelancer=who)
 
 
@@ -460,15 +486,16 @@ def to_freelancer(
         milestone=situation.milestone,
         freelancer=freelancer,
         pay=None if gate is None else gate.shown.get("pay"),
-        pay_by=pay_by(situation),
-        deadline=work_deadline(gate),
-        brief=read_brief(ports, situation, freelancer.lang)
+        pay_by=shown.pay_by(situation),
+        pay_from=safe_from(situation),
+        deadline=shown.work_deadline(gate),
+        brief=shown.read_brief(ports, situation, freelancer.lang)
         if gate is not None and gate.id.kind in {Kind.PROPOSAL, Kind.WORK}
         else (),
-        note=last_note(ports, situation) if gate is not None and gate.id.kind is Kind.WORK else None,
-        reasons=reasons(gate),
+        note=shown.last_note(ports, situation) if gate is not None and gate.id.kind is Kind.WORK else None,
+        reasons=shown.reasons(gate),
         own_page=freelancer_link(ports, freelancer),
-        others=other_proposals(freelancer, gate),
+        others=shown.other_proposals(freelancer, gate),
         room=max(0, freelancer.capacity - freelancer.in_hand),
     )
 
@@ -480,73 +507,6 @@ def _page_of(ports: Ports, situation: Situation, freelancer: Freelancer, gate: G
     if gate.id.kind is Kind.ONBOARDING:
         return recipient_link(ports, freelancer)
     return gate_link(ports, situation.order, gate)
-
-
-def other_proposals(freelancer: Freelancer, gate: Gate | None) -> int:
-    """How many proposals are open to a freelancer beside this one."""
-    if gate is None or gate.id.kind is not Kind.PROPOSAL:
-        return 0
-    return sum(asked != (gate.order, str(gate.id)) for asked in freelancer.asked)
-
-
-def work_deadline(gate: Gate | None) -> datetime | None:
-    """The freelancer's date that a gate speaks of."""
-    if gate is None:
-        return None
-    if gate.id.kind is Kind.PROPOSAL:
-        return datetime.fromisoformat(gate.shown["deadline"])
-    return gate.deadline
-
-
-def reasons(gate: Gate | None) -> tuple[Reason, ...]:
-    """Why this freelancer was asked: the numbers that the ranking was made of."""
-    if gate is None:
-        return ()
-    mine = [one for one in gate.shown.get("ranking", []) if one["who"] == gate.owner]
-    return tuple(Reason(key, value) for one in mine for key, value in one["why"].items())
-
-
-def pay_by(situation: Situation) -> datetime:
-    """The latest day a freelancer is paid if the client stays silent to the end.
-
-    Acceptance by silence, then the longer hold.
-    """
-    clocks = situation.offer.clocks
-    start = situation.promised or situation.now
-    silent = due_after(clocks.acceptance.deadline, start, situation.client_calendar)
-    return due_after(clocks.hold_silent, silent, situation.shop.calendar)
-
-
-def read_brief(ports: Ports, situation: Situation, lang: str) -> tuple[tuple[str, str], ...]:
-    """The brief: questions in the reader's language, answers as they were written."""
-    row = ports.store.get(brief_key(situation.order.id))
-    if row is None:
-        return ()
-    text = ports.files.get_text(row["text"])
-    answers: dict[str, str] = {} if text is None else json.loads(text)
-    return tuple(
-        (question.text.in_(lang), answers.get(question.key, ""))
-        for question in _asked_of(situation)
-        if not question.files
-    )
-
-
-def _asked_of(situation: Situation) -> tuple[Question, ...]:
-    """A milestone's people read the order's questions and its own; on the order itself all are read."""
-    if situation.milestone is None:
-        return situation.offer.questions
-    return (*situation.offer.brief, *situation.offer.questions_of(int(situation.milestone.number)))
-
-
-def last_note(ports: Ports, situation: Situation) -> str | None:
-    """The words that came with the last decision: what has to change."""
-    if situation.last is None:
-        return None
-    row = ports.store.get(gate_key(situation.order.id, situation.last))
-    decision = None if row is None else gate_from_row(row).decision
-    if decision is None or decision.note is None:
-        return None
-    return ports.files.get_text(decision.note)
 
 
 def frame(ports: Ports, situation: Situation, lang: str) -> Frame:

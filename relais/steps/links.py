@@ -97,8 +97,14 @@ def check_stand_in_nonce(ports: Ports, gate: Gate, presented: str) -> None:
         raise NonceRefusedError
 
 
+SECOND = "second reviewer"
+"""Who decided a review in the seller's place, as its decision names them."""
+
+
 def _stand_in(gate: Gate) -> str:
-    """Whom the link is for: the seller, in the place of the gate's owner."""
+    """Whom the link is for: the seller, in the place of the gate's owner; of a review the second reviewer."""
+    if gate.id.kind is Kind.REVIEW:
+        return f"{SECOND} {gate.shown.get('second', '')}"
     return f"{Role.SELLER.value} for {gate.audience}"
 
 
@@ -211,8 +217,8 @@ def open_gate_link(ports: Ports, order_id: str, gate_id: str, presented: str) ->
 
 
 def _opened_for_owner(ports: Ports, gate: Gate, presented: str) -> bool:
-    """Whether a secret is the seller's for a gate that they may answer from a page in its owner's place: the brief."""
-    if gate.id.kind is not Kind.BRIEF:
+    """Whether a secret is of somebody who may answer in the owner's place: the seller a brief, another a review."""
+    if gate.id.kind is not Kind.BRIEF and "second" not in gate.shown:
         return False
     return opens(ports.link_keys, gate.key_id, gate.subject, _stand_in(gate), gate.link_version, presented=presented)
 

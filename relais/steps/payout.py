@@ -420,13 +420,18 @@ def _due(ports: Ports, order: str, after: timedelta) -> dict[str, str]:
 def run_owed(ports: Ports, order_id: str, owed: str) -> None:
     """Do what an order owes that needs Stripe: book its card fee, or go on with its acts.
 
-    Of a dispute its own id is given: which order it is about only Stripe knows.
+    Of a dispute its own id is given: which order it is about only Stripe knows; of a debit its checkout session's.
     """
     if owed == Owed.FEE.value:
         book_fee(ports, order_id)
         return
     if owed == Owed.DISPUTE.value:
         dispute_told(ports, order_id)
+        return
+    if owed == Owed.DEBIT.value:
+        from relais.steps.debits import look_at_debit  # only a debit takes it
+
+        look_at_debit(ports, order_id)
         return
     book_extras(ports, order_id)
     run_acts(ports, order_id)
@@ -472,16 +477,20 @@ def _book_charge(ports: Ports, order: Order, charge: str) -> None:
     settled = seen.settlement
     if settled is None:
         return
-    entry = ledger.charge_settled(
-        order=order.id,
-        txn=settled.id,
-        pi=seen.payment_intent or order.session or "",
-        gross=settled.amount,
+    from relais.bank import Movement, bank_entry  # whoever does not pay books no line of Stripe's
+
+    line = Movement(
+        id=settled.id,
+        kind=settled.type,
+        amount=settled.amount,
         fee=settled.fee,
         net=settled.net,
         currency=settled.currency,
-        at=ports.now(),
+        created=settled.created,
+        order=order.id,
+        payment_intent=seen.payment_intent or order.session or "",
     )
+    entry = bank_entry(line, ports.now())
     own = seen.payment_intent == order.payment_intent
     later = [] if own else [one for one in charges_of(ports.store, order.id) if one.charge == charge]
     known = [Change(charge_key(order.id, one.name), put={"fee": settled.fee}) for one in later]

@@ -13,9 +13,10 @@ from zoneinfo import ZoneInfo
 
 from relais.checks import Found
 from relais.gate import Choice, Gate, GateId, Kind, MalformedGateIdError, Role, Status, gate_from_row
-from relais.offer import Offer, OfferStatus, RefundCause, Release
+from relais.offer import Disclosure, Offer, OfferStatus, RefundCause, Release
 from relais.order import (
     ORDER_LEVEL,
+    Debit,
     Milestone,
     MilestoneStage,
     Order,
@@ -25,7 +26,7 @@ from relais.order import (
     milestone_from_row,
     unstarted,
 )
-from relais.pages.letter_views import Frame
+from relais.pages.frame import Frame
 from relais.pages.views import (
     AnsweredView,
     Asking,
@@ -50,12 +51,23 @@ from relais.roster import Freelancer
 from relais.rows import brief_key, deliverable_key, gate_key
 from relais.schedule import schedule
 from relais.shop import Shop
-from relais.steps import letters
-from relais.steps.asks import counters_of, may_ask, refused, spent, waiting_of
+from relais.steps import shown
+from relais.steps.asks import (
+    MOST_MESSAGES,
+    PASSED_ON,
+    WRITES,
+    counters_of,
+    may_ask,
+    messages_of,
+    refused,
+    spent,
+    waiting_of,
+)
 from relais.steps.bearings import bearings, typed_part
 from relais.steps.chosen import asked_before, ranking_of
 from relais.steps.forms import file_name
 from relais.steps.links import (
+    SECOND,
     LinkRefusedError,
     OpenedGate,
     freelancer_link,
@@ -95,11 +107,12 @@ from relais.steps.situation import (
     read_shop,
     read_situation,
     reopenable,
+    safe_from,
     sides_of,
     waiting_for_time,
 )
 from relais.steps.texts import saved_brief
-from relais.steps.thread import passed_back, thread
+from relais.steps.thread import fetched, files_asked, files_passed_back, passed_back, thread
 from relais.web import Request, language
 from relais.withdrawal import all_given_back, begun, on_its_way, right_until
 
@@ -165,7 +178,7 @@ def show(ports: Ports, request: Request) -> Shown:
         match request.parts:
             case ():
                 return index(ports, lang)
-            case ("hooks", "stripe") | ("hooks", "stripe", "accounts") | ("g", _, _, _, "files"):
+            case ("hooks", "stripe") | ("hooks", "stripe", "accounts") | ("g", _, _, _, "files") | ("o", _, _, "files"):
                 return _not_so(ports, lang, "POST")
             case ("offer", slug):
                 return offer_page(ports, slug, lang)
@@ -227,6 +240,7 @@ def order_page(ports: Ports, order: Order, request: Request, typed: Typed | None
     draft = order.stage is OrderStage.DRAFT
     milestones = () if draft else _milestones(ports, order)
     brief = brief_gate(ports, order)
+    shows_brief = brief is not None or order.settling
     waiting = None if draft or brief else client_gate(ports, order, milestones)
     released = [_handed_in(ports, order.id, one) for one in milestones if _is_released(one)]
     view = OrderView(
@@ -236,11 +250,11 @@ def order_page(ports: Ports, order: Order, request: Request, typed: Typed | None
         milestones=milestones,
         nonce=order_nonce(ports, order),
         confirming=order.stage is OrderStage.PAID
-        or (draft and "paid" in request.query)
+        or (draft and "paid" in request.query and not order.settling and order.debit is not Debit.FAILED)
         or (order.stage is OrderStage.BRIEF and brief is None),
         cancelled=draft and "cancelled" in request.query,
-        checkout_action=f"{path}/checkout" if draft else None,
-        brief=None if brief is None else _brief_view(ports, order, brief, shop=shop, offer=offer, typed=typed),
+        checkout_action=f"{path}/checkout" if draft and not order.settling else None,
+        brief=None if not shows_brief else _brief_view(ports, order, brief, shop=shop, offer=offer, typed=typed),
         waiting=None if waiting is None else gate_link(ports, order, waiting),
         waiting_kind=None if waiting is None else waiting.id.kind,
         address_action=path if order.is_open else None,
@@ -255,7 +269,10 @@ def order_page(ports: Ports, order: Order, request: Request, typed: Typed | None
             (one.number, gate.deadline) for one in milestones if (gate := reopenable(ports, one)) and gate.deadline
         ),
         parts=_parts(ports, order, milestones, path, request) if offer.several else (),
-        thread=() if draft else _thread(ports, order, milestones, Role.CLIENT, Role.CLIENT.value),
+        thread=() if draft else _thread(ports, offer, order, milestones, (Role.CLIENT, Role.CLIENT.value)),
+        messages=None if draft else f"{path}/files",
+        messages_wait=_message_waits(ports, order, milestones),
+        attached=tuple(_uploaded(ports, key) for key in typed.files) if typed and _of_message(typed) else (),
         leaving=leaving(ports, order, offer, milestones, _step(request, typed)),
         **_extras(ports, order, offer, milestones),
         problems=() if typed is None else typed.problems,
@@ -279,6 +296,17 @@ def _extras(ports: Ports, order: Order, offer: Offer, milestones: tuple[Mileston
         open_now = [gate for gate in known if gate.status is Status.OPEN and not moot(situation, gate)]
         waiting += [(gate.shown["title"], gate_link(ports, order, gate)) for gate in open_now]
     return {"extras": tuple(one for one in offered if one[1]), "extras_asked": tuple(waiting)}
+
+
+def _of_message(typed: Typed) -> bool:
+    return typed.fields.get("action") == Kind.MESSAGE.value
+
+
+def _message_waits(ports: Ports, order: Order, milestones: tuple[Milestone, ...]) -> datetime | None:
+    """Until when the client's message that waits is answered; nothing where none does."""
+    numbers = [one.number for one in milestones if one.sides] + ([ORDER_LEVEL] if order.sides else [])
+    found = [gate for number in numbers for gate in messages_of(ports, read_situation(ports, order.id, number))]
+    return min((gate.deadline for gate in found if gate.deadline is not None), default=None)
 
 
 def leaving(
@@ -341,7 +369,9 @@ def _milestones(ports: Ports, order: Order) -> tuple[Milestone, ...]:
     return tuple(milestone_from_row(row) for row in ports.store.query(f"O#{order.id}", "M#"))
 
 
-def _brief_view(ports: Ports, order: Order, gate: Gate, *, shop: Shop, offer: Offer, typed: Typed | None) -> BriefView:
+def _brief_view(
+    ports: Ports, order: Order, gate: Gate | None, *, shop: Shop, offer: Offer, typed: Typed | None
+) -> BriefView:
     dates = schedule(offer.plan, ports.now(), shop.calendar)
     saved = saved_brief(ports, order.id)
     typed = typed if typed is not None and typed.of_brief else None
@@ -350,7 +380,7 @@ def _brief_view(ports: Ports, order: Order, gate: Gate, *, shop: Shop, offer: Of
         gate=gate,
         action=order_path(ports, order),
         nonce=order_nonce(ports, order),
-        files_action=f"{gate_path(ports, order, gate)}/files",
+        files_action="" if gate is None else f"{gate_path(ports, order, gate)}/files",
         typed=saved.answers if typed is None else typed.fields,
         files=tuple(_uploaded(ports, key) for key in files),
         saved_at=None if saved.saved_at is None else datetime.fromisoformat(saved.saved_at),
@@ -368,7 +398,7 @@ def _uploaded(ports: Ports, key: str) -> FileView:
 def _answers(ports: Ports, order: Order) -> tuple[tuple[str, str], ...]:
     if order.handed_in is None:
         return ()
-    return letters.read_brief(ports, read_situation(ports, order.id, "00"), order.lang)
+    return shown.read_brief(ports, read_situation(ports, order.id, "00"), order.lang)
 
 
 def client_gate(ports: Ports, order: Order, milestones: tuple[Milestone, ...]) -> Gate | None:
@@ -499,7 +529,7 @@ def gate_page(
     if gate.status is not Status.OPEN or (gate.id.kind.side and over(ports, situation, gate)):
         return _answered(ports, situation, gate, just_now=just_now, stands_in=opened.stands_in)
     if opened.stands_in:
-        return _stand_in_page(ports, situation, gate, typed)
+        return (_second_page if gate.id.kind is Kind.REVIEW else _stand_in_page)(ports, situation, gate, typed)
     if gate.id.kind is Kind.BRIEF:
         request = Request("GET", order_path(ports, situation.order))
         return order_page(ports, situation.order, request)
@@ -531,6 +561,22 @@ def _stand_in_page(ports: Ports, situation: Situation, gate: Gate, typed: Typed 
     return Shown(view, 200 if typed is None else typed.status)
 
 
+def _second_page(ports: Ports, situation: Situation, gate: Gate, typed: Typed | None) -> Shown:
+    """A review for the second reviewer, in their language: what the order earns and whom to ask are the seller's."""
+    path, lang = stand_in_path(ports, gate), gate.shown["second_lang"]
+    view = replace(
+        _gate_view(ports, situation, replace(gate, lang=lang), typed or Typed(status=200)),
+        frame=frame(ports, situation.shop, lang, path),
+        action=path,
+        nonce=stand_in_nonce(ports, gate),
+        asking=(),
+        margin=None,
+        chosen=(),
+        thread=(),
+    )
+    return Shown(view, 200 if typed is None else typed.status)
+
+
 def _gate_view(ports: Ports, situation: Situation, gate: Gate, typed: Typed) -> GateView:
     order, milestone = situation.order, situation.milestone
     path = gate_path(ports, order, gate)
@@ -551,34 +597,38 @@ def _gate_view(ports: Ports, situation: Situation, gate: Gate, typed: Typed) -> 
         offer=situation.offer,
         action=path,
         nonce=gate_nonce(ports, order, gate),
-        files_action=f"{path}/files" if gate.id.kind is Kind.WORK else None,
+        files_action=f"{path}/files" if gate.id.kind is Kind.WORK or gate.id.kind in PASSED_ON else None,
         milestone=milestone,
-        freelancer=maker_row or letters.maker(ports, situation, gate),
+        freelancer=maker_row or shown.maker(ports, situation, gate),
         pay=gate.shown.get("pay") if maker else None,
-        pay_by=letters.pay_by(situation) if maker else None,
-        deadline=letters.work_deadline(gate) if maker or gate.id.kind is Kind.WORK else situation.promised,
-        brief=letters.read_brief(ports, situation, gate.lang) if reads_brief else (),
+        pay_by=shown.pay_by(situation) if maker else None,
+        pay_from=safe_from(situation) if maker else None,
+        deadline=shown.work_deadline(gate) if maker or gate.id.kind is Kind.WORK else situation.promised,
+        brief=shown.read_brief(ports, situation, gate.lang) if reads_brief else (),
         brief_files=_brief_files(ports, order) if reads_brief else (),
         files=delivered(ports, files, released=released or before),
-        uploaded=tuple(_uploaded(ports, key) for key in typed.files),
+        uploaded=_attached(ports, gate, typed),
+        passed=_passed(ports, gate, typed),
         delivery_note=ports.files.get_text(handed["note"]) if seller and "note" in handed else None,
         links=links if released else (),
         withheld=0 if released else len(links),
         ticked=tuple(handed.get("ticked", ())),
         found=tuple(Found.from_row(one) for one in handed.get("checks", ())) if seller else (),
-        note=letters.last_note(ports, situation)
+        note=shown.last_note(ports, situation)
         if gate.id.kind in {Kind.WORK, *SETTLED}
         else _words(ports, gate, "text"),
-        thread=_thread(ports, order, () if milestone is None else (milestone,), gate.role, gate.owner),
+        thread=_thread(
+            ports, situation.offer, order, () if milestone is None else (milestone,), (gate.role, gate.owner)
+        ),
         asking=asking_of(ports, situation, gate),
         rating=_words(ports, gate, "rating_text"),
-        reasons=letters.reasons(gate),
+        reasons=shown.reasons(gate),
         margin=gate.shown.get("margin", _margin(situation)) if seller else None,
         candidates=candidates(ports, situation.offer) if gate.id.kind is Kind.PICK else (),
         chosen=ranking_of(ports, situation) if gate.id.kind is Kind.REVIEW else (),
         own=own(ports) if gate.id.kind in {Kind.PICK, Kind.LATE} else None,
         asked=asked_before(ports, situation) if gate.id.kind is Kind.PICK else (),
-        others=letters.other_proposals(maker_row, gate) if maker_row else 0,
+        others=shown.other_proposals(maker_row, gate) if maker_row else 0,
         room=max(0, maker_row.capacity - maker_row.in_hand) if maker_row else 0,
         own_page=freelancer_link(ports, maker_row) if maker_row else None,
         refund=_refund_shown(situation, gate),
@@ -602,13 +652,29 @@ def _part_shown(situation: Situation, gate: Gate, typed: Typed) -> tuple[int, Be
 
 def _to_pass_on(ports: Ports, gate: Gate) -> Mapping[str, str]:
     """The client's answer to a question that was passed on, for the seller to send on in one press."""
-    text = None if gate.id.kind is not Kind.QUESTION else passed_back(ports, gate)
+    text = passed_back(ports, gate) if gate.id.kind in PASSED_ON else None
     return {} if text is None else {"note": text}
+
+
+def _attached(ports: Ports, gate: Gate, typed: Typed) -> tuple[FileView, ...]:
+    """The files of a gate's own form: those that were sent with it, else those that the seller may pass back."""
+    if typed.fields and not typed.fields.get("ask"):
+        return tuple(_uploaded(ports, key) for key in typed.files)
+    passes = gate.id.kind in PASSED_ON and gate.role is Role.SELLER
+    return tuple(fetched(ports, one) for one in files_passed_back(ports, gate)) if passes else ()
+
+
+def _passed(ports: Ports, gate: Gate, typed: Typed) -> tuple[FileView, ...]:
+    """The files of a form beside a gate's own: those that were sent with it, else those that came with a message."""
+    if typed.fields.get("ask"):
+        return tuple(_uploaded(ports, key) for key in typed.files)
+    passes = gate.id.kind in PASSED_ON and gate.role is Role.SELLER
+    return tuple(fetched(ports, one) for one in files_asked(ports, gate)) if passes else ()
 
 
 def asking_of(ports: Ports, situation: Situation, gate: Gate) -> tuple[Asking, ...]:
     """The forms beside a gate's own: whom its owner may ask, and the maker's wish for another date."""
-    to = may_ask(gate)
+    to = may_ask(situation, gate)
     forms = [_counter_form(ports, situation, gate)] if gate.id.kind is Kind.PROPOSAL and to is not None else []
     if to is not None:
         waits = next(iter(waiting_of(ports, situation, gate)), None)
@@ -621,6 +687,10 @@ def asking_of(ports: Ports, situation: Situation, gate: Gate) -> tuple[Asking, .
         later, had = later_acceptance(situation, gate), gate.shown.get("more_time")
         form = Asking(Kind.MORE_TIME, Role.ENGINE, waiting=gate.deadline if had else None, until=later)
         forms += [form] if had or later else []
+    if gate.id.kind in WRITES and gate.role is Role.CLIENT and gate.status is Status.OPEN:
+        waiting = messages_of(ports, situation)
+        full = waiting[0].deadline if len(waiting) >= MOST_MESSAGES else None
+        forms.append(Asking(Kind.MESSAGE, Role.SELLER, waiting=full))
     return tuple(forms)
 
 
@@ -642,11 +712,14 @@ def _words(ports: Ports, gate: Gate, name: str) -> str | None:
 
 
 def _thread(
-    ports: Ports, order: Order, milestones: tuple[Milestone, ...], reader: Role, owner: str
+    ports: Ports, offer: Offer, order: Order, milestones: tuple[Milestone, ...], reader: tuple[Role, str]
 ) -> tuple[Said, ...]:
-    """What was asked and answered on the reader's side."""
-    talked = order.sides or any(one.sides for one in milestones)
-    return thread(ports, order, reader, owner) if talked else ()
+    """What was asked and answered on the reader's side; of both sides, where the offer tells them of each other."""
+    if not (order.sides or any(one.sides for one in milestones)):
+        return ()
+    named = offer.policy.disclosure is Disclosure.BY_NAME
+    makers = {one.number: one.engagement.freelancer for one in milestones if named and one.engagement is not None}
+    return thread(ports, order, *reader, makers)
 
 
 def freelancer_page(
@@ -719,7 +792,7 @@ def _proposal(ports: Ports, gate: Gate) -> OpenProposal:
         action=gate_path(ports, order, gate),
         nonce=gate_nonce(ports, order, gate),
         pay=int(gate.shown["pay"]),
-        due=letters.work_deadline(gate),
+        due=shown.work_deadline(gate),
     )
 
 
@@ -761,12 +834,14 @@ def _answered(ports: Ports, situation: Situation, gate: Gate, *, just_now: bool,
     """What was decided; a seller who opened the link of their own learns nobody else's."""
     decision = gate.decision
     owner = gate.owner if gate.role is Role.FREELANCER else gate.role.value
-    yours = decision is not None and decision.by == (Role.SELLER.value if stands_in else owner)
+    second = stands_in and gate.id.kind is Kind.REVIEW
+    lang = gate.shown["second_lang"] if second else situation.shop.lang if stands_in else gate.lang
+    yours = decision is not None and decision.by == (SECOND if second else Role.SELLER.value if stands_in else owner)
     here = stand_in_path(ports, gate) if stands_in else gate_path(ports, situation.order, gate)
     onward = None if stands_in else _next_link(ports, situation, gate)
     coming = onward is None and yours and _begun(ports, situation, gate) is not None
     view = AnsweredView(
-        frame=frame(ports, situation.shop, situation.shop.lang if stands_in else gate.lang, here),
+        frame=frame(ports, situation.shop, lang, here),
         gate=gate,
         offer=situation.offer,
         decision=decision,
@@ -787,7 +862,7 @@ def _paid_all_the_same(situation: Situation, gate: Gate) -> int | None:
         return None
     planned = milestone.refunded or milestone.refund_in_transit
     cancelled = decision is not None and decision.choice is Choice.CANCELLED
-    return letters.kept(milestone) if planned and cancelled else None
+    return shown.kept(milestone) if planned and cancelled else None
 
 
 def _next_link(ports: Ports, situation: Situation, gate: Gate) -> str | None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from relais.calendar import Calendar, due_after
 from relais.errors import RelaisError
-from relais.gate import AFTERWARDS, GOES_ON, OF_MOVEMENTS, Choice, Gate, GateId, Kind, Status, gate_from_row
+from relais.gate import AFTERWARDS, GOES_ON, OF_MOVEMENTS, Choice, Gate, GateId, Kind, Role, Status, gate_from_row
 from relais.offer import FreelancerPaid, Offer, OfferStatus, RefundCause
 from relais.order import (
     ORDER_LEVEL,
@@ -343,6 +343,8 @@ def over(ports: Ports, situation: Situation, gate: Gate) -> bool:
     """The same, as rows say it: of several who were asked at once one may be out while the others are waited for."""
     if moot(situation, gate):
         return True
+    if gate.id.kind is Kind.QUESTION and gate.role is Role.FREELANCER:
+        return situation.freelancer is None or situation.freelancer.key != gate.owner  # it is somebody else's work now
     if gate.id.kind in OF_MOVEMENTS:
         act = ports.store.get(act_key(gate.order, gate.about.partition(" ")[0]))
         if act is None or gate.id.kind is Kind.OUTCOME:
@@ -367,6 +369,8 @@ def disputes_on(order: Order) -> dict[str, str]:
 
 def stages_past(gate: Gate) -> frozenset[MilestoneStage]:
     """The stages of a milestone at which its side gate matters no more: a date that was missed, once there is work."""
+    if gate.id.kind is Kind.QUESTION and gate.role is Role.FREELANCER:
+        return ENDED  # it is the client who wants to know
     return SEEN if gate.id.kind in {Kind.CANCEL_LATE, Kind.QUESTION, Kind.AGREEMENT} else ENDED
 
 
@@ -382,6 +386,17 @@ def later_acceptance(situation: Situation, gate: Gate) -> datetime | None:
         return None
     more, since = situation.offer.clocks.acceptance_more, max(gate.deadline, situation.now)
     return None if gate.shown.get("more_time") or not more.count else due_after(more, since, situation.client_calendar)
+
+
+def safe_from(situation: Situation) -> datetime | None:
+    """From when on a payment by debit is paid out: its bank may take it back for weeks (design: money A 10).
+
+    Nothing of a card's, nor of a debit that was never paid.
+    """
+    order = situation.order
+    if not order.by_debit or order.debit_at is None:
+        return None
+    return due_after(situation.offer.policy.debit_hold, order.debit_at, situation.shop.calendar)
 
 
 def reopenable(ports: Ports, milestone: Milestone) -> Gate | None:

@@ -6,6 +6,7 @@ dates stand still: they move by the working time that it took. Design: people se
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -19,24 +20,31 @@ from relais.ports import Ports
 from relais.roster import Freelancer
 from relais.rows import Change, Put, Write, absent, equals, gate_key, said_key
 from relais.steps.asking import open_side
-from relais.steps.asks import ANSWER, ASKS_SELLER, QUESTION, may_ask, waiting_of
+from relais.steps.asks import ANSWER, ASKS_SELLER, PASSED_ON, QUESTION, may_ask, waiting_of
 from relais.steps.contracts import asked
 from relais.steps.decisions import Answer
 from relais.steps.lateness import promise_moved
+from relais.steps.lists import keep_lists
 from relais.steps.side import Caused
-from relais.steps.situation import Situation, read_freelancer, read_gate, sides_of, sides_opened
+from relais.steps.situation import Situation, read_freelancer, read_gate, read_shop, sides_of, sides_opened
 
 PASS_BACK = Duration.parse("1 wd")
+Files = Sequence[Mapping[str, Any]]
+"""Files that come with words, as they were uploaded: name, key, size, digest."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Question:
-    """A question on its way: the page it is asked from, where its words are kept, whether the work stops for it."""
+    """A question on its way: the page it is asked from, where its words are kept, whether the work stops for it.
+
+    `files` are those that come with it, as they were uploaded.
+    """
 
     page: Gate
     text: str
     digest: str
     stops: bool
+    files: Files = ()
 
 
 def ask(ports: Ports, asking: Question) -> Gate | None:
@@ -47,8 +55,8 @@ def ask(ports: Ports, asking: Question) -> Gate | None:
     page = asking.page
 
     def words(gate: Gate) -> tuple[Write, ...]:
-        said = _said(gate, QUESTION, asking.text, page, gate.opened)
-        return (said, *_waits_for(page, gate))
+        row = said(ports, gate, QUESTION, asking.text, (page.role, page.owner), gate.opened, asking.files)
+        return (row, *_waits_for(ports, page, gate))
 
     return open_side(ports, page.order, page.id.milestone, lambda seen: question(ports, seen, asking), words)
 
@@ -56,7 +64,7 @@ def ask(ports: Ports, asking: Question) -> Gate | None:
 def question(ports: Ports, situation: Situation, asking: Question) -> Gate | None:
     """The gate of a question; nothing where the page's own gate is over, or another question of it waits."""
     page = asking.page
-    to = may_ask(page)
+    to = may_ask(situation, page)
     about = f"{page.id} {asking.digest}"
     if to is None or any(one.about != about for one in waiting_of(ports, situation, page)):
         return None
@@ -69,34 +77,45 @@ def question(ports: Ports, situation: Situation, asking: Question) -> Gate | Non
         default=Default.GO_ON,
         about=about,
         beside=str(page.id) if page.role is Role.FREELANCER else None,
-        shown={"from": str(page.id), "by": page.role.value, "with": with_whom(page, to), "text": asking.text}
+        shown={"from": str(page.id), "by": page.role.value, "with": with_whom(situation, page, to), "text": asking.text}
         | ({"stops": True} if asking.stops else {}),
     )
 
 
-def with_whom(page: Gate, to: Role) -> str:
+def with_whom(situation: Situation, page: Gate, to: Role) -> str:
     """On which side of the order's thread it stands: the client's, or that of one freelancer."""
+    if to is Role.FREELANCER and situation.freelancer is not None:
+        return situation.freelancer.key
     return Role.CLIENT.value if to is Role.CLIENT else page.owner
 
 
-def _said(gate: Gate, part: str, text: str, by: Gate, at: datetime) -> Put:
+def said(  # noqa: PLR0917 - a line of the thread is what all of these make
+    ports: Ports, gate: Gate, part: str, text: str, by: tuple[Role, str], at: datetime, files: Files = ()
+) -> Put:
+    """A line of the order's thread: who said it, where its words are kept, its files with their digests."""
+    role, owner = by
+    kept = keep_lists(ports, gate.order, f"said-{gate.id}", {"files": list(files)}) if files else {}
     row = {
         "v": 1,
         "at": stamp(at),
-        "by": by.role.value,
-        "owner": by.owner,
+        "by": role.value,
+        "owner": owner,
         "with": gate.shown["with"],
         "text": text,
         "gate": str(gate.id),
+        **kept,
     }
     return Put(said_key(gate.order, gate.id.milestone, gate.id.ordinal, part), row)
 
 
-def _waits_for(page: Gate, gate: Gate) -> tuple[Write, ...]:
-    """A freelancer's question that is passed on waits for the client's answer, and then for the seller's."""
-    if page.id.kind is not Kind.QUESTION or gate.deadline is None:
+def _waits_for(ports: Ports, page: Gate, gate: Gate) -> tuple[Write, ...]:
+    """What is passed on waits for the answer, and then for the seller's; a message for a working day more at once."""
+    if page.id.kind not in PASSED_ON or gate.deadline is None:
         return ()
-    later = {"deadline": stamp(gate.deadline), "reminders": [], "desk_due": stamp(gate.deadline)}
+    until = gate.deadline
+    if page.id.kind is Kind.MESSAGE:
+        until = due_after(PASS_BACK, until, read_shop(ports.store)[0].calendar)
+    later = {"deadline": stamp(until), "reminders": [], "desk_due": stamp(until)}
     return (Change(gate_key(page.order, str(page.id)), put=later, guards=(equals("status", Status.OPEN.value),)),)
 
 
@@ -105,13 +124,16 @@ def _waits_for(page: Gate, gate: Gate) -> tuple[Write, ...]:
 
 def question_answered(ports: Ports, situation: Situation, gate: Gate, given: Answer) -> Caused:
     """The answer, or the silence: the thread grows, the dates that stood still move, whoever asked is told."""
-    said = (
-        (_said(gate, ANSWER, given.note, gate, situation.now), *_back_to_seller(ports, situation, gate))
+    words = (
+        (
+            said(ports, gate, ANSWER, given.note, (gate.role, gate.owner), situation.now, given.facts.get("files", ())),
+            *_back_to_seller(ports, situation, gate),
+        )
         if given.choice is Choice.ANSWER and given.note
         else ()
     )
     moved = _moved(ports, situation, gate)
-    return replace(moved, writes=(*moved.writes, *said), tells=True)
+    return replace(moved, writes=(*moved.writes, *words), tells=True)
 
 
 def _back_to_seller(ports: Ports, situation: Situation, gate: Gate) -> tuple[Write, ...]:
@@ -127,8 +149,8 @@ def _back_to_seller(ports: Ports, situation: Situation, gate: Gate) -> tuple[Wri
 
 
 def is_passed_on(gate: Gate) -> bool:
-    """Whether a question to the client is a freelancer's."""
-    return gate.id.kind is Kind.QUESTION and GateId.parse(gate.shown["from"]).kind is Kind.QUESTION
+    """Whether somebody else waits for the answer: a question to the client is a freelancer's, or the reverse."""
+    return gate.id.kind is Kind.QUESTION and GateId.parse(gate.shown["from"]).kind in PASSED_ON
 
 
 def stops(gate: Gate) -> bool:
@@ -237,13 +259,24 @@ def _promise_moved(ports: Ports, situation: Situation, gate: Gate) -> Caused:
 # The thread ---------------------------------------------------------------------------------------------------------
 
 
-def flagged(ports: Ports, situation: Situation, page: Gate, text: str) -> tuple[Contact, ...]:
-    """What of a message its reader may not know; nothing where the offer tells people's names."""
+def flagged(ports: Ports, situation: Situation, page: Gate, text: str, asked: str = "") -> tuple[Contact, ...]:
+    """What of words its reader may not know, sent by the form `asked` or as an answer; nothing if names are told."""
     if situation.offer.policy.disclosure is Disclosure.BY_NAME:
         return ()
+    shop = situation.shop
+    if page.role is Role.SELLER:  # who answers may be reached, and says how
+        text = text.replace(shop.email, " ").replace(shop.phone, " ")
+    return contacts_in(text, unknown_to(ports, situation, page, asked))
+
+
+def unknown_to(ports: Ports, situation: Situation, page: Gate, asked: str = "") -> tuple[str, ...]:
+    """The names that must not reach whoever reads what is sent from a page: by its form `asked`, or as its answer."""
+    client = situation.order.client_name or ""
+    if page.id.kind is Kind.MESSAGE and asked:
+        return (client,)
     rows = ports.store.query("ROSTER", "R#")
     makers = tuple(row["name"] for row in rows if _concerned(situation, page, row["key"]))
-    return contacts_in(text, (situation.order.client_name or "", *makers))
+    return makers if page.id.kind is Kind.MESSAGE else (client, *makers)
 
 
 def _concerned(situation: Situation, page: Gate, key: str) -> bool:

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from relais.gate import AlreadyAnsweredError, Kind, Status
+from relais.order import Order, OrderNotFoundError, OrderStage
 from relais.ports import Ports
 from relais.problem import Problem
+from relais.steps.asks import MOST_FILES_SAID
 from relais.steps.forms import (
     FILE_LIMIT,
     FILE_LIMIT_MB,
@@ -19,7 +21,6 @@ from relais.steps.forms import (
     file_size,
     media_type,
     shown_name,
-    too_many,
 )
 from relais.steps.links import (
     OpenedGate,
@@ -27,6 +28,7 @@ from relais.steps.links import (
     check_order_nonce,
     check_stand_in_nonce,
     open_gate_link,
+    open_order,
 )
 from relais.steps.situation import read_offer
 from relais.web import Request
@@ -50,17 +52,34 @@ def permit_uploads(ports: Ports, request: Request) -> Permits:
     """
     check_origin(ports, request)
     check_fields(request, UPLOAD_FIELDS, UPLOAD_FIELDS - {"nonce"})
-    _, order_id, gate_id, secret, *_ = (*request.parts, "", "", "", "")
+    match request.parts:
+        case ("o", order_id, secret, _):
+            return _with_message(ports, request, open_order(ports, order_id, secret))
+        case _:
+            _, order_id, gate_id, secret, *_ = (*request.parts, "", "", "", "")
     opened = open_gate_link(ports, order_id, gate_id, secret)
     order, gate = opened.order, opened.gate
     if gate.status is not Status.OPEN:
         raise AlreadyAnsweredError(gate)
     _check_upload_nonce(ports, opened, request.first("nonce"))
+    offer = read_offer(ports.store, order.offer, order.offer_version)
+    return _permits(ports, request, f"files/{order.id}/{gate.id}", most=offer.max_files, lang=gate.lang)
+
+
+def _with_message(ports: Ports, request: Request, order: Order) -> Permits:
+    """The files of a client's message, from the order's page: at any stage of what was paid, and after its end."""
+    if order.stage is OrderStage.DRAFT:
+        raise OrderNotFoundError(order.id)
+    check_order_nonce(ports, order, request.first("nonce"))
+    place = f"files/{order.id}/{Kind.MESSAGE.value}"
+    return _permits(ports, request, place, most=MOST_FILES_SAID, lang=order.lang)
+
+
+def _permits(ports: Ports, request: Request, place: str, *, most: int, lang: str) -> Permits:
     names, sizes = request.form.get("name", ()), request.form.get("size", ())
     kinds = [*request.form.get("type", ())] + [""] * len(names)
-    offer = read_offer(ports.store, order.offer, order.offer_version)
-    if len(names) > offer.max_files or len(sizes) != len(names):
-        return Permits((), ((None, too_many(offer)),), gate.lang)
+    if len(names) > most or len(sizes) != len(names):
+        return Permits((), ((None, Problem("file_count", "file", {"limit": most})),), lang)
     files, problems = [], []
     for at, (name, size, kind) in enumerate(zip(names, sizes, kinds, strict=False)):
         kept, count = clean_name(name), file_size(size)
@@ -69,9 +88,9 @@ def permit_uploads(ports: Ports, request: Request) -> Permits:
             problems.append((at, problem))
             continue
         digest = hashlib.sha256(f"{at}\x1f{name}\x1f{size}\x1f{ports.now()}".encode()).hexdigest()[:12]
-        key = f"files/{order.id}/{gate.id}/{digest}-{kept}"
+        key = f"{place}/{digest}-{kept}"
         files.append({"at": at, "name": kept, "key": key, **ports.files.permit(key, count or 0, media_type(kind))})
-    return Permits(tuple(files), tuple(problems), gate.lang)
+    return Permits(tuple(files), tuple(problems), lang)
 
 
 def _check_upload_nonce(ports: Ports, opened: OpenedGate, presented: str) -> None:

@@ -38,11 +38,14 @@ STATUSES = PAID | {"unpaid"}
 UNREADABLE = "unreadable"
 """Signed and of a session of ours, but not in the shape that we know: a 200 would lose a payment for good."""
 PAID_EVENTS = frozenset({"checkout.session.completed", "checkout.session.async_payment_succeeded"})
+REFUSED_EVENT = "checkout.session.async_payment_failed"
+"""A debit that its bank refused."""
 FEE_EVENT = "charge.updated"
+UNANSWERED = frozenset({"pending", "failed"})
 DISPUTE_EVENTS = frozenset(
     f"charge.dispute.{what}" for what in ("created", "updated", "closed", "funds_withdrawn", "funds_reinstated")
 )
-EVENTS = PAID_EVENTS | DISPUTE_EVENTS | {FEE_EVENT}
+EVENTS = PAID_EVENTS | DISPUTE_EVENTS | {FEE_EVENT, REFUSED_EVENT}
 """What the door acts on, and so what the reconciler feeds to it again."""
 
 
@@ -85,7 +88,7 @@ def receive(ports: Ports, event: StripeEvent) -> str:
     """Take an event in. Returns what became of it, for the count; each but `UNREADABLE` is a 200 to Stripe."""
     if event.livemode is not (ports.settings.stage == "prod"):
         return "wrong_mode"
-    if event.type in PAID_EVENTS:
+    if event.type in PAID_EVENTS or event.type == REFUSED_EVENT:
         return _session_paid(ports, event.subject)
     if event.type in DISPUTE_EVENTS:
         return _dispute(ports, event.subject)
@@ -112,6 +115,8 @@ def _session_paid(ports: Ports, session: dict[str, Any]) -> str:
     if not isinstance(status, str) or status not in STATUSES:
         return UNREADABLE
     if status not in PAID:
+        # A debit that is under way, or was refused: which of both stands at Stripe is read by the function that may.
+        ports.background.run_act(known, Owed.DEBIT.value)
         return "unpaid"
     order = str(row["order"])
     if "extra" in row:
@@ -126,6 +131,7 @@ def _session_paid(ports: Ports, session: dict[str, Any]) -> str:
             "due": stamp(ports.now() + OWED_AFTER),
             "due_shard": due_shard(order),
         },
+        remove=("owes_mail",),
         guards=(equals("stage", OrderStage.DRAFT.value),),
     )
     try:
@@ -167,6 +173,8 @@ def _fee_known(ports: Ports, charge: dict[str, Any]) -> str:
     order, known = charge.get("transfer_group"), _name(charge.get("id"))
     if not charge.get("balance_transaction") or not isinstance(order, str) or not is_order_id(order) or not known:
         return "no_fee_yet"
+    if charge.get("status") in UNANSWERED:
+        return "no_fee_yet"  # a debit: the line of Stripe's book comes before the bank's answer, which it may undo
     owed = Change(
         order_key(order),
         put={"owes_fee": known, "due": stamp(ports.now() + OWED_AFTER), "due_shard": due_shard(order)},

@@ -19,6 +19,7 @@ ROUTES = {
     "POST /g/{order}/{gate}/{secret}": "answer-gate",
     "POST /f/{freelancer}/{secret}": "answer-gate",
     "POST /g/{order}/{gate}/{secret}/files": "permit-upload",
+    "POST /o/{order}/{secret}/files": "permit-upload",
     "POST /f/{freelancer}/{secret}/pay": "onboard",
     "POST /hooks/stripe": "receive-stripe-event",
     "POST /hooks/stripe/accounts": "receive-account-event",

@@ -30,7 +30,9 @@ from tests.support.journey import CONSENT, Journey
 from tests.support.permits import Deployed, Grant, Guard, Use, guarded_world
 from tests.support.unplayed import BY_THE_RUNTIME, UNPLAYED
 from tests.workflow import cascades, late, leaving, onboardings, raises, reassignments, settlements, several, ways_out  # noqa: F401 - add theirs to the scenarios
-from tests.workflow.scenarios import A_SECOND, SCENARIOS, told_seller
+from tests.workflow.scenarios import A_SECOND, SCENARIOS, finish, told_seller
+from tests.workflow.test_digest import digesting, review_of
+from tests.workflow.test_messages import message_of, pass_on, write
 
 Play = Callable[[World], object]
 
@@ -202,6 +204,23 @@ def webhooks_lost(world: World) -> None:
     assert told_seller(world, since)
 
 
+def digest_of_decisions(world: World) -> None:
+    """The seller hears of what has time in a mail that lists all of it."""
+    digesting(world)
+    journey = Journey(world).to_review()
+    world.pass_time(days=1)
+    assert review_of(journey).mailed
+    finish(journey)
+
+
+def messages_written(world: World) -> None:
+    """The client writes with a file, the seller passes it on."""
+    journey = Journey(world).to_work()
+    write(journey, files={"camion.png": b"\x89PNG"})
+    pass_on(journey, message_of(journey), sure="yes")
+    finish(journey)
+
+
 PLAYS: dict[str, Play] = SCENARIOS | {
     play.__name__: play
     for play in (
@@ -217,6 +236,8 @@ PLAYS: dict[str, Play] = SCENARIOS | {
         handed_over,
         mail_bounced,
         webhooks_lost,
+        digest_of_decisions,
+        messages_written,
     )
 }
 

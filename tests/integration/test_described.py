@@ -93,6 +93,7 @@ def test_handlers_match_the_paths_that_are_described() -> None:
     assert patterns(show.show) == operations("get") == operations("head")
     elsewhere = {
         "/g/{order}/{gate}/{secret}/files",
+        "/o/{order}/{secret}/files",
         "/f/{freelancer}/{secret}/pay",
         "/hooks/stripe",
         "/hooks/stripe/accounts",

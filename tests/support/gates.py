@@ -35,6 +35,13 @@ def ask(journey: Journey, asked: str, page: str = "work", **fields: str) -> None
     assert journey.world.send(form, note="Une raison", **fields).status == 303
 
 
+def write(journey: Journey, text: str = "Une précision") -> None:
+    """The client writes to the seller from the order's page."""
+    forms = journey.world.get(journey.page).forms
+    form = next(form for form in forms if form.fields.get("action") == "message")
+    assert journey.world.send(form, note=text).status == 303
+
+
 def asking_from(world: World, least: int) -> None:
     """The offer on sale asks for a second yes from this sum on."""
     window = world.row(SHOP_KEY)["offers"]
@@ -74,6 +81,13 @@ def _adding(world: World) -> Journey:
     return one
 
 
+def _written(world: World) -> Journey:
+    """An order whose client has written."""
+    one = Journey(world).to_work()
+    write(one)
+    return one
+
+
 def at_every_gate(world: World) -> list[Waiting]:
     """One order at each gate, at the client's last choice as well, and one that is not paid yet.
 
@@ -88,7 +102,7 @@ def at_every_gate(world: World) -> list[Waiting]:
     ask(wished, "more_time", until="2026-12-24")
     ask(doubtful, "question")
     ask(answering, "question")
-    ask(answering, "question", page="question")
+    ask(answering, "question", page="question", sure="yes")
     bargaining = Journey(world).to_assign()
     ask(bargaining, "counter", page="proposal", amount="160.00")
     ending, withdrawing, early = Journey(world).to_work(), Journey(world).to_work(), Journey(world).to_assign()
@@ -133,6 +147,7 @@ def at_every_gate(world: World) -> list[Waiting]:
         Kind.CANCEL_LATE: missed,
         Kind.MORE_TIME: wished,
         Kind.QUESTION: doubtful,
+        Kind.MESSAGE: _written(world),
         Kind.COUNTER: bargaining,
         Kind.AGREEMENT: ending,
         Kind.EXTRA: _adding(world),

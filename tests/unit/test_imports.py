@@ -53,7 +53,10 @@ def layer_of(module: str) -> Layer:
         return Layer.FUNCTIONS
     if parts[0] != "relais":
         return Layer.OUTSIDE
-    if module in {"relais.pages.views", "relais.pages.letter_views"} or len(parts) == 1:
+    if (
+        module in {"relais.pages.digest_views", "relais.pages.frame", "relais.pages.letter_views", "relais.pages.views"}
+        or len(parts) == 1
+    ):
         return Layer.DOMAIN
     if parts[1].startswith("wiring"):  # one for each group of functions, so that none imports what it does not need
         return Layer.WIRING

@@ -109,9 +109,10 @@ def test_an_offer_survives_its_row(offer: Offer) -> None:
 def test_a_row_names_every_clock_even_if_it_is_the_usual_one() -> None:
     """A clock left out would follow the code's default of the day it is read, not that of the day of purchase."""
     nothing = Text("", "")
-    row = Offer("logo", 1, nothing, nothing, 1, "eur", 1, "logo", Policy(5), nothing, (), ()).to_row()
+    row = Offer("logo", 1, nothing, nothing, 1, "eur", 1, "logo", Policy(5, debits=True), nothing, (), ()).to_row()
     assert set(row["clocks"]) == set(Clocks.__dataclass_fields__)
-    assert set(row["policy"]) == set(Policy.__dataclass_fields__)
+    assert set(row["policy"]) == set(Policy.__dataclass_fields__) - {"debit_hold", "debit_cap"}
+    assert row["policy"]["debits"] == ["14 d", 100_000]
     assert set(row["policy"]["bears"]) == {cause.value for cause in RefundCause}
 
 

@@ -33,7 +33,7 @@ def cancel(journey: Journey) -> Page:
 def ask_to_end(journey: Journey, note: str = "Le projet s'arrête.", number: str = "01") -> Page:
     """Ask the seller to cancel what has begun."""
     shown = journey.world.get(f"{journey.page}?agree={number}")
-    return journey.world.send(shown.form("note"), note=note, action="agree")
+    return journey.world.send(shown.form("milestone"), note=note, action="agree")
 
 
 @way_out

@@ -14,13 +14,13 @@ from typing import Any
 from unittest.mock import Mock, patch
 
 from devstack.simulation.pages import Mail
-from devstack.simulation.world import INES, World
+from devstack.simulation.world import INES, PUBLIC_URL, World
 from devstack.stripe_sandbox.accounts import Seed
 from devstack.stripe_sandbox.faults import Fault, FaultKind
 from relais.gate import Status
 from relais.ports import MailRefusedError, MovementRefusedError
-from relais.rows import Change, gate_key, milestone_key, order_key, present
-from tests.support.journey import Journey
+from relais.rows import Change, gate_key, milestone_key, order_key, present, session_key
+from tests.support.journey import CONSENT, Journey, path
 
 Scenario = Callable[[World], object]
 SCENARIOS: dict[str, Scenario] = {}
@@ -67,12 +67,12 @@ def told_seller(world: World, since: int) -> list[str]:
     return [mail.subject for mail in world.mails[since:] if mail.to == SELLER]
 
 
-def assert_completed(journey: Journey) -> None:
+def assert_completed(journey: Journey, fee: int = 460) -> None:
     """Paid out once, closed, and nothing owed any more."""
     world = journey.world
     world.pass_time(hours=30)
     assert journey.order.stage.value == "completed"
-    assert journey.order.fee == 460
+    assert journey.order.fee == fee
     assert sum(transfer["amount"] for transfer in world.transfers()) == journey.milestone.engagement.agreed
     assert journey.milestone.in_transit == 0
     assert [row["sk"] for row in world.rows(f"O#{journey.id}") if "due" in row or "owes" in row] == []
@@ -115,6 +115,33 @@ def demo(world: World) -> Journey:
     world.pass_time(days=4)
     assert journey.order.stage.value == "completed"
     return journey
+
+
+@scenario
+def paid_by_debit(world: World) -> None:
+    """A bank refuses a first debit, pays a second: the order begins with that, and its pay waits until it is safe."""
+    journey = Journey(world)
+    form = world.get(f"{PUBLIC_URL}/offer/logo?lang=fr").form("client_kind")
+    sent = world.send(form, **CONSENT, payment="sepa_debit", address="marie@gmail.com")
+    journey.id = world.row(session_key(path(sent.location).rpartition("/")[2]))["order"]
+    world.pay_page(sent.location, iban="FR8420041010050500013M02607")
+    world.settle()
+    assert journey.order.settling
+    world.pass_time(days=6)
+    assert (journey.order.debit, journey.order.run) == ("failed", 0)
+    again = world.send(world.get(journey.page).form("nonce"))
+    world.pay_page(again.location, iban="FR1420041010050500013M02606")
+    world.settle()
+    world.pass_time(days=6)
+    journey.hand_in_brief()
+    journey.answer("proposal", "accepted")
+    journey.deliver()
+    journey.answer("review", "approve")
+    journey.answer("acceptance", "accept")
+    world.pass_time(days=5)
+    assert (journey.stage, journey.order.by_debit) == ("hold", True)
+    world.pass_time(days=14)
+    assert_completed(journey, fee=35)
 
 
 @scenario

@@ -22,7 +22,7 @@ from relais.offer import RefundCause
 from relais.order import ORDER_LEVEL
 from relais.ports import ConditionFailedError, MovementRefusedError
 from relais.rows import SHOP_KEY, Change, offer_key
-from relais.steps import by_hand, evidence, gates, late_refund, payout
+from relais.steps import by_hand, disputes, evidence, gates, late_refund, payout
 from relais.steps.by_hand import DisputeOpenError
 from relais.steps.decisions import Answer
 from relais.steps.late_refund import NothingToRefundError
@@ -30,6 +30,7 @@ from relais.steps.links import order_link
 from relais.steps.situation import read_situation
 from tests.support.journey import Journey
 from tests.workflow.onboardings import onboard, without_account
+from tests.workflow.several import Articles, assert_settled
 from tests.workflow.ways_out import cancel
 
 PRICE, PAY = 29_000, 13_000
@@ -86,7 +87,8 @@ def clean(journey: Journey) -> dict[str, int]:
     lines = world.sandbox.state()["objects"]["balance_transaction"]
     bank = [BankTransaction(one["id"], one["net"], one["currency"]) for one in lines]
     ended = frozenset({journey.id}) if journey.order.stage.value == "completed" else frozenset()
-    assert list(ledger.check(entries, now=world.now(), ended=ended, transactions=bank)) == []
+    differs = ledger.check(entries, now=world.now(), ended=ended, transactions=bank)
+    assert [one.sentence for one in differs] == []
     order = journey.order
     assert order.left + order.in_transit + order.sent + order.refunded == order.paid + order.borne
     assert min(order.left, order.in_transit, order.sent, order.refunded, order.borne) >= 0
@@ -174,6 +176,36 @@ def test_a_part_that_is_lost_leaves_the_work_going_on(world: World) -> None:
     world.pass_time(days=9)
     assert (journey.order.stage.value, journey.order.sent) == ("completed", PAY)
     assert clean(journey)["revenue"] == -(PRICE - 9_000)
+
+
+@pytest.mark.parametrize("dies", ["never", "after the loss"])
+def test_a_lost_part_ends_the_milestones_that_nobody_pays_for_any_more(world: World, dies: str) -> None:
+    """Of ten articles what has not begun is given up first, from the last: nobody writes what is not paid."""
+    world.engine.call("reconcile", {})  # a first look reads thirty days back, and this takes ten weeks
+    journey = Articles(world).to_work()
+    found = disputed(journey, 40_000)
+    with pytest.MonkeyPatch.context() as patch:
+        if dies != "never":
+            patch.setattr(disputes, "end_what_is_gone", _dies)
+        verdict(journey, found, "lost")
+    if dies != "never":
+        disputes.dispute_told(world.ports, found["id"])  # the call that died is made again
+        world.settle()
+    world.pass_time(minutes=30)
+    assert journey.stages[7:] == ["start", "closed", "closed"]
+    assert (journey.part(8).held, journey.part(1).held) == (5_000, 15_000)
+    for number in range(1, 9):
+        if number > 1:
+            journey.begin(number)
+        journey.finish(number)
+    assert_settled(journey)
+    assert journey.order.sent == 8 * 8_000
+    clean(journey)
+
+
+def _dies(_ports: object, _order: str) -> None:
+    """The process is gone right after the commit."""
+    raise CrashError
 
 
 def test_a_client_whose_bank_gave_the_money_back_is_promised_no_other(world: World) -> None:

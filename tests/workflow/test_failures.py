@@ -118,7 +118,7 @@ def test_failure_06_who_pays_in_the_last_minute_has_an_order_whatever_is_pressed
         f"nonce={world.get(journey.page).form('nonce').fields['nonce']}",
         {"content-type": "application/x-www-form-urlencoded", "sec-fetch-site": "same-origin"},
     )
-    assert (pressed.status, pressed.location) == (303, journey.page.removeprefix("https://relais.example"))
+    assert (pressed.status, pressed.location) == (303, journey.page.removeprefix("https://relais.example") + "?paid=1")
     assert world.sandbox.state()["counts"]["checkout.session"] == 1
     world.settle()
     assert journey.stage == "brief"

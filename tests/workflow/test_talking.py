@@ -130,7 +130,7 @@ def test_a_question_is_passed_on_and_its_answer_passed_back(world: World) -> Non
     """The client answers the seller, who sends it on in one press; meanwhile both dates stand still."""
     journey = asked_of_seller(world, stops="yes")
     (first,) = sides(journey, Kind.QUESTION)
-    put(journey, first)
+    put(journey, first, sure="yes")
     second = sides(journey, Kind.QUESTION)[-1]
     assert (second.role.value, second.status) == ("client", Status.OPEN)
     link = world.link("question", journey.id)

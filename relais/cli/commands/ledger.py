@@ -31,7 +31,7 @@ from relais.pages.letters import finding_in_words
 from relais.ports import Ports, Store
 from relais.rows import Row
 from relais.steps.book import booked, latest
-from relais.steps.compare import Report, read_report, waits_for_money
+from relais.steps.compare import Report, read_report, waits_for_bank, waits_for_money
 from relais.steps.situation import read_order
 
 app = typer.Typer(no_args_is_help=True, help="Show and check what was booked.")
@@ -381,13 +381,16 @@ def _check(ports: Ports, scope: _Scope, comparison: _Comparison) -> tuple[tuple[
     over = [one for one in scope.orders if one.stage is OrderStage.COMPLETED and one.disputed is None]
     ended = frozenset(one.id for one in over)
     found = ledger.check(entries, now=ports.now(), ended=ended, transactions=comparison.transactions)
-    wrong = [one for one in found if not _waits(ports.store, one)]
+    wrong = [one for one in found if not _waits(ports.store, one, entries)]
     return entries, (*unreadable, *wrong)
 
 
-def _waits(store: Store, one: Difference) -> bool:
-    """Whether an item in clearing is a refund that waits for money in the balance."""
-    return one.kind is ledger.DifferenceKind.CLEARING and waits_for_money(store, one.reference)
+def _waits(store: Store, one: Difference, entries: Sequence[Entry]) -> bool:
+    """Whether an item in clearing is a refund that waits for money in the balance, or a debit that waits for a bank."""
+    if one.kind is not ledger.DifferenceKind.CLEARING:
+        return False
+    order = next((entry.order for entry in entries if entry.item == one.reference and entry.order), None)
+    return waits_for_money(store, one.reference) or (order is not None and waits_for_bank(store, order))
 
 
 def _check_document(

@@ -163,6 +163,7 @@ def _order_document(ports: OperatorPorts, dossier: Dossier, times: Times, *, nam
         "paused": _paused(order, times),
         "billing": order.billing is not None,
         "disputed": None if order.disputed is None else {"dispute": order.disputed, "stage": order.dispute_stage},
+        "debit": None if order.debit is None else {"state": order.debit.value, "at": times.iso(order.debit_at)},
         "offer": order.offer,
         "offer_version": order.offer_version,
         "lang": order.lang,
@@ -407,6 +408,7 @@ def _print_order(one: dict[str, Any], times: Times) -> None:
                 "Disputed",
                 one["disputed"] and f"{one['disputed']['dispute']} ({one['disputed']['stage']}): nothing is paid out",
             ),
+            ("Debit", one["debit"] and _debit_line(one["debit"], times)),
             ("Stands still", one["paused"] and f"until {times.shown(one['paused']['until'])}"),
             ("Client leaves", left and f"{left['what']} by {left['by']}, {times.shown(left['at'])}"),
             ("May withdraw", _right_line(one, times)),
@@ -500,6 +502,12 @@ def _print_order(one: dict[str, Any], times: Times) -> None:
     )
 
 
+def _debit_line(debit: dict[str, Any], times: Times) -> str:
+    """What the client's bank has said of a debit, if it was asked."""
+    state = debit["state"].replace("_", " ")
+    return state if debit["at"] is None else f"{state} since {times.shown(debit['at'])}"
+
+
 def _right_line(one: dict[str, Any], times: Times) -> str | None:
     right = one["withdrawal"]
     if right is None or not right["open"]:
@@ -585,6 +593,7 @@ def _print_wait(wait: Wait, times: Times) -> None:
             ("Until", times.words(wait.until) or "no date"),
             ("Reminders", ", ".join(str(times.words(at)) for at in wait.reminders) or "none"),
             ("Choices", ", ".join(choice.value for choice in wait.choices) or None),
+            ("Told", {"now": "at once", "digest": "in the digest", None: None}[wait.told]),
             ("Reached", reached[wait.reached]),
             ("Otherwise", wait.otherwise),
         ],
@@ -606,6 +615,7 @@ def _wait_document(wait: Wait, times: Times) -> dict[str, Any]:
         "default": wait.default,
         "otherwise": wait.otherwise,
         "reached": wait.reached,
+        "told": wait.told,
     }
 
 

@@ -263,6 +263,10 @@ def _emptied(stage: Stage) -> None:
     stage.sandbox.platform.minimum.clear()
 
 
+def _no_debits(stage: Stage) -> None:
+    stage.sandbox.platform.capabilities["sepa_debit_payments"] = "inactive"
+
+
 def _other_secret(stage: Stage) -> None:
     stage.world.webhook_secrets = ("whsec_other",)
 
@@ -317,6 +321,7 @@ BROKEN: list[tuple[str, Break, str]] = [
     ("reconciler", _unexplained, "unexplained: 20.00 eur"),
     ("reconciler", _unread, "for 91 minutes not been read"),
     ("payouts", _emptied, "leave 0.00 eur at Stripe"),
+    ("debits", _no_debits, "which Stripe does not take on this account"),
     ("webhook", lambda stage: stage.door.close(), "does not answer"),
     ("webhook at Stripe", _unregistered, "is not known to Stripe"),
     ("webhook at Stripe", _switched_off, "is switched off"),

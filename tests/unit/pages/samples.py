@@ -25,7 +25,8 @@ from relais.offer import (
     Text,
 )
 from relais.order import Engagement, Milestone, MilestoneStage, Order, OrderStage
-from relais.pages.letter_views import Frame, LetterView
+from relais.pages.frame import Frame
+from relais.pages.letter_views import LetterView
 from relais.pages.render import Page
 from relais.pages.views import (
     AnsweredView,
@@ -281,6 +282,7 @@ OWNERS = {
     Kind.CANCEL_LATE: (Role.CLIENT, "client", Default.GO_ON),
     Kind.MORE_TIME: (Role.SELLER, "seller", Default.REFUSE),
     Kind.QUESTION: (Role.SELLER, "seller", Default.GO_ON),
+    Kind.MESSAGE: (Role.SELLER, "seller", Default.GO_ON),
     Kind.COUNTER: (Role.SELLER, "seller", Default.REFUSE),
     Kind.DISPUTE: (Role.SELLER, "seller", Default.SEND),
     Kind.RATING: (Role.FREELANCER, FREELANCER.key, Default.GO_ON),
@@ -323,6 +325,7 @@ ROUTED = {
     Kind.CANCEL_LATE: (Choice.WAIT, Choice.CANCEL),
     Kind.MORE_TIME: (Choice.GRANT, Choice.REFUSE),
     Kind.QUESTION: (Choice.ANSWER,),
+    Kind.MESSAGE: (Choice.ANSWER, Choice.GO_ON),
     Kind.COUNTER: (Choice.ACCEPT, Choice.REFUSE),
     Kind.DISPUTE: (Choice.SEND, Choice.ACCEPT),
     Kind.RATING: (Choice.APPEAL,),
@@ -347,6 +350,7 @@ ASKED = (
     Kind.CANCEL_LATE,
     Kind.MORE_TIME,
     Kind.QUESTION,
+    Kind.MESSAGE,
     Kind.COUNTER,
     Kind.DISPUTE,
     Kind.RATING,
@@ -411,6 +415,7 @@ SHOWN: dict[Kind, dict[str, Any]] = {
         "text": "texts/x/counter",
     },
     Kind.QUESTION: {"by": "freelancer", "from": "01-work-0003", "with": "ines-moreau", "text": "texts/x/question"},
+    Kind.MESSAGE: {"by": "client", "from": "order", "with": "client", "text": "texts/x/message"},
     Kind.CANCEL_LATE: {"promised": "2026-12-04T17:00:00+00:00", "until": "2026-12-10T17:00:00+00:00"},
 }
 """What a kind shows besides."""
@@ -422,6 +427,7 @@ ASKING = (Asking(Kind.QUESTION, Role.SELLER, stops=True), Asking(Kind.MORE_TIME,
 NOTED = {
     Kind.WORK,
     Kind.QUESTION,
+    Kind.MESSAGE,
     Kind.COUNTER,
     Kind.MORE_TIME,
     Kind.RATING,
@@ -484,6 +490,10 @@ LETTERS = (
     "more_time_refused",
     "more_time_given",
     "question",
+    "message",
+    "unanswered_message",
+    "answer_of_maker",
+    "unanswered_of_maker",
     "counter",
     "counter_taken",
     "counter_refused",

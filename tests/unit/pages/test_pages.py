@@ -274,8 +274,12 @@ def test_acceptance_offers_what_the_gate_offers_and_counts_the_changes(lang: str
 @pytest.mark.parametrize(
     ("lang", "answer", "then"),
     [
-        ("fr", "Ça ne va pas : remboursez-moi", "290 € sur votre carte sous 5 à 10 jours ouvrés ; la licence"),
-        ("en", "It isn’t right: refund me", "€290 back on your card within 5 to 10 working days; the licence"),
+        (
+            "fr",
+            "Ça ne va pas : remboursez-moi",
+            "290 € par le moyen de paiement utilisé sous 5 à 10 jours ouvrés ; la licence",
+        ),
+        ("en", "It isn’t right: refund me", "€290 back the way you paid within 5 to 10 working days; the licence"),
     ],
 )
 def test_the_right_to_a_refund_is_one_choice_among_equals(lang: str, answer: str, then: str) -> None:
@@ -643,6 +647,14 @@ def test_why_something_stopped_is_said_in_words(lang: str) -> None:
     known = ("exhausted", "engine", "brief_unanswered", "stuck", *transfers)
     assert len({park_reason(why, lang) for why in (*known, None)}) == len(known) + 1
     assert park_reason("new_cause", lang) == park_reason(None, lang)
+
+
+@pytest.mark.parametrize("lang", LANGS)
+def test_what_stripe_refused_can_be_paid_by_the_bank(lang: str) -> None:
+    """Who only finds "try again" presses it for ever: Stripe never refunds what a bank has taken back in part."""
+    for why, told in (("refund_refused", True), ("transfer_refused", True), ("exhausted", False)):
+        parked = samples.gate_view(lang, Kind.PARK, gate=replace(samples.gate(Kind.PARK, lang), shown={"why": why}))
+        assert (f"relais order pay-by-bank {samples.ORDER.id}" in show(parked).words) is told
 
 
 def test_who_decided_is_told_without_telling_names() -> None:
